@@ -1,0 +1,185 @@
+package authn
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+type (
+	id     [16]byte
+	digest [32]byte
+)
+
+const (
+	maxTx   = 3
+	maxUser = 128
+)
+
+// Account is everything that is stored about one account: its budgets and its
+// live transactions. It is a plain value: == compares it and = copies it;
+// nothing in it can be changed from outside. The zero value is a fresh account.
+// It holds no code, no token, no key and no address.
+type Account struct {
+	user        string // the host's user id; "" after Erase
+	seen        int64  // latest time at which it was saved, Unix nanoseconds like all times here
+	disabled    bool   // a factor was disabled: only Reinstate ends it
+	fails       uint16 // consecutive wrong codes
+	notBefore   int64  // end of the back-off
+	lockedUntil int64  // end of the soft lock
+	failures    failures
+	sends       window
+	starts      window
+	txs         [maxTx]transaction
+	outbox      [maxOutbox]entry
+}
+
+// transaction is one sign-in under way, or the little that is kept of a
+// finished one. The zero value is a free slot.
+type transaction struct {
+	id      id     // public: audit, keys of messages
+	token   digest // SHA-256 of the state token's secret
+	state   uint8  // 1 + index in states; 0 is a free slot
+	require Requirement
+	rev     uint8 // saved steps
+	born    int64
+	expires int64 // absolute; in SUCCESS the session token's end, later the slot's
+	sendAt  int64 // end of the cool-down
+	done    int64 // when it became SUCCESS
+	tries   uint8 // wrong codes
+	sends   uint8 // codes sent: the last one's generation
+	chosen  uint8 // index of the factor at hand
+	proved  uint8 // bits: factors proved here
+	limits  limits
+	code    liveCode
+	mail    mail
+	session session
+	factors [maxFactors]pin
+	last    lastEvent
+}
+
+// limits are pinned when a transaction starts; see [Policy].
+type limits struct {
+	digits, codeTries, tries, sends uint8
+	codeLife                        int64
+	cooldowns                       [maxCooldown]int64
+}
+
+// liveCode is what derives the one code that a transaction accepts.
+type liveCode struct {
+	live    bool
+	tries   uint8
+	key     uint32
+	expires int64
+	nonce   id
+}
+
+// session is what derives the session token, until it is redeemed.
+type session struct {
+	live  bool
+	key   uint32
+	nonce id
+}
+
+// lastEvent remembers the last saved event that had an idempotency key.
+type lastEvent struct {
+	set   bool
+	op    op
+	say   uint8 // index in outcomes
+	key   uint32
+	id    id // hash of the client's key
+	print id // keyed fingerprint of every field
+}
+
+var outcomes = [...]Outcome{Done, WrongCode, LateCode}
+
+// tightened returns the stricter of the pinned limits and those in force now.
+func (l limits) tightened(now limits) limits {
+	t := limits{
+		digits:    l.digits,
+		codeTries: min(l.codeTries, now.codeTries), tries: min(l.tries, now.tries), sends: min(l.sends, now.sends),
+		codeLife: min(l.codeLife, now.codeLife),
+	}
+	for i := range t.cooldowns {
+		t.cooldowns[i] = max(l.cooldowns[i], now.cooldowns[i])
+	}
+	return t
+}
+
+// find returns the slot of the transaction with this token, or -1.
+func (a *Account) find(token digest) int {
+	for i := range a.txs {
+		if a.txs[i].state != 0 && a.txs[i].token == token {
+			return i
+		}
+	}
+	return -1
+}
+
+// idle says that the account tells nothing that a fresh one would not.
+func (a *Account) idle() bool {
+	return a.quiet() && a.fails == 0 && !a.disabled
+}
+
+// quiet says that nothing is under way or owed, and no charge is remembered.
+func (a *Account) quiet() bool {
+	for i := range a.txs {
+		if a.txs[i].state != 0 {
+			return false
+		}
+	}
+	return a.outbox[0].kind == 0 && a.lockedUntil == 0 && a.notBefore == 0 &&
+		a.failures.at == "" && a.sends == "" && a.starts == ""
+}
+
+// String describes the account for an operator, without secrets or addresses.
+func (a *Account) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "account user=%q saved=%s failures=%d", a.user, clock(a.seen), a.fails)
+	if a.disabled {
+		b.WriteString(" disabled")
+	}
+	for _, x := range []struct {
+		name string
+		at   int64
+	}{{"backoff", a.notBefore}, {"locked", a.lockedUntil}} {
+		if x.at != 0 {
+			fmt.Fprintf(&b, " %s=%s", x.name, clock(x.at))
+		}
+	}
+	fmt.Fprintf(&b, " charges: failures=%d sends=%d starts=%d", a.failures.at.len(), a.sends.len(), a.starts.len())
+	for i := range a.txs {
+		if t := &a.txs[i]; t.state != 0 {
+			fmt.Fprintf(&b, "\n  transaction %x %s step=%d tries=%d sends=%d code=%t began=%s ends=%s",
+				t.id, t.name(), t.rev, t.tries, t.sends, t.code.live, clock(t.born), clock(t.expires))
+		}
+	}
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 {
+			fmt.Fprintf(&b, "\n  owed: %s, attempt %d, next %s", e.kind, e.attempts, clock(e.next))
+		}
+	}
+	return b.String()
+}
+
+// GoString is String: an account never prints its bytes.
+func (a *Account) GoString() string { return a.String() }
+
+func (t *transaction) name() State {
+	if t.state == 0 || int(t.state) > len(states) {
+		return ""
+	}
+	return states[t.state-1]
+}
+
+// factor is the factor at hand.
+func (t *transaction) factor() *pin { return &t.factors[t.chosen] }
+
+func unix(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+func clock(ns int64) string { return unix(ns).Format(time.RFC3339) }

@@ -1,0 +1,121 @@
+package authn
+
+import "time"
+
+// Delivery says what became of the live code's mail.
+type Delivery string
+
+// The deliveries. A mail that failed for good lets the user resend early.
+const (
+	NoMail  Delivery = ""        // nothing was to be sent, or its code is gone
+	Pending Delivery = "pending" // not accepted yet: it is tried again
+	Sent    Delivery = "sent"    // accepted by the Mailer
+	Failed  Delivery = "failed"  // given up
+)
+
+// Answer is where a transaction stands and what it allows. The caller owns it.
+type Answer struct {
+	State       State
+	Outcome     Outcome   // of the event that was just taken
+	Token       Secret    // the state token to use next; "" when there is nothing left to do with it
+	Session     Secret    // in SUCCESS, until it is redeemed: for [Service.Redeem]
+	User        string    // the host's user id
+	Factors     []Factor  // to choose from, addresses masked
+	Factor      Factor    // at hand, address masked
+	Allowed     []Allowed // what may come next
+	TriesLeft   int       // wrong codes that this transaction still takes
+	Generation  int       // of the last code: mails carry it too
+	CodeExpires time.Time // zero: there is no live code
+	Delivery    Delivery  // of the live code
+	Expires     time.Time // of the transaction; in SUCCESS of the session token
+	Until       time.Time // in LOCKED_OUT: end of the account's lock; zero: only this transaction is meant
+	Now         time.Time // the machine's clock, for countdowns
+}
+
+// Allowed is an event that the state allows.
+type Allowed struct {
+	Event string
+	At    time.Time // from when on; zero: now
+}
+
+// Allows says whether event, such as "resend", is allowed, and from when on:
+// the zero time means now.
+func (a *Answer) Allows(event string) (at time.Time, ok bool) {
+	for _, x := range a.Allowed {
+		if x.Event == event {
+			return x.At, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// answer describes the transaction in slot i, without its tokens.
+func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
+	s, err := m.load(a, &Env{Now: now})
+	if err != nil {
+		return nil, err
+	}
+	defer m.pool.Put(s)
+	s.ideal, s.i = true, i
+	t := s.tx()
+	ans := &Answer{State: t.name(), User: a.user, Expires: unix(t.expires), Now: unix(s.now)}
+	switch {
+	case t.name() == LockedOut:
+		if end := s.lockEnd(); end > s.now && !a.disabled {
+			ans.Until = unix(end)
+		}
+		ans.Expires = time.Time{}
+		return ans, nil
+	case t.ended():
+		ans.Expires = time.Time{}
+		return ans, nil
+	}
+	ans.Allowed = s.allowed()
+	if t.name() == Success {
+		return ans, nil
+	}
+	ans.TriesLeft = int(s.limits().tries) - int(t.tries)
+	ans.Generation, ans.Delivery = int(t.sends), deliveries[t.mail.state]
+	if t.code.live {
+		ans.CodeExpires = unix(t.code.expires)
+	}
+	s.describe(ans)
+	return ans, nil
+}
+
+// describe adds the factors: at hand, or to choose from.
+func (s *step) describe(ans *Answer) {
+	t := s.tx()
+	for i := range t.factors {
+		f := &t.factors[i]
+		switch t.name() {
+		case MFAEnrollActivate, MFAChallenge:
+			if i == int(t.chosen) {
+				ans.Factor = f.shown()
+			}
+		case MFAEnroll:
+			if f.kind != 0 {
+				ans.Factors = append(ans.Factors, f.shown())
+			}
+		case MFARequired:
+			if f.kind != 0 && f.status == Active {
+				ans.Factors = append(ans.Factors, f.shown())
+			}
+		}
+	}
+}
+
+// allowed walks the cells of the state with the best payload there could be:
+// a move is allowed now, what is too soon is allowed at its time.
+func (s *step) allowed() (list []Allowed) {
+	for s.op = enroll; s.op <= redeem; s.op++ {
+		switch e := s.pick(); {
+		case e == nil:
+		case e.row.Refuse == nil && e.row.Say == Done:
+			list = append(list, Allowed{Event: s.op.String()})
+		case e.row.Refuse == ErrTooSoon:
+			list = append(list, Allowed{Event: s.op.String(), At: unix(s.retryAt(e))})
+		}
+	}
+	return list
+}

@@ -1,0 +1,89 @@
+package authn
+
+import (
+	"crypto/subtle"
+	"encoding/binary"
+)
+
+const (
+	minDigits = 6
+	maxDigits = 12
+	maxRaw    = 32 // bytes of a code as typed
+	maxOnce   = 64
+)
+
+// normalise drops ASCII space, tab, CR, LF and '-', and wants 6 to 12 ASCII
+// digits then. Nothing else is dropped or mapped: a code has few spellings,
+// and no two codes share one.
+func (in *input) normalise(code Secret, least uint8) bool {
+	if len(code) > maxRaw {
+		return false
+	}
+	for i := range len(code) {
+		switch c := code[i]; {
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '-':
+		case c < '0' || c > '9' || in.digits == maxDigits:
+			return false
+		default:
+			in.code[in.digits] = c
+			in.digits++
+		}
+	}
+	return in.digits >= least
+}
+
+// rightCode compares in constant time, on equal lengths, with a code that is
+// derived and was never stored.
+func (s *step) rightCode() bool {
+	if s.ideal {
+		return true
+	}
+	var want [maxDigits]byte
+	n := s.tx().limits.digits
+	return s.derive(&want) && s.in.digits == n && subtle.ConstantTimeCompare(want[:n], s.in.code[:n]) == 1
+}
+
+// derive writes the live code of the transaction; false if its key is gone.
+// The code is HMAC-SHA-256 over everything that it is bound to, reduced to
+// decimal digits: 64 bits leave a bias below 10¹²/2⁶⁴.
+func (s *step) derive(dst *[maxDigits]byte) bool {
+	t := s.tx()
+	k := s.m.keyIndex(t.code.key)
+	if k < 0 || !t.code.live {
+		return false
+	}
+	f := t.factor()
+	b := s.buf[:0]
+	b = field(b, s.m.tenant)
+	b = field(b, t.id[:])
+	b = field(b, f.id)
+	b = field(b, f.recipient[:])
+	b = field(b, purposeOf(t.name()))
+	b = append(b, t.sends)
+	b = append(b, t.code.nonce[:]...)
+	s.buf = b
+	h := s.mac(k, forCode)
+	h.Write(b)
+	n := binary.BigEndian.Uint64(h.Sum(s.sum[:0]))
+	for i := int(t.limits.digits) - 1; i >= 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return true
+}
+
+// purposeOf says what a code is for. Going back to MFA_REQUIRED leaves the
+// code alive, unusable there, for its challenge.
+func purposeOf(st State) Purpose {
+	if st == MFAEnrollActivate {
+		return Enrol
+	}
+	return SignIn
+}
+
+// field appends v behind its length, so that no two lists of fields give one
+// message.
+func field[T ~string | ~[]byte](b []byte, v T) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
+	return append(b, v...)
+}

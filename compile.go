@@ -1,0 +1,180 @@
+package authn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/looplab/fsm"
+)
+
+// edge is one row in one cell.
+type edge struct {
+	cell
+	row   *row
+	to    State  // "" for a refusal
+	guard string // all guards in one text
+	label string // looplab's name of the event: every row is one
+}
+
+func (e *edge) transition() Transition {
+	t := Transition{From: e.State, Event: e.op.String(), To: e.to, Say: e.row.Say, Refuse: e.row.Refuse, Why: e.row.Why}
+	for _, g := range e.row.When {
+		t.When = append(t.When, g.String())
+	}
+	for _, u := range e.row.Then {
+		t.Then = append(t.Then, updates[u].name)
+	}
+	for _, k := range e.row.Emit {
+		t.Emit = append(t.Emit, k.String())
+	}
+	if e.row.Others != primary {
+		t.Others = e.row.Others.String()
+	}
+	return t
+}
+
+// node asks one question. For each answer, next is another node (> 0) or the
+// edge ^next (< 0).
+type node struct {
+	q    uint8
+	next [6]int16
+}
+
+// program is the table made ready: one decision tree for each cell.
+type program struct {
+	edges []edge
+	nodes []node
+	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
+	final [len(states)]bool
+}
+
+// expand writes the rows out cell by cell.
+func expand(table []row) ([]edge, error) {
+	var edges []edge
+	for i := range table {
+		r := &table[i]
+		if (r.Refuse == nil) == (r.To == "") || r.Why == "" {
+			return nil, fmt.Errorf("authn: row %d: either To or Refuse, and Why", i)
+		}
+		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != primary || r.Say != Done) {
+			return nil, fmt.Errorf("authn: row %d: a refusal changes nothing", i)
+		}
+		for _, c := range r.At {
+			e := edge{cell: c, row: r, to: r.To}
+			if r.To == stay {
+				e.to = c.State
+			}
+			t := e.transition()
+			e.guard, e.label = strings.Join(t.When, ", "), t.Label()
+			edges = append(edges, e)
+		}
+	}
+	return edges, nil
+}
+
+// compile proves every cell and builds its tree.
+func compile(table []row) (*program, error) {
+	edges, err := expand(table)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{edges: edges, nodes: make([]node, 1)}
+	cells := map[cell][]int16{}
+	for i := range edges {
+		c := edges[i].cell
+		if c.State.index() < 0 || edges[i].to != "" && edges[i].to.index() < 0 {
+			return nil, fmt.Errorf("authn: %s, %s: unknown state", c.State, edges[i].label)
+		}
+		cells[c] = append(cells[c], int16(i))
+	}
+	for i, st := range states {
+		p.final[i] = slices.Contains(ends, st)
+		for o := range ops {
+			c := cell{st, o}
+			if len(cells[c]) == 0 {
+				continue
+			}
+			if p.final[i] && !slices.Contains([]op{redeem, expire, lock, cancel}, o) {
+				return nil, fmt.Errorf("authn: %s is an end and has rows for %s", st, o)
+			}
+			if p.roots[i][o], err = p.tree(c, cells[c], 0, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, p.reachable()
+}
+
+// tree builds the decision tree of a cell from question q on, for the rows
+// still in play. It fails unless every leaf has exactly one row: this is the
+// proof that the guards of a cell exclude each other and leave nothing out.
+func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error) {
+	for q < len(questions) && !slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.answer(q) != 0 }) {
+		q++
+	}
+	where := fmt.Sprintf("%s, %s [%s]", c.State, c.op, strings.Join(path, ", "))
+	switch {
+	case len(rows) == 0:
+		return 0, fmt.Errorf("authn: no row for %s", where)
+	case q == len(questions) && len(rows) > 1:
+		return 0, fmt.Errorf("authn: %d rows for %s", len(rows), where)
+	case q == len(questions):
+		return ^rows[0], nil
+	}
+	n := node{q: uint8(q)}
+	for g := questions[q].first; g <= questions[q].last; g++ {
+		var left []int16
+		for _, r := range rows {
+			if a := p.edges[r].row.answer(q); a == 0 || a == g {
+				left = append(left, r)
+			}
+		}
+		next, err := p.tree(c, left, q+1, append(path[:len(path):len(path)], g.String()))
+		if err != nil {
+			return 0, err
+		}
+		n.next[g-questions[q].first] = next
+	}
+	p.nodes = append(p.nodes, n)
+	return int16(len(p.nodes) - 1), nil
+}
+
+// answer is the row's answer to question q; 0 if the row does not ask it.
+func (r *row) answer(q int) guard {
+	for _, g := range r.When {
+		if g >= questions[q].first && g <= questions[q].last {
+			return g
+		}
+	}
+	return 0
+}
+
+// reachable fails unless every state is reached from UNAUTHENTICATED.
+func (p *program) reachable() error {
+	seen := map[State]bool{Unauthenticated: true}
+	for grew := true; grew; {
+		grew = false
+		for i := range p.edges {
+			if e := &p.edges[i]; seen[e.State] && e.to != "" && !seen[e.to] {
+				seen[e.to], grew = true, true
+			}
+		}
+	}
+	for _, st := range states {
+		if !seen[st] {
+			return fmt.Errorf("authn: %s is not reachable", st)
+		}
+	}
+	return nil
+}
+
+// events are the rows that move, as the engine wants them.
+func (p *program) events() (evs fsm.Events) {
+	for i := range p.edges {
+		if e := &p.edges[i]; e.to != "" {
+			evs = append(evs, fsm.EventDesc{Name: e.label, Src: []string{string(e.State)}, Dst: string(e.to)})
+		}
+	}
+	return evs
+}

@@ -1,0 +1,82 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Why an event was refused. A [Refusal] wraps one of them; nothing changed.
+var (
+	ErrNotAllowed = errors.New("not allowed in this state")               // the answer says what is
+	ErrFinished   = errors.New("transaction is unknown or finished")      // begin again
+	ErrMalformed  = errors.New("malformed input")                         // uncounted
+	ErrNotOffered = errors.New("factor is not offered here")              // choose one that the answer lists
+	ErrNoFactor   = errors.New("no active factor, and none to enrol")     // the host's business
+	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
+	ErrNoCode     = errors.New("no live code")                            // ask for a new one; uncounted
+	ErrRequired   = errors.New("a required factor is missing")            // enrol it
+	ErrSpent      = errors.New("no sends left in this transaction")       // waiting does not help
+	ErrTooSoon    = errors.New("too soon")                                // RetryAt says when
+	ErrLocked     = errors.New("account is locked")                       // RetryAt says until when; zero: the host must step in
+	ErrKeyReused  = errors.New("idempotency key was used for another event")
+)
+
+// What ports return, and faults that are never refusals.
+var (
+	ErrNotFound      = errors.New("not found")                       // a Store has no such record
+	ErrConflict      = errors.New("conflict")                        // a Store's record has another version
+	ErrUndeliverable = errors.New("undeliverable")                   // a Mailer's answer: do not try again
+	ErrUnavailable   = errors.New("unavailable")                     // a port failed: no verdict, try again
+	ErrCorrupt       = errors.New("stored record is corrupt")        // never taken as a fresh account
+	ErrEngine        = errors.New("engine disagrees with the table") // a bug: no verdict
+)
+
+// Outcome says how an event that was taken turned out.
+type Outcome string
+
+// The outcomes of an event that was taken.
+const (
+	Done      Outcome = ""           // as asked
+	WrongCode Outcome = "wrong code" // counted; the state is not SUCCESS
+	LateCode  Outcome = "late code"  // not counted; ask for a new one
+)
+
+// A Refusal reports that an event was not taken: nothing changed. Decide with
+// [errors.Is] on the sentinel it wraps, learn from its fields.
+type Refusal struct {
+	State   State     // where the transaction stands; "" for an unknown or finished one
+	Event   string    // "resend"
+	Guard   string    // "cooling down"; "" if the table has no row
+	Err     error     // the sentinel
+	RetryAt time.Time // zero: waiting does not help
+	Answer  *Answer   // what is allowed instead; nil if there is no live transaction
+}
+
+// Error names the event, the state and the reason, and what is allowed
+// instead. It holds no secret and no address.
+func (r *Refusal) Error() string {
+	s := "authn: " + r.Event
+	if r.State != "" {
+		s += " in " + string(r.State)
+	}
+	s += ": " + r.Err.Error()
+	if r.Guard != "" && r.Guard != r.Err.Error() {
+		s += " (" + r.Guard + ")"
+	}
+	if r.Answer != nil && len(r.Answer.Allowed) > 0 && errors.Is(r.Err, ErrNotAllowed) {
+		s += "; allowed:"
+		for i, a := range r.Answer.Allowed {
+			if i > 0 {
+				s += ","
+			}
+			s += " " + a.Event
+		}
+	}
+	return s
+}
+
+// Unwrap returns the sentinel.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+func corrupt(what string) error { return fmt.Errorf("%w: %s", ErrCorrupt, what) }

@@ -1,0 +1,182 @@
+package authn
+
+import "fmt"
+
+// An Event is what a client asks of a transaction: one of the payload types
+// below, passed by value to [Service.Do]. A field that names a factor takes
+// its ID, except in [Enroll].
+type Event interface{ on() op }
+
+type (
+	// Enroll chooses, in MFA_ENROLL, the type of factor to enrol, such as
+	// [Email]; a code goes out to the address that the host's Directory has.
+	Enroll struct{ Type string }
+
+	// Activate hands in the code that confirms the factor being enrolled.
+	// Factor may be empty: it is the one at hand.
+	Activate struct {
+		Factor string
+		Code   Secret
+	}
+
+	// Challenge chooses, in MFA_REQUIRED, the factor to prove; a code goes out.
+	Challenge struct{ Factor string }
+
+	// Verify hands in the code in MFA_CHALLENGE. Factor may be empty: it is
+	// the one at hand.
+	Verify struct {
+		Factor string
+		Code   Secret
+	}
+
+	// Resend asks for a new code; the old one is dead. Factor may be empty.
+	Resend struct{ Factor string }
+
+	// Previous goes one step back: to MFA_ENROLL, where the code is erased,
+	// or to MFA_REQUIRED, where it waits for the factor to be chosen again.
+	// No budget is refilled.
+	Previous struct{}
+
+	// Skip leaves MFA_ENROLL when nothing that is required is missing.
+	Skip struct{}
+
+	// Cancel ends the transaction; an unredeemed session token is void.
+	Cancel struct{}
+)
+
+// Once gives ev an idempotency key of 1 to 64 bytes, chosen by the client:
+// the same event again, with the same key and next in line, is not evaluated
+// but answered from where the transaction stands. The same key with anything
+// else in the event is refused with [ErrKeyReused]. Only the key of the last
+// event that was saved is remembered.
+func Once(key string, ev Event) Event { return once{ev, key} }
+
+type once struct {
+	Event
+	key string
+}
+
+// op is an event without its payload: what the table speaks of.
+type op uint8
+
+const (
+	primary op = iota
+	enroll
+	activate
+	challenge
+	verify
+	resend
+	previous
+	skip
+	cancel
+	redeem
+	expire // time, as an event
+	lock   // the account's lock, as an event
+	ops
+)
+
+var opDocs = [ops]struct{ name, doc string }{
+	primary:   {"primary", "The password was right: a transaction begins. Service.Begin."},
+	enroll:    {"enroll", "Choose the type of factor to enrol; a code goes out."},
+	activate:  {"activate", "Hand in the code that confirms the factor being enrolled."},
+	challenge: {"challenge", "Choose the factor to prove; a code goes out."},
+	verify:    {"verify", "Hand in the code."},
+	resend:    {"resend", "Ask for a new code; the old one is dead."},
+	previous:  {"previous", "Go one step back."},
+	skip:      {"skip", "Go on without enrolling."},
+	cancel:    {"cancel", "End the transaction."},
+	redeem:    {"redeem", "Exchange the session token, once. Service.Redeem."},
+	expire:    {"expire", "Nobody sends it: time is up. It is taken in place of an event that comes too late."},
+	lock:      {"lock", "Nobody sends it: another transaction has locked the account."},
+}
+
+func (o op) String() string { return opDocs[o].name }
+
+func (Enroll) on() op    { return enroll }
+func (Activate) on() op  { return activate }
+func (Challenge) on() op { return challenge }
+func (Verify) on() op    { return verify }
+func (Resend) on() op    { return resend }
+func (Previous) on() op  { return previous }
+func (Skip) on() op      { return skip }
+func (Cancel) on() op    { return cancel }
+
+// ParseEvent makes an event from its name and what came with it, for hosts
+// that read events from a wire. For "enroll" factor is a type. It refuses
+// what it does not know, and "primary" and "redeem", with [ErrMalformed]:
+// those are [Service.Begin] and [Service.Redeem].
+func ParseEvent(name, factor string, code Secret) (Event, error) {
+	switch name {
+	case "enroll":
+		return Enroll{factor}, nil
+	case "activate":
+		return Activate{factor, code}, nil
+	case "challenge":
+		return Challenge{factor}, nil
+	case "verify":
+		return Verify{factor, code}, nil
+	case "resend":
+		return Resend{factor}, nil
+	case "previous":
+		return Previous{}, nil
+	case "skip":
+		return Skip{}, nil
+	case "cancel":
+		return Cancel{}, nil
+	}
+	return nil, &Refusal{Event: fmt.Sprintf("%.16q", name), Err: ErrMalformed}
+}
+
+// Requirement is what a sign-in asks for besides the password.
+type Requirement uint8
+
+// What a sign-in may ask for. The zero value is the strictest.
+const (
+	// RequireFactor: no SUCCESS without a second factor, proved or newly
+	// enrolled.
+	RequireFactor Requirement = iota
+	// RequireIfActive: who has an active factor proves it; who has none is
+	// offered enrolment and may skip what is not required.
+	RequireIfActive
+	// RequireNothing: the password is enough.
+	RequireNothing
+)
+
+// A Login is the event primary: the host has checked the password.
+type Login struct {
+	User    string      // the host's user id, 1 to 128 bytes, no control characters
+	Require Requirement // the zero value demands a second factor
+}
+
+// EffectKind is what a committed step asks the host for.
+type EffectKind uint8
+
+// The kinds of effect.
+const (
+	SendCode        EffectKind = iota + 1 // mail the live code
+	FactorActivated                       // hand the enrolled factor to the Directory, and tell the Auditor
+	NotifyActivated                       // tell the user that a factor was enrolled
+	NotifyBackoff                         // tell the user of several wrong codes in a row
+	NotifyLocked                          // tell the user that the account is locked
+	SignedIn                              // tell the Auditor of a SUCCESS
+	FactorDisabled                        // tell the Auditor of a factor disabled
+	effectKinds
+)
+
+var effectDocs = [effectKinds]struct{ name, doc string }{
+	SendCode:        {"send code", "mail the live code; a superseded one is never sent"},
+	FactorActivated: {"hand over factor", "hand the factor to the Directory exactly as confirmed, until it takes it"},
+	NotifyActivated: {"notify of factor", "tell the user that a factor was enrolled"},
+	NotifyBackoff:   {"notify of failures", "tell the user of several wrong codes after the right password"},
+	NotifyLocked:    {"notify of lock", "tell the user that the account is locked"},
+	SignedIn:        {"report sign-in", "tell the Auditor, until it takes it"},
+	FactorDisabled:  {"report disabling", "tell the Auditor that the factor is disabled, until it takes it"},
+}
+
+// String returns the effect's name in the table.
+func (k EffectKind) String() string {
+	if k < effectKinds {
+		return effectDocs[k].name
+	}
+	return "invalid"
+}

@@ -1,0 +1,51 @@
+package authn_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memstore"
+)
+
+// users is a Directory: every user has the e-mail address that is the id.
+type users struct{}
+
+func (users) Factors(_ context.Context, user string) ([]authn.Factor, error) {
+	return []authn.Factor{{ID: "mail", Type: authn.Email, Address: user, Status: authn.Active}}, nil
+}
+
+func (users) Activated(_ context.Context, key, user string, f authn.Factor) error { return nil }
+
+func Example() {
+	ctx, mail := context.Background(), new(memmail.Mailer)
+	svc, err := authn.New(authn.Config{
+		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
+		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Store:        new(memstore.Store),
+		Mailer:       mail,
+		Directory:    users{},
+	})
+	if err != nil {
+		panic(err)
+	}
+
+	// You have checked Ada's password.
+	a, _ := svc.Begin(ctx, authn.Login{User: "ada@example.com"})
+	fmt.Println(a.State, a.Factors[0].Address)
+
+	a, _ = svc.Do(ctx, a.Token, authn.Challenge{Factor: a.Factors[0].ID})
+	fmt.Println(a.State, a.Allowed[0].Event)
+
+	a, _ = svc.Do(ctx, a.Token, authn.Verify{Code: mail.Last("ada@example.com").Code})
+	fmt.Println(a.State)
+
+	who, _ := svc.Redeem(ctx, a.Session)
+	fmt.Println(who.User, who.Methods)
+	// Output:
+	// MFA_REQUIRED a***@e***.com
+	// MFA_CHALLENGE verify
+	// SUCCESS
+	// ada@example.com [pwd otp]
+}

@@ -1,0 +1,185 @@
+package authn
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Revoke ends every live transaction of a user and voids unredeemed session
+// tokens. Call it when a password, a factor, an address or a status changes.
+// A user without a record is no error.
+func (s *Service) Revoke(ctx context.Context, user string) error {
+	return s.host(ctx, user, "revoke", "", func(st *step) error { return st.offerAll(cancel) })
+}
+
+// Reinstate does what Revoke does and also clears locks, back-off, the
+// disabled mark and every count of wrong codes. The reason is audited. Each
+// call grants one more yearly budget of guesses.
+func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
+	return s.host(ctx, user, "reinstate", reason, func(st *step) error {
+		err := st.offerAll(cancel)
+		a := &st.acct
+		a.disabled, a.fails, a.notBefore, a.lockedUntil, a.failures = false, 0, 0, 0, failures{}
+		return err
+	})
+}
+
+// Erase forgets a user: live transactions end and what is owed is not
+// delivered any more. A lock or a budget that still runs stays, under the
+// pseudonym alone, until it ends.
+func (s *Service) Erase(ctx context.Context, user string) error {
+	return s.host(ctx, user, "erase", "", func(st *step) error {
+		err := st.offerAll(cancel)
+		a := &st.acct
+		a.user, a.txs, a.outbox = "", [maxTx]transaction{}, [maxOutbox]entry{}
+		a.failures.by = strings.Repeat("\x00", len(a.failures.by))
+		return err
+	})
+}
+
+// host runs one of the host's own operations, by the same loop as a step.
+func (s *Service) host(ctx context.Context, user, event, reason string, f func(*step) error) error {
+	if !validUser(user) {
+		return &Refusal{Event: event, Err: ErrMalformed}
+	}
+	p := s.m.pseudonym(user)
+	for try := range maxReruns {
+		if err := rest(ctx, try); err != nil {
+			return err
+		}
+		a, rec, err := s.read(ctx, p)
+		if err != nil || rec.Version == 0 {
+			return err
+		}
+		var r Result
+		if err := s.m.do(&r, &a, &Env{Now: s.cfg.Now()}, f); err != nil {
+			return err
+		}
+		r.Account.seen = max(r.Account.seen, a.seen)
+		err = s.save(ctx, p, rec.Version, s.record(&r.Account, p))
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.auditMoves(ctx, p, user, &r)
+		s.auditHost(ctx, p, user, event, reason)
+		return nil
+	}
+	return fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
+}
+
+// Tend returns the account with its overdue transactions ended and its
+// overdue effects claimed, and those effects, which are now to be carried out
+// and acknowledged. The account is not changed in place.
+func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err error) {
+	err = m.do(r, a, &Env{Now: now}, func(s *step) error {
+		if err := s.offerAll(expire); err != nil {
+			return err
+		}
+		for i := range s.acct.txs {
+			if t := &s.acct.txs[i]; t.ended() && t.expires <= s.now {
+				*t = transaction{}
+			}
+		}
+		s.claimOwed()
+		for _, e := range s.acct.owed(1<<63 - 1) {
+			if s.acct.nextOf(e.Key) == s.claim() {
+				es = append(es, e)
+			}
+		}
+		s.i = 0
+		s.tidy()
+		return nil
+	})
+	return es, err
+}
+
+// nextOf is the next attempt at an effect.
+func (a *Account) nextOf(key string) int64 {
+	for i := range a.txs {
+		if t := &a.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
+			return t.mail.next
+		}
+	}
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 && e.key() == key {
+			return e.next
+		}
+	}
+	return 0
+}
+
+// nextDue is when the account wants attention next; 0 is never.
+func (m *Machine) nextDue(a *Account) int64 {
+	var at int64
+	soonest := func(t int64) {
+		if t != 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	for i := range a.txs {
+		if t := &a.txs[i]; t.state != 0 {
+			soonest(t.expires)
+			soonest(t.mail.next)
+		}
+	}
+	for i := range a.outbox {
+		soonest(a.outbox[i].next)
+	}
+	if at != 0 || a.fails > 0 || a.disabled {
+		return at
+	}
+	// Nothing is under way: it may go when the last charge and lock are over.
+	return max(a.lockedUntil, a.notBefore,
+		a.failures.at.until(0, m.failureSpan()), a.sends.until(0, day), a.starts.until(0, hour))
+}
+
+// failureSpan is the longest span of a budget of wrong codes.
+func (m *Machine) failureSpan() time.Duration {
+	if m.policy.FailuresPerYear > 0 {
+		return year
+	}
+	return day
+}
+
+// forgetUnheard drops what is only for an Auditor that the host does not have.
+func (s *Service) forgetUnheard(a *Account) {
+	if s.cfg.Auditor != nil {
+		return
+	}
+	for i := maxOutbox - 1; i >= 0; i-- {
+		if k := a.outbox[i].kind; k == SignedIn || k == FactorDisabled {
+			a.drop(i)
+		}
+	}
+}
+
+func assertion(a *Account, i int) *Assertion {
+	t := &a.txs[i]
+	as := &Assertion{User: a.user, Methods: []string{"pwd"}, Transaction: hex.EncodeToString(t.id[:]), Began: unix(t.born), At: unix(t.done)}
+	for j := range t.factors {
+		if t.proved&(1<<j) == 0 {
+			continue
+		}
+		f := &t.factors[j]
+		as.Factors = append(as.Factors, f.id)
+		as.Methods = appendNew(as.Methods, f.typ().method)
+		as.Channels = appendNew(as.Channels, f.typ().channel)
+	}
+	return as
+}
+
+func appendNew(list []string, s string) []string {
+	for _, x := range list {
+		if x == s {
+			return list
+		}
+	}
+	return append(list, s)
+}

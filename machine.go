@@ -1,0 +1,294 @@
+// Package authn runs authentication transactions: after the password was
+// right it makes the user prove a second factor, first of all a one-time code
+// sent by e-mail, and says for certain when the sign-in has succeeded. It
+// decides; the host stores, sends and talks to the browser.
+//
+// For most uses make a [Service] with [New], and call [Service.Begin] when the
+// password was right, [Service.Do] for each thing the user does, and
+// [Service.Redeem] once the answer says SUCCESS.
+//
+// # Model
+//
+// A transaction is in one [State]; an [Event] may move it. Which event moves
+// it where, under which guards, with which effects, is one table (see
+// [Transitions]): the diagrams, the documentation and the list of allowed
+// events in every [Answer] come from the table that runs. A refused event
+// changes nothing, and its [Refusal] says what is allowed instead. A wrong
+// code is not a refusal but a counted step: it is saved before it is answered.
+//
+// # What the host does
+//
+// It checks passwords, and it gives the service a [Store] (one
+// compare-and-swap at a time), a [Mailer] and a [Directory] of its users and
+// their factors. It makes its session from the [Assertion] that Redeem
+// returns and from nothing else. It calls [Service.Tend] now and then, which
+// sends again what a crash interrupted and deletes what has ended, and
+// [Service.Revoke] when a password, a factor or an address changes.
+//
+// # Order
+//
+// A step is a pure function of the stored account, the event, the time and
+// fresh entropy ([Machine.Step]). Service saves its result first, then carries
+// out the effects, then answers. No verdict leaves before the save, and one
+// compare-and-swap decides: a lost one is run again from the load.
+//
+// # Time
+//
+// Deadlines are half-open: at its expiry a code is late. Nothing extends a
+// transaction. No timer decides anything; expiry is decided when an event
+// comes. A clock that falls back revives nothing.
+//
+// # Secrets
+//
+// Codes and session tokens are derived from keys that the store never sees,
+// and are never stored; state tokens are stored as hashes, addresses as keyed
+// pseudonyms. [Secret] values do not print.
+//
+// A code sent by e-mail is not an out-of-band authenticator in the sense of
+// NIST SP 800-63B, and it can be relayed: the assertion reports methods and
+// channels truthfully and claims no assurance level.
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/looplab/fsm"
+)
+
+// Handle is the secret half of a state token: 32 random bytes. It does not
+// print. A [Service] makes tokens of it; the bare [Machine] takes it as it is.
+type Handle [32]byte
+
+// Format writes "[secret]" for every verb.
+func (Handle) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// Env is all that a step learns from outside.
+type Env struct {
+	Now time.Time
+	// Entropy is 64 fresh random bytes: 16 for the id of a transaction, 32
+	// for its handle, 16 for the nonce of a code or a session token.
+	Entropy [64]byte
+	// Factors is what the Directory says, asked after the account was loaded.
+	// Begin, Enroll, Activate, Challenge and Resend need it.
+	Factors []Factor
+}
+
+// Machine decides. It does no I/O, reads no clock and keeps nothing between
+// calls. It is immutable and safe for concurrent use.
+type Machine struct {
+	*program
+	tenant string
+	ring   []ringKey // the keys, and last the pseudonym key
+	keys   []ringKey
+	policy Policy
+	limits limits
+	pool   sync.Pool // of *step: an engine of looplab/fsm is built for each, never for a step
+	least  uint8     // digits of a code, at least
+}
+
+// NewMachine returns the pure core, without a store and without effects. Use
+// [New] unless you run the loop of load, step, save and effects yourself. The
+// first key is the one in use, the others are still accepted; pseudonymKey
+// never changes. It checks the whole table and walks every row through the
+// engine once.
+func NewMachine(tenant string, keys []Key, pseudonymKey []byte, p Policy) (*Machine, error) {
+	policy, err := p.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := newRing(keys, pseudonymKey)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := compile(table)
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{program: prog, tenant: tenant, ring: ring, keys: ring[:len(keys)], policy: policy, least: minDigits}
+	m.limits = limits{
+		digits: uint8(policy.Digits), codeTries: uint8(policy.CodeTries), tries: uint8(policy.Tries), sends: uint8(policy.Sends),
+		codeLife: int64(policy.CodeLife),
+	}
+	for i := range m.limits.cooldowns {
+		m.limits.cooldowns[i] = int64(policy.Cooldowns[min(i, len(policy.Cooldowns)-1)])
+	}
+	evs := prog.events()
+	m.pool.New = func() any {
+		s := &step{m: m, fsm: fsm.NewFSM(string(Unauthenticated), evs, nil), buf: make([]byte, 0, 512)}
+		s.macs = make([][purposes]hash.Hash, len(ring))
+		return s
+	}
+	return m, m.walk()
+}
+
+// walk takes every row through the engine once.
+func (m *Machine) walk() error {
+	s := m.pool.Get().(*step)
+	for i := range m.edges {
+		if e := &m.edges[i]; e.to != "" {
+			if err := s.engine(e); err != nil {
+				return fmt.Errorf("%s: %w", e.label, err)
+			}
+		}
+	}
+	m.pool.Put(s)
+	return nil
+}
+
+var background = context.Background()
+
+// engine makes looplab take the row and checks that it went where the table
+// says. The context is never the caller's: one that is cancelled would wedge
+// the instance for ever.
+func (s *step) engine(e *edge) error {
+	s.fsm.SetState(string(e.State))
+	if err := s.fsm.Event(background, e.label); err != nil {
+		// A self-loop is reported as an error that holds none.
+		loop, ok := err.(fsm.NoTransitionError)
+		if !ok || loop.Err != nil || e.State != e.to {
+			return fmt.Errorf("%w: %s: %w", ErrEngine, e.label, err)
+		}
+	}
+	if at := s.fsm.Current(); at != string(e.to) {
+		return fmt.Errorf("%w: %s led to %s", ErrEngine, e.label, at)
+	}
+	return nil
+}
+
+// Result is what a step came to. The host must save Account before it does
+// anything else with a result that has Changed.
+type Result struct {
+	Account Account
+	Changed bool // save it; false only for a repeated event
+	// Ended says that the transaction's time was up: the table's expire was
+	// taken in place of the event. Answer like an unknown token.
+	Ended   bool
+	Outcome Outcome // of the event
+
+	slot   int
+	moves  [maxMoves]move
+	nmoves int
+}
+
+// Begin opens a transaction for a user whose password was right. Its handle is
+// env.Entropy[16:48]. As with Step, a is not changed, and r is filled only if
+// the error is nil; a may be &r.Account.
+func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
+	if !validUser(l.User) || l.Require > RequireNothing {
+		return &Refusal{Event: primary.String(), Err: ErrMalformed}
+	}
+	return m.do(r, a, &env, func(s *step) error {
+		s.op, s.login = primary, l
+		return s.begin()
+	})
+}
+
+// Step applies ev to the transaction with this handle and fills r if the error
+// is nil. It is pure: a is not changed, and the same arguments always give the
+// same result; a may be &r.Account. (A result is some 2 KiB: filling it in
+// place costs a third less than returning it.) Errors are a [*Refusal],
+// [ErrUnavailable] or [ErrEngine].
+func (m *Machine) Step(a *Account, h Handle, ev Event, env Env, r *Result) error {
+	in, o, err := m.payload(ev)
+	if err != nil {
+		return err
+	}
+	i := a.find(h.digest())
+	if i < 0 {
+		return &Refusal{Event: o.String(), Err: ErrFinished}
+	}
+	// What the table has no row for is refused before anything is copied.
+	if m.roots[a.txs[i].state-1][o] == 0 && in.once == "" && !m.due(a, i, env.Now) {
+		return m.noRow(a, i, o)
+	}
+	return m.do(r, a, &env, func(s *step) error {
+		s.op, s.in, s.i = o, in, i
+		return s.event()
+	})
+}
+
+// do runs f on a working copy of the account. The result is filled in place:
+// it is large, and every copy of it would show in the time of a step.
+func (m *Machine) do(r *Result, a *Account, env *Env, f func(*step) error) error {
+	s, err := m.load(a, env)
+	if err != nil {
+		return err
+	}
+	// After a panic or an error of the engine the instance is dropped.
+	if err = f(s); err == nil {
+		s.result(r)
+	}
+	if !errors.Is(err, ErrEngine) {
+		m.pool.Put(s)
+	}
+	return err
+}
+
+// Redeem uses up the session token with this secret. The assertion is nil if
+// the token's time was up.
+func (m *Machine) redeem(a *Account, h Handle, env Env, r *Result) (as *Assertion, err error) {
+	err = m.do(r, a, &env, func(s *step) error {
+		if s.i = s.findSession(h); s.i < 0 {
+			return &Refusal{Event: redeem.String(), Err: ErrFinished}
+		}
+		s.op = redeem
+		was := s.acct
+		if err := s.event(); err != nil {
+			return err
+		}
+		as = assertion(&was, s.i)
+		return nil
+	})
+	if err != nil || r.Ended {
+		return nil, err
+	}
+	return as, nil
+}
+
+// Status describes the transaction with this handle; nothing changes and
+// nothing is promised: only events are decisions.
+func (m *Machine) Status(a *Account, h Handle, now time.Time) (*Answer, error) {
+	i := a.find(h.digest())
+	if i < 0 || a.txs[i].ended() || m.due(a, i, now) {
+		return nil, &Refusal{Event: "status", Err: ErrFinished}
+	}
+	return m.answer(a, i, now)
+}
+
+// Explain lists the questions that Step would ask about an event, each with
+// its answer, and the row they lead to. Nothing changes.
+func (m *Machine) Explain(a *Account, h Handle, ev Event, env Env) (asked [][2]string, row Transition, err error) {
+	in, o, err := m.payload(ev)
+	if err != nil {
+		return nil, row, err
+	}
+	s, err := m.load(a, &env)
+	if err != nil {
+		return nil, row, err
+	}
+	defer m.pool.Put(s)
+	if s.i = a.find(h.digest()); s.i < 0 {
+		return nil, row, &Refusal{Event: o.String(), Err: ErrFinished}
+	}
+	s.in, s.op = in, o
+	if m.due(a, s.i, env.Now) && m.roots[s.tx().state-1][expire] != 0 {
+		s.op = expire
+	}
+	n := s.root()
+	if n == 0 {
+		return nil, row, m.noRow(a, s.i, o)
+	}
+	for n > 0 {
+		q := &questions[m.nodes[n].q]
+		g := q.ask(s)
+		asked = append(asked, [2]string{q.text, g.String()})
+		n = m.nodes[n].next[g-q.first]
+	}
+	return asked, m.edges[^n].transition(), nil
+}

@@ -1,0 +1,249 @@
+package authn
+
+import (
+	"encoding/hex"
+	"strconv"
+	"time"
+)
+
+// entry is an effect that is owed: stored by the save that caused it, removed
+// by one more save after it was delivered. The zero value is a free place.
+type entry struct {
+	kind      EffectKind
+	tx        id
+	rev, n    uint8 // with tx the key of the effect
+	attempts  uint8 // begun
+	next      int64 // of the next attempt
+	at        int64 // when it happened
+	until     int64 // NotifyLocked: 0 if only the host can unlock
+	factor    string
+	recipient id
+	kindOf    uint8 // as in pin
+}
+
+// mail is what is owed for a transaction's live code, or what became of it.
+type mail struct {
+	state    uint8 // index in deliveries
+	rev      uint8
+	attempts uint8
+	next     int64
+}
+
+var deliveries = [...]Delivery{NoMail, Pending, Sent, Failed}
+
+const (
+	noMail uint8 = iota
+	mailPending
+	mailSent
+	mailFailed
+)
+
+const (
+	maxOutbox   = 8
+	maxAttempts = 5                // of a mail
+	margin      = 30 * time.Second // beyond the delivery timeout, before another node tries
+	firstRetry  = 10 * time.Second // doubles with each attempt, up to lastRetry
+	lastRetry   = 10 * time.Minute
+)
+
+// An Effect is what a committed step asks the host for. It is stored with the
+// step and carried out after it, at least once, each time with the same Key.
+type Effect struct {
+	Do          EffectKind
+	Key         string // of this effect, the same on every attempt
+	Transaction string // public id
+	User        string
+	Factor      string // id of the factor concerned
+	Generation  int
+	At          time.Time // when it happened
+	Until       time.Time // NotifyLocked: zero if only the host can unlock
+}
+
+// emit puts the effects of a row in the outbox. It is called before the row's
+// updates, which may forget the factor; settleEffects completes them after.
+func (s *step) emit(e *edge) error {
+	t := s.tx()
+	f := t.factor()
+	for n, k := range e.row.Emit {
+		if k == SendCode {
+			continue
+		}
+		i, ok := s.room(k)
+		if !ok {
+			return errOutbox
+		}
+		s.acct.outbox[i] = entry{
+			kind: k, tx: t.id, rev: t.rev + 1, n: uint8(n), attempts: 1, at: s.now, next: s.claim(),
+			factor: f.id, recipient: f.recipient, kindOf: f.kind,
+		}
+	}
+	return nil
+}
+
+// settleEffects adds what only the updates knew.
+func (s *step) settleEffects(e *edge) {
+	t := s.tx()
+	for _, k := range e.row.Emit {
+		if k == SendCode {
+			t.mail = mail{state: mailPending, rev: t.rev, attempts: 1, next: s.claim()}
+		}
+	}
+	for i := range s.acct.outbox {
+		if o := &s.acct.outbox[i]; o.kind == NotifyLocked && o.tx == t.id && o.rev == t.rev && !s.acct.disabled {
+			o.until = s.lockEnd()
+		}
+	}
+}
+
+// claim is when another node may take over an attempt that begins now.
+func (s *step) claim() int64 {
+	return s.now + int64(s.m.policy.DeliveryTimeout) + int64(margin)
+}
+
+// room finds a place for an effect: the oldest notice goes first, and what the
+// Directory or the Auditor has to be told is never dropped.
+func (s *step) room(k EffectKind) (int, bool) {
+	o := &s.acct.outbox
+	for i := range o {
+		if o[i].kind == 0 {
+			return i, true
+		}
+	}
+	for i := range o {
+		if o[i].isNotice() {
+			s.acct.drop(i)
+			return maxOutbox - 1, true
+		}
+	}
+	return 0, false
+}
+
+func (e *entry) isNotice() bool {
+	return e.kind == NotifyActivated || e.kind == NotifyBackoff || e.kind == NotifyLocked
+}
+
+// drop removes the i-th effect; the others keep their order.
+func (a *Account) drop(i int) {
+	copy(a.outbox[i:], a.outbox[i+1:])
+	a.outbox[maxOutbox-1] = entry{}
+}
+
+// effectKey is the idempotency key of an effect.
+func effectKey(tx id, rev, n uint8) string {
+	b := make([]byte, 0, 40)
+	b = hex.AppendEncode(b, tx[:])
+	b = strconv.AppendUint(append(b, '-'), uint64(rev), 10)
+	return string(strconv.AppendUint(append(b, '-'), uint64(n), 10))
+}
+
+func (e *entry) key() string { return effectKey(e.tx, e.rev, e.n) }
+
+func (e *entry) effect(user string) Effect {
+	return Effect{
+		Do: e.kind, Key: e.key(), Transaction: hex.EncodeToString(e.tx[:]), User: user,
+		Factor: e.factor, At: unix(e.at), Until: unix(e.until),
+	}
+}
+
+// key is that of the mail of the live code: SendCode is a row's only effect.
+func (t *transaction) mailKey() string { return effectKey(t.id, t.mail.rev, 0) }
+
+func (t *transaction) mailEffect(user string) Effect {
+	return Effect{
+		Do: SendCode, Key: t.mailKey(), Transaction: hex.EncodeToString(t.id[:]), User: user,
+		Factor: t.factor().id, Generation: int(t.sends),
+	}
+}
+
+// owed lists the effects whose next attempt is at or before a time.
+func (a *Account) owed(by int64) []Effect {
+	var es []Effect
+	for i := range a.txs {
+		if t := &a.txs[i]; t.mail.state == mailPending && t.mail.next <= by {
+			es = append(es, t.mailEffect(a.user))
+		}
+	}
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 && e.next <= by {
+			es = append(es, e.effect(a.user))
+		}
+	}
+	return es
+}
+
+// Delivered is what became of one attempt at an effect.
+type Delivered uint8
+
+// What may become of an attempt.
+const (
+	Accepted  Delivered = iota + 1 // done
+	Retry                          // try again later, unless the attempts are used up
+	GivenUp                        // never try again
+	Withdrawn                      // the address has changed: the code, if it is one, is dead
+)
+
+// acknowledge records what became of an attempt; false if the effect is no
+// longer owed.
+func (s *step) acknowledge(key string, what Delivered) bool {
+	for i := range s.acct.txs {
+		if t := &s.acct.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
+			s.i = i
+			s.acknowledgeMail(what)
+			return true
+		}
+	}
+	for i := range s.acct.outbox {
+		e := &s.acct.outbox[i]
+		if e.kind == 0 || e.key() != key {
+			continue
+		}
+		if what == Retry && (!e.isNotice() || e.attempts < maxAttempts) {
+			e.next = s.now + doubled(firstRetry, int(e.attempts)-1, lastRetry)
+		} else {
+			s.acct.drop(i)
+		}
+		return true
+	}
+	return false
+}
+
+// acknowledgeMail: a mail that failed waives the cool-down once.
+func (s *step) acknowledgeMail(what Delivered) {
+	t := s.tx()
+	switch {
+	case what == Accepted:
+		t.mail.state, t.mail.next = mailSent, 0
+	case what == Retry && t.mail.attempts < maxAttempts:
+		t.mail.next = s.now + doubled(firstRetry, int(t.mail.attempts)-1, lastRetry)
+	default:
+		if what == Withdrawn {
+			t.code = liveCode{}
+		}
+		t.mail.state, t.mail.next, t.sendAt = mailFailed, 0, 0
+	}
+}
+
+// claimOwed takes over what is owed and whose attempt is over. A mail or a
+// notice whose last attempt never came back is given up.
+func (s *step) claimOwed() {
+	for s.i = range s.acct.txs {
+		m := &s.tx().mail
+		switch {
+		case m.state != mailPending || m.next > s.now:
+		case m.attempts >= maxAttempts:
+			s.acknowledgeMail(GivenUp)
+		default:
+			m.attempts, m.next = m.attempts+1, s.claim()
+		}
+	}
+	for i := maxOutbox - 1; i >= 0; i-- {
+		e := &s.acct.outbox[i]
+		switch {
+		case e.kind == 0 || e.next > s.now:
+		case e.isNotice() && e.attempts >= maxAttempts:
+			s.acct.drop(i)
+		default:
+			e.attempts, e.next = min(e.attempts, 254)+1, s.claim()
+		}
+	}
+}

@@ -1,0 +1,387 @@
+package authn
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"time"
+)
+
+// Config is what a [Service] is made of. It is not changed by New, and must
+// not be changed after.
+type Config struct {
+	// Tenant separates the accounts, codes and tokens of services that share
+	// a store or keys. At most 64 bytes; "" is a tenant like any other.
+	Tenant string
+	// Keys derive codes, session tokens and seals. The first is in use, the
+	// others are still accepted. To rotate, put a new one in front on every
+	// node; drop an old one after 366 days, when no record can name it.
+	Keys []Key
+	// PseudonymKey is at least 32 random bytes and never changes: it names
+	// the records. Losing it loses every budget and lock.
+	PseudonymKey []byte
+
+	Store     Store     // required
+	Mailer    Mailer    // required
+	Directory Directory // required
+
+	Policy  Policy           // the zero value is the recommended policy
+	Auditor Auditor          // nil: nothing is audited
+	Limiter Limiter          // nil: only the limits of accounts hold
+	Now     func() time.Time // nil: time.Now
+}
+
+// Service is the shell around a [Machine]: it loads, steps, saves, and then
+// carries out the effects and answers. It is safe for concurrent use and any
+// number of them may share a store. It starts no goroutine.
+type Service struct {
+	cfg Config
+	m   *Machine
+}
+
+const (
+	maxTenant = 64
+	maxReruns = 16                   // of a step whose save was lost to another
+	pause     = 2 * time.Millisecond // before the first of them, at most; it doubles up to maxPause
+	maxPause  = 50 * time.Millisecond
+)
+
+// New checks the configuration and the table and returns a service. Errors
+// name the field.
+func New(cfg Config) (*Service, error) {
+	switch {
+	case len(cfg.Tenant) > maxTenant:
+		return nil, fmt.Errorf("authn: Tenant: %d bytes, at most %d", len(cfg.Tenant), maxTenant)
+	case cfg.Store == nil:
+		return nil, errors.New("authn: Store is required")
+	case cfg.Mailer == nil:
+		return nil, errors.New("authn: Mailer is required")
+	case cfg.Directory == nil:
+		return nil, errors.New("authn: Directory is required")
+	}
+	m, err := NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Keys, cfg.PseudonymKey = nil, nil
+	return &Service{cfg, m}, nil
+}
+
+// Begin opens a transaction for a user whose password the host has checked.
+// Errors are a [*Refusal], with [ErrLocked], [ErrTooSoon], [ErrNoFactor],
+// [ErrNoUser] or [ErrMalformed], or wrap [ErrUnavailable].
+func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
+	if !validUser(l.User) || l.Require > RequireNothing {
+		return nil, &Refusal{Event: primary.String(), Err: ErrMalformed}
+	}
+	c := &call{ctx: ctx, p: s.m.pseudonym(l.User), op: primary, user: l.User}
+	return s.answer(c, func(a *Account, env Env, r *Result) error {
+		c.h = Handle(env.Entropy[16:48])
+		return s.m.Begin(a, l, env, r)
+	})
+}
+
+// Do applies an event to the transaction of a state token. The answer of a
+// wrong or late code has that Outcome and a nil error: its state is not
+// SUCCESS. Errors are a [*Refusal], which says what is allowed instead, or
+// wrap [ErrUnavailable]: then there was no verdict, and the same event may be
+// sent again. An unknown, foreign, expired or finished token is [ErrFinished].
+func (s *Service) Do(ctx context.Context, token Secret, ev Event) (*Answer, error) {
+	_, o, err := s.m.payload(ev)
+	if err != nil {
+		return nil, err
+	}
+	h, p, ok := s.m.parseToken(stateToken, token)
+	if !ok {
+		return nil, &Refusal{Event: o.String(), Err: ErrFinished}
+	}
+	c := &call{ctx: ctx, p: p, h: h, op: o}
+	return s.answer(c, func(a *Account, env Env, r *Result) error { return s.m.Step(a, h, ev, env, r) })
+}
+
+// Status describes the transaction of a state token. It changes nothing,
+// reads once from the store, and promises nothing: only events are decisions.
+func (s *Service) Status(ctx context.Context, token Secret) (*Answer, error) {
+	h, p, ok := s.m.parseToken(stateToken, token)
+	if !ok {
+		return nil, &Refusal{Event: "status", Err: ErrFinished}
+	}
+	a, _, err := s.read(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	ans, err := s.m.Status(&a, h, s.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	s.tokens(ans, &a, a.find(h.digest()), p, h)
+	return ans, nil
+}
+
+// An Assertion says who has signed in and how. The host makes its session
+// from it, and from nothing else.
+type Assertion struct {
+	User        string
+	Methods     []string  // RFC 8176: "pwd", and "otp" for a code; never a level of assurance
+	Channels    []string  // "email" where a code came by e-mail
+	Factors     []string  // ids of the factors proved
+	Transaction string    // public id, as in audit events
+	Began       time.Time // when the password was right
+	At          time.Time // when the sign-in succeeded
+}
+
+// Redeem exchanges a session token for the assertion, once. It asks the
+// Directory again: an account that was closed, or a factor that was removed
+// meanwhile, is refused ([ErrNoUser], [ErrNotOffered]). A token that is
+// unknown, used, late or void is [ErrFinished].
+func (s *Service) Redeem(ctx context.Context, session Secret) (*Assertion, error) {
+	h, p, ok := s.m.parseToken(sessionToken, session)
+	if !ok {
+		return nil, &Refusal{Event: redeem.String(), Err: ErrFinished}
+	}
+	var as *Assertion
+	c := &call{ctx: ctx, p: p, op: redeem}
+	_, err := s.answer(c, func(a *Account, env Env, r *Result) (err error) {
+		as, err = s.m.redeem(a, h, env, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return as, nil
+}
+
+// call is one call of the service, over all its re-runs.
+type call struct {
+	ctx     context.Context
+	p       id // the account
+	h       Handle
+	op      op
+	user    string   // known before the load only to Begin
+	factors []Factor // as the Directory said after the last load
+	limited bool     // the Limiter was asked
+}
+
+// answer runs the step, delivers what it asks for, and describes the result.
+func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer, error) {
+	var r Result
+	rec, err := s.commit(c, &r, f)
+	if err != nil {
+		return nil, err
+	}
+	s.audit(c, &r)
+	if r.Ended {
+		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.String(), Err: ErrFinished})
+	}
+	s.deliver(c, &r, rec)
+	ans, err := s.m.answer(&r.Account, r.slot, s.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	ans.Outcome = r.Outcome
+	s.tokens(ans, &r.Account, r.slot, c.p, c.h)
+	return ans, nil
+}
+
+// tokens adds those that still lead somewhere.
+func (s *Service) tokens(ans *Answer, a *Account, slot int, p id, h Handle) {
+	if len(ans.Allowed) > 0 {
+		ans.Token = s.m.mint(stateToken, h, p)
+	}
+	if ans.State == Success {
+		st := s.m.pool.Get().(*step)
+		secret, ok := st.sessionSecret(&a.txs[slot])
+		s.m.pool.Put(st)
+		if ok {
+			ans.Session = s.m.mint(sessionToken, secret, p)
+		}
+	}
+}
+
+// commit runs load, step and save until one save is not lost to another. It
+// returns the record as it was saved. No verdict leaves before that.
+func (s *Service) commit(c *call, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
+	for try := range maxReruns {
+		if err := rest(c.ctx, try); err != nil {
+			return next, err
+		}
+		a, rec, err := s.read(c.ctx, c.p)
+		if err != nil {
+			return next, err
+		}
+		if try > 0 && rec.Version == next.Version {
+			return next, nil // the save that was lost was our own
+		}
+		env, err := s.env(c, &a)
+		if err == nil {
+			err = f(&a, env, r)
+		}
+		if err != nil || !r.Changed {
+			return rec, s.refused(c, &a, err)
+		}
+		s.forgetUnheard(&r.Account)
+		next = s.record(&r.Account, c.p)
+		err = s.save(c.ctx, c.p, rec.Version, next)
+		if err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return next, s.recover(c, next, err)
+		}
+	}
+	return next, fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
+}
+
+// recover finds out what became of a save that returned an error: it happened
+// if the record carries its version.
+func (s *Service) recover(c *call, next Record, cause error) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(c.ctx), s.m.policy.DeliveryTimeout)
+	defer stop()
+	if _, rec, err := s.read(ctx, c.p); err == nil && rec.Version == next.Version {
+		return nil
+	}
+	return cause
+}
+
+// env asks for what the step has to know. The Limiter is asked once a call.
+func (s *Service) env(c *call, a *Account) (Env, error) {
+	env := Env{Now: s.cfg.Now()}
+	rand.Read(env.Entropy[:])
+	user := c.user
+	if user == "" {
+		user = a.user
+	}
+	switch c.op {
+	case enroll, challenge, resend:
+		if s.cfg.Limiter != nil && !c.limited && a.find(c.h.digest()) >= 0 {
+			if err := s.limit(c, user); err != nil {
+				return env, err
+			}
+		}
+	case primary, activate, redeem:
+	default:
+		return env, nil
+	}
+	if user == "" {
+		return env, nil // no record: the step finds no transaction either
+	}
+	var err error
+	c.factors, err = s.factors(c.ctx, user)
+	env.Factors = c.factors
+	if errors.Is(err, ErrNoUser) {
+		return env, &Refusal{Event: c.op.String(), Err: ErrNoUser}
+	}
+	return env, err
+}
+
+// limit asks the host's Limiter before a step that may send.
+func (s *Service) limit(c *call, user string) error {
+	var at time.Time
+	err := guarded("limiter", func() (err error) {
+		at, err = s.cfg.Limiter.Allow(c.ctx, Attempt{Tenant: s.cfg.Tenant, User: user, Event: c.op.String()})
+		return err
+	})
+	if err == nil && !at.IsZero() {
+		return &Refusal{Event: c.op.String(), Guard: "limited by the host", Err: ErrTooSoon, RetryAt: at}
+	}
+	c.limited = err == nil
+	return err
+}
+
+// refused completes a refusal: where the transaction stands and what it allows.
+func (s *Service) refused(c *call, a *Account, err error) error {
+	var r *Refusal
+	if err == nil || !errors.As(err, &r) {
+		return err
+	}
+	if i := a.find(c.h.digest()); i >= 0 && !errors.Is(err, ErrFinished) {
+		r.State = a.txs[i].name()
+		if ans, err := s.m.answer(a, i, s.cfg.Now()); err == nil {
+			s.tokens(ans, a, i, c.p, c.h)
+			r.Answer = ans
+		}
+	}
+	s.auditRefusal(c, a, r)
+	return r
+}
+
+// read loads an account; one that has no record is a fresh one.
+func (s *Service) read(ctx context.Context, p id) (a Account, rec Record, err error) {
+	err = guarded("load", func() (err error) {
+		rec, err = s.cfg.Store.Load(ctx, p.key())
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, Record{}, nil
+	}
+	if err != nil {
+		return a, rec, err
+	}
+	if a, err = s.m.Open(rec.Value, p.key()); err != nil {
+		return a, rec, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return a, rec, nil
+}
+
+// save keeps a conflict apart from every other error.
+func (s *Service) save(ctx context.Context, p id, old uint64, r Record) error {
+	return guarded("save", func() error { return s.cfg.Store.Save(ctx, p.key(), old, r) })
+}
+
+func (s *Service) factors(ctx context.Context, user string) (fs []Factor, err error) {
+	err = guarded("directory", func() (err error) {
+		fs, err = s.cfg.Directory.Factors(ctx, user)
+		return err
+	})
+	return fs, err
+}
+
+// guarded calls a port: an error and a panic are both "unavailable", so that
+// whatever a port does, the service fails closed.
+func guarded(port string, f func() error) (err error) {
+	defer func() {
+		if recover() != nil { // its value may hold a secret
+			err = fmt.Errorf("%w: %s: panic", ErrUnavailable, port)
+		}
+	}()
+	if err := f(); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, port, err)
+	}
+	return nil
+}
+
+// rest waits a little before a re-run, within the caller's deadline.
+func rest(ctx context.Context, try int) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if try == 0 {
+		return nil
+	}
+	d := min(pause<<min(try-1, 10), maxPause)
+	t := time.NewTimer(mathrand.N(d) + 1)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+// newVersion is never 0, which stands for "no record".
+func newVersion() uint64 {
+	var b [8]byte
+	for {
+		rand.Read(b[:])
+		if v := binary.LittleEndian.Uint64(b[:]); v != 0 {
+			return v
+		}
+	}
+}
