@@ -1,0 +1,271 @@
+package authn
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+var rewrite = flag.Bool("update", false, "rewrite the recorded files")
+
+// golden compares with a recorded file; -update writes it.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *rewrite {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; go test . -update writes it", err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; read the diff, then go test . -update\n%s", path, got)
+	}
+}
+
+// accounts are some that the machine reaches.
+func accounts(t testing.TB, m *Machine) map[string]Account {
+	as := map[string]Account{"fresh": {}}
+	w := &walk{TB: t, m: m, fs: []Factor{adaMail, adaSpare}, seed: 1}
+	w.begin(ada)
+	as["required"] = w.a
+	w.do(Challenge{adaMail.ID})
+	as["challenge"] = w.a
+	w.do(Once("key", Verify{Code: w.wrong()}))
+	as["wrong"] = w.a
+	w.begin(ada)
+	w.at = time.Minute
+	w.do(Challenge{adaSpare.ID})
+	as["two"] = w.a
+	w.do(Verify{Code: w.right()})
+	as["success"] = w.a
+	g := &walk{TB: t, m: m, fs: []Factor{graceMail}, seed: 40}
+	g.begin(grace)
+	g.do(Enroll{Email})
+	as["enrolling"] = g.a
+	g.do(Once("k", Activate{Code: g.right()}))
+	as["activated"] = g.a
+	g.do(Cancel{})
+	as["cancelled"] = g.a
+	l := &walk{TB: t, m: newMachine(t, Policy{LockEvery: 1}), fs: []Factor{adaMail}, seed: 80}
+	l.begin(ada)
+	l.do(Challenge{adaMail.ID})
+	l.do(Verify{Code: l.wrong()})
+	as["locked"] = l.a
+	as["full"] = fullest()
+	return as
+}
+
+// fullest has every field as large as it gets.
+func fullest() Account {
+	a := Account{user: strings.Repeat("u", maxUser), seen: 1 << 60, disabled: true, fails: 100, notBefore: 1 << 60, lockedUntil: 1 << 60}
+	for i := range maxWindow {
+		at := int64(1.7e18) + int64(i)*3*int64(day)
+		a.failures = a.failures.add(at, i%3)
+		a.sends, a.starts = a.sends.add(at), a.starts.add(at)
+	}
+	for i := range a.txs {
+		t := &a.txs[i]
+		t.state, t.rev = uint8(MFAChallenge.index()+1), 100
+		t.id[0], t.token[0] = byte(i), byte(i)
+		t.born, t.expires, t.sendAt = 1<<60, 1<<60, 1<<60
+		t.tries, t.sends, t.chosen, t.proved = 30, 5, 2, 7
+		t.limits = limits{digits: 12, codeTries: 10, tries: 30, sends: 5, codeLife: 1 << 40, cooldowns: [4]int64{1 << 40, 1 << 40, 1 << 40, 1 << 40}}
+		t.code = liveCode{live: true, tries: 10, key: 1<<32 - 1, expires: 1 << 60}
+		t.mail = mail{state: mailPending, rev: 100, attempts: 5, next: 1 << 60}
+		t.last = lastEvent{set: true, say: 2, key: 1<<32 - 1}
+		for j := range t.factors {
+			t.factors[j] = pin{id: strings.Repeat("f", maxFactorID), masked: strings.Repeat("m", maxMasked), kind: 1, status: Active, required: true}
+		}
+	}
+	for i := range a.outbox {
+		a.outbox[i] = entry{kind: NotifyLocked, rev: 100, n: 3, attempts: 255, next: 1 << 60, at: 1 << 60, until: 1 << 60, factor: strings.Repeat("f", maxFactorID), kindOf: 1}
+	}
+	return a
+}
+
+// P4: an account reads back as it was written, and there is one encoding.
+func TestRecordRoundTrip(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for name, a := range accounts(t, m) {
+		b := m.Seal(&a, "k")
+		got, err := m.Open(b, "k")
+		if err != nil || got != a {
+			t.Errorf("%s: %v\n%s\n%s", name, err, a.String(), got.String())
+		}
+		if !bytes.Equal(m.Seal(&got, "k"), b) {
+			t.Errorf("%s: a second encoding", name)
+		}
+	}
+}
+
+func TestRecordSize(t *testing.T) {
+	m := newMachine(t, Policy{})
+	as := accounts(t, m)
+	one := as["challenge"]
+	one.outbox = [maxOutbox]entry{}
+	full := as["full"]
+	for _, c := range []struct {
+		name string
+		a    Account
+		most int
+	}{{"one transaction", one, 512}, {"full", full, 4096}} {
+		n := len(m.Seal(&c.a, "k"))
+		t.Logf("%s: %d bytes", c.name, n)
+		if n > c.most {
+			t.Errorf("%s takes %d bytes, more than %d", c.name, n, c.most)
+		}
+	}
+}
+
+// Every altered, shortened, lengthened or moved record is an error, never a
+// guess and never a panic.
+func TestRecordTampered(t *testing.T) {
+	m := newMachine(t, Policy{})
+	other, err := NewMachine("other", []Key{{ID: 1, Secret: keyA}}, pseudo, Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, a := range accounts(t, m) {
+		b := m.Seal(&a, "k")
+		bad := func(what string, b []byte) {
+			t.Helper()
+			if _, err := m.Open(b, "k"); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %s: %v", name, what, err)
+			}
+		}
+		for i := range b {
+			for bit := range 8 {
+				c := bytes.Clone(b)
+				c[i] ^= 1 << bit
+				bad("a flipped bit", c)
+			}
+		}
+		for i := range b {
+			bad("truncated", b[:i])
+		}
+		bad("a trailing byte", append(bytes.Clone(b), 0))
+		bad("10 MiB", append(bytes.Clone(b), make([]byte, 10<<20)...))
+		if _, err := m.Open(b, "another key"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: moved: %v", name, err)
+		}
+		if _, err := other.Open(b, "k"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: another tenant's: %v", name, err)
+		}
+	}
+}
+
+// Bytes that are sealed but impossible are refused as well: the decoder does
+// not lean on the seal.
+func TestRecordImpossible(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for name, change := range map[string]func(a *Account){
+		"unknown state":           func(a *Account) { a.txs[0].state = uint8(len(states) + 1) },
+		"state before begin":      func(a *Account) { a.txs[0].state = 1 },
+		"more tries than allowed": func(a *Account) { a.txs[0].tries = a.txs[0].limits.tries + 1 },
+		"more sends than allowed": func(a *Account) { a.txs[0].sends = a.txs[0].limits.sends + 1 },
+		"code tries":              func(a *Account) { a.txs[0].code.tries = 200 },
+		"code outlives its end":   func(a *Account) { a.txs[0].code.expires = a.txs[0].expires + 1 },
+		"code never sent":         func(a *Account) { a.txs[0].sends = 0 },
+		"no digits":               func(a *Account) { a.txs[0].limits.digits = 0 },
+		"13 digits":               func(a *Account) { a.txs[0].limits.digits = 13 },
+		"no such factor":          func(a *Account) { a.txs[0].chosen = 2 },
+		"factor out of range":     func(a *Account) { a.txs[0].chosen = 3 },
+		"proved out of range":     func(a *Account) { a.txs[0].proved = 8 },
+		"session before success":  func(a *Account) { a.txs[0].session.live = true },
+		"success before success":  func(a *Account) { a.txs[0].done = 1 },
+		"unknown requirement":     func(a *Account) { a.txs[0].require = 3 },
+		"unknown factor type":     func(a *Account) { a.txs[0].factors[0].kind = 9 },
+		"unknown status":          func(a *Account) { a.txs[0].factors[0].status = 9 },
+		"no steps":                func(a *Account) { a.txs[0].rev = 0 },
+		"too many steps":          func(a *Account) { a.txs[0].rev = maxSteps + 2 },
+		"mail without a code":     func(a *Account) { a.txs[0].code = liveCode{} },
+		"unknown delivery":        func(a *Account) { a.txs[0].mail.state = 9 },
+		"negative time":           func(a *Account) { a.seen = -1 },
+		"window out of order":     func(a *Account) { a.sends = a.sends.add(t0.UnixNano() - int64(time.Hour)) },
+		"charge at no time":       func(a *Account) { a.sends = "\x00\x00\x00\x00" },
+		"charge of a free slot":   func(a *Account) { a.failures = a.failures.add(t0.UnixNano(), 2) },
+		"charge of no slot":       func(a *Account) { a.failures = a.failures.add(t0.UnixNano(), 9) },
+		"user with a newline":     func(a *Account) { a.user = "a\nb" },
+		"unknown effect":          func(a *Account) { a.outbox[0].kind = effectKinds },
+		"unknown outcome":         func(a *Account) { a.txs[0].last = lastEvent{set: true, say: 9} },
+	} {
+		a, _ := challenged(t, m)
+		change(&a)
+		if _, err := m.Open(m.Seal(&a, "k"), "k"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Records that were written before can still be read.
+func TestRecordGolden(t *testing.T) {
+	m := newMachine(t, Policy{})
+	as := accounts(t, m)
+	var b strings.Builder
+	for _, name := range []string{"fresh", "challenge", "wrong", "two", "success", "activated", "cancelled", "locked"} {
+		a := as[name]
+		b.WriteString(name + "\n" + hex.EncodeToString(m.Seal(&a, "k")) + "\n" + a.String() + "\n\n")
+	}
+	golden(t, "testdata/records.txt", b.String())
+}
+
+func TestSchema(t *testing.T) {
+	m := newMachine(t, Policy{})
+	a, _ := challenged(t, m)
+	b := m.Seal(&a, "k")
+	for _, v := range []byte{0, 2, 255} {
+		c := bytes.Clone(b[:len(b)-sealLen])
+		c[0] = v
+		s := m.pool.Get().(*step)
+		c = append(c, s.seal(0, "k", c)...)
+		if _, err := m.Open(c, "k"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("schema %d: %v", v, err)
+		}
+	}
+}
+
+// At rest there is no code, no token, no address and no key.
+func TestAtRest(t *testing.T) {
+	m := newMachine(t, Policy{})
+	a, h := challenged(t, m)
+	b := m.Seal(&a, "k")
+	for what, secret := range map[string][]byte{
+		"code": []byte(m.liveCode(&a, 0)), "handle": h[:], "address": []byte(adaMail.Address), "key": keyA, "pseudonym key": pseudo,
+		"derived key": m.ring[0].sub[forCode], "domain": []byte("example.com"),
+	} {
+		if bytes.Contains(b, secret) {
+			t.Errorf("the record holds the %s", what)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	m := newMachine(f, Policy{})
+	for _, a := range accounts(f, m) {
+		b := m.Seal(&a, "k")
+		f.Add(b[:len(b)-sealLen])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := m.pool.Get().(*step)
+		sealed := append(bytes.Clone(b), s.seal(0, "k", b)...)
+		m.pool.Put(s)
+		a, err := m.Open(sealed, "k")
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again := m.Seal(&a, "k"); !bytes.Equal(again, sealed) {
+			t.Fatalf("%x reads, and is written as %x", sealed, again)
+		}
+	})
+}
