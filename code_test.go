@@ -239,15 +239,15 @@ func TestBadKeys(t *testing.T) {
 		pseudo []byte
 		want   string
 	}{
-		"none":               {nil, pseudo, "Keys"},
-		"31 bytes":           {[]Key{{1, keyA[:31]}}, pseudo, "Keys[0]"},
-		"zeros":              {[]Key{{1, make([]byte, 32)}}, pseudo, "Keys[0]"},
-		"repeated":           {[]Key{{1, bytes.Repeat([]byte("x"), 40)}}, pseudo, "Keys[0]"},
-		"no id":              {[]Key{{0, keyA}}, pseudo, "Keys[0]"},
-		"same id":            {[]Key{{1, keyA}, {1, keyB}}, pseudo, "same ID"},
-		"same secret":        {[]Key{{1, keyA}, {2, keyA}}, pseudo, "same secret"},
-		"pseudonym key":      {[]Key{{1, keyA}}, nil, "PseudonymKey"},
-		"pseudonym in ring":  {[]Key{{1, keyA}}, keyA, "same secret"},
+		"none":                {nil, pseudo, "Keys"},
+		"31 bytes":            {[]Key{{1, keyA[:31]}}, pseudo, "Keys[0]"},
+		"zeros":               {[]Key{{1, make([]byte, 32)}}, pseudo, "Keys[0]"},
+		"repeated":            {[]Key{{1, bytes.Repeat([]byte("x"), 40)}}, pseudo, "Keys[0]"},
+		"no id":               {[]Key{{0, keyA}}, pseudo, "Keys[0]"},
+		"same id":             {[]Key{{1, keyA}, {1, keyB}}, pseudo, "same ID"},
+		"same secret":         {[]Key{{1, keyA}, {2, keyA}}, pseudo, "same secret"},
+		"pseudonym key":       {[]Key{{1, keyA}}, nil, "PseudonymKey"},
+		"pseudonym in ring":   {[]Key{{1, keyA}}, keyA, "same secret"},
 		"pseudonym too short": {[]Key{{1, keyA}}, pseudo[:31], "PseudonymKey"},
 	} {
 		if _, err := NewMachine("", c.keys, c.pseudo, Policy{}); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -15,7 +15,7 @@ type reader struct {
 
 func (r *reader) account() (a Account, err error) {
 	a.user = r.text(maxUser)
-	a.disabled = r.flag()
+	a.disabled = r.boolean()
 	a.seen = r.time()
 	a.fails = uint16(r.number(math.MaxUint16))
 	a.notBefore, a.lockedUntil = r.time(), r.time()
@@ -78,13 +78,13 @@ func (r *reader) transaction(t *transaction) {
 	for i := range l.cooldowns {
 		l.cooldowns[i] = r.time()
 	}
-	if t.code.live = r.flag(); t.code.live {
+	if t.code.live = r.boolean(); t.code.live {
 		t.code.tries = r.byte()
 		t.code.key, t.code.expires = uint32(r.number(math.MaxUint32)), r.time()
 		r.bytes(t.code.nonce[:])
 	}
 	t.mail = mail{state: r.byte(), rev: r.byte(), attempts: r.byte(), next: r.time()}
-	if t.session.live = r.flag(); t.session.live {
+	if t.session.live = r.boolean(); t.session.live {
 		t.session.key = uint32(r.number(math.MaxUint32))
 		r.bytes(t.session.nonce[:])
 	}
@@ -108,7 +108,7 @@ func (t *transaction) plausible() bool {
 }
 
 func (r *reader) last(l *lastEvent) {
-	if l.set = r.flag(); l.set {
+	if l.set = r.boolean(); l.set {
 		l.say = r.byte()
 		l.key = uint32(r.number(math.MaxUint32))
 		r.bytes(l.id[:])
@@ -119,7 +119,7 @@ func (r *reader) last(l *lastEvent) {
 
 func (r *reader) pin(p *pin) {
 	p.kind, p.status = r.byte(), Status(r.byte())
-	p.required = r.flag()
+	p.required = r.boolean()
 	r.bytes(p.recipient[:])
 	p.id, p.masked = r.text(maxFactorID), r.text(maxMasked)
 	r.check(p.kind >= 1 && int(p.kind) <= len(factorTypes) && (p.status == NotSetUp || p.status == Active) && validFactorID(p.id))
@@ -156,7 +156,7 @@ func (r *reader) byte() byte {
 	return 0
 }
 
-func (r *reader) flag() bool {
+func (r *reader) boolean() bool {
 	v := r.byte()
 	r.check(v <= 1)
 	return v == 1

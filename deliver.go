@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -283,10 +284,7 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 	a, rec, err := s.read(ctx, p)
 	if errors.Is(err, ErrCorrupt) {
 		did.Unreadable++
-		rec.Due = s.cfg.Now().Add(unreadable)
-		old := rec.Version
-		rec.Version = newVersion()
-		return errors.Join(err, s.save(ctx, p, old, rec))
+		return errors.Join(err, s.putOff(ctx, p, rec))
 	}
 	if err != nil || rec.Version == 0 {
 		return err
@@ -315,4 +313,17 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 		did.Delivered += n - len(r.Account.owed(1<<63-1))
 	}
 	return nil
+}
+
+// putOff lets an unreadable record come back later, so that it starves nobody.
+// Its bytes are written back only if a second look finds the same ones: what
+// was damaged on the way must not replace what is stored.
+func (s *Service) putOff(ctx context.Context, p id, rec Record) error {
+	_, again, err := s.read(ctx, p)
+	if !errors.Is(err, ErrCorrupt) || !bytes.Equal(again.Value, rec.Value) {
+		return nil
+	}
+	old := rec.Version
+	rec.Version, rec.Due = newVersion(), s.cfg.Now().Add(unreadable)
+	return s.save(ctx, p, old, rec)
 }

@@ -10,9 +10,9 @@ func TestCanonicalEmail(t *testing.T) {
 	for in, want := range map[string]string{
 		"ada@example.com": "ada@example.com", "Ada@EXAMPLE.com": "ada@example.com", "a+1@x.co": "a+1@x.co", "a.b.c@x.co": "a.b.c@x.co",
 		"%0d%0aBcc:@x.co": "", "o'hara!#$%&*/=?^_`{|}~-@x.co": "o'hara!#$%&*/=?^_`{|}~-@x.co", "a@xn--exmple-cua.com": "a@xn--exmple-cua.com",
-		strings.Repeat("a", 64) + "@x.co": strings.Repeat("a", 64) + "@x.co",
+		strings.Repeat("a", 64) + "@x.co":      strings.Repeat("a", 64) + "@x.co",
 		"a@" + strings.Repeat("b", 63) + ".co": "a@" + strings.Repeat("b", 63) + ".co",
-		"": "", "a": "", "@": "", "a@": "", "@x.co": "", "a@@x.co": "", "a@b@x.co": "",
+		"":                                     "", "a": "", "@": "", "a@": "", "@x.co": "", "a@@x.co": "", "a@b@x.co": "",
 		"a@example.com\r\nBcc: x@evil": "", "a@x.co\n": "", "a@x.co\r": "", "a@x.co\u0085": "", "a@x.co\u2028": "", "a@x.co\x00": "", "\ta@x.co": "", " a@x.co": "", "a@x.co ": "",
 		"A <a@example.com>": "", "a@x.com, b@y.com": "", "g:a@x;": "", "a(c)@x.co": "", "=?utf-8?q?=0d=0a?= <a@x.co>": "",
 		"a@localhost": "", "a@[127.0.0.1]": "", "a@[IPv6:::1]": "", "a@127.0.0.1": "",

@@ -120,11 +120,16 @@ func NewMachine(tenant string, keys []Key, pseudonymKey []byte, p Policy) (*Mach
 	}
 	evs := prog.events()
 	m.pool.New = func() any {
-		s := &step{m: m, fsm: fsm.NewFSM(string(Unauthenticated), evs, nil), buf: make([]byte, 0, 512)}
-		s.macs = make([][purposes]hash.Hash, len(ring))
+		s := m.fresh()
+		s.fsm = fsm.NewFSM(string(Unauthenticated), evs, nil)
 		return s
 	}
 	return m, m.walk()
+}
+
+// fresh is working memory without an engine.
+func (m *Machine) fresh() *step {
+	return &step{m: m, buf: make([]byte, 0, 512), macs: make([][purposes]hash.Hash, len(m.ring))}
 }
 
 // walk takes every row through the engine once.

@@ -68,7 +68,7 @@ func (s *step) seal(k int, key string, b []byte) []byte {
 
 func (a *Account) append(b []byte) []byte {
 	b = text(b, a.user)
-	b = flag(b, a.disabled)
+	b = boolean(b, a.disabled)
 	b = number(b, uint64(a.seen), uint64(a.fails), uint64(a.notBefore), uint64(a.lockedUntil))
 	b = a.failures.at.append(b)
 	b = append(b, a.failures.by...)
@@ -121,14 +121,14 @@ func (t *transaction) append(b []byte) []byte {
 	for _, d := range l.cooldowns {
 		b = number(b, uint64(d))
 	}
-	if b = flag(b, t.code.live); t.code.live {
+	if b = boolean(b, t.code.live); t.code.live {
 		b = append(b, t.code.tries)
 		b = number(b, uint64(t.code.key), uint64(t.code.expires))
 		b = append(b, t.code.nonce[:]...)
 	}
 	b = append(b, t.mail.state, t.mail.rev, t.mail.attempts)
 	b = number(b, uint64(t.mail.next))
-	if b = flag(b, t.session.live); t.session.live {
+	if b = boolean(b, t.session.live); t.session.live {
 		b = number(b, uint64(t.session.key))
 		b = append(b, t.session.nonce[:]...)
 	}
@@ -149,7 +149,7 @@ func (t *transaction) ended() bool {
 }
 
 func (l *lastEvent) append(b []byte) []byte {
-	if b = flag(b, l.set); l.set {
+	if b = boolean(b, l.set); l.set {
 		b = append(b, l.say)
 		b = number(b, uint64(l.key))
 		b = append(b, l.id[:]...)
@@ -160,7 +160,7 @@ func (l *lastEvent) append(b []byte) []byte {
 
 func (p *pin) append(b []byte) []byte {
 	b = append(b, p.kind, byte(p.status))
-	b = flag(b, p.required)
+	b = boolean(b, p.required)
 	b = append(b, p.recipient[:]...)
 	return text(text(b, p.id), p.masked)
 }
@@ -182,7 +182,7 @@ func number(b []byte, vs ...uint64) []byte {
 	return b
 }
 
-func flag(b []byte, v bool) []byte {
+func boolean(b []byte, v bool) []byte {
 	if v {
 		return append(b, 1)
 	}

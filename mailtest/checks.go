@@ -1,0 +1,305 @@
+package mailtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+var kinds = []authn.MessageKind{
+	authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage,
+}
+
+func checkKinds(ctx context.Context, b *bench) error {
+	var ms []authn.Message
+	for _, k := range kinds {
+		ms = append(ms, b.message(k))
+	}
+	enrol := b.message(authn.CodeMessage)
+	enrol.Purpose = authn.Enrol
+	forever := b.message(authn.LockedMessage)
+	forever.Until = time.Time{}
+	ms = append(ms, enrol, forever)
+	got, err := b.send(ctx, ms...)
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]authn.MessageKind)
+	for i, m := range got {
+		text := strings.TrimSpace(m.Text)
+		if text == "" {
+			return fmt.Errorf("kind %q has no text", ms[i].Kind)
+		}
+		if other, ok := seen[text]; ok {
+			return fmt.Errorf("kinds %q and %q have the same text", other, ms[i].Kind)
+		}
+		seen[text] = ms[i].Kind
+	}
+	return nil
+}
+
+func checkCode(ctx context.Context, b *bench) error {
+	var ms []authn.Message
+	for _, c := range []authn.Secret{"000000", "000042", "900000", "0123456", "01234567", "000000000042", "981726354098"} {
+		m := b.message(authn.CodeMessage)
+		m.Code = c
+		ms = append(ms, m)
+	}
+	got, err := b.send(ctx, ms...)
+	if err != nil {
+		return err
+	}
+	for i, m := range got {
+		for part, s := range m.parts() {
+			if !says(s, string(ms[i].Code)) {
+				return fmt.Errorf("the %s part does not have code %s", part, string(ms[i].Code))
+			}
+		}
+	}
+	return nil
+}
+
+func checkGeneration(ctx context.Context, b *bench) error {
+	m := b.message(authn.CodeMessage)
+	m.Generation = 37
+	got, err := b.send(ctx, m)
+	if err != nil {
+		return err
+	}
+	for part, s := range got[0].parts() {
+		if !says(s, strconv.Itoa(m.Generation)) {
+			return fmt.Errorf("the %s part does not have generation %d", part, m.Generation)
+		}
+	}
+	return nil
+}
+
+func checkTimes(ctx context.Context, b *bench) error {
+	code, locked := b.message(authn.CodeMessage), b.message(authn.LockedMessage)
+	got, err := b.send(ctx, code, locked)
+	if err != nil {
+		return err
+	}
+	for i, at := range []time.Time{code.Expires, locked.Until} {
+		want := at.UTC().Format("15:04")
+		for part, s := range got[i].parts() {
+			if !strings.Contains(s, want) {
+				return fmt.Errorf("the %s part does not have %s, the time in UTC", part, want)
+			}
+		}
+	}
+	return nil
+}
+
+func checkNotice(ctx context.Context, b *bench) error {
+	for _, k := range kinds {
+		if k == authn.CodeMessage {
+			continue
+		}
+		m := b.message(k)
+		m.Code, m.Generation, m.Expires = "918273645", 1, b.now.Add(time.Minute)
+		if err := b.mail(ctx, m); err != nil {
+			continue // refusing what must not be is as good
+		}
+		by, err := b.arrivals()
+		if err != nil {
+			return err
+		}
+		for _, got := range by[m.To] {
+			if strings.Contains(got.everything(), string(m.Code)) {
+				return fmt.Errorf("a message of kind %q has the code", k)
+			}
+		}
+	}
+	return nil
+}
+
+func checkSameKey(ctx context.Context, b *bench) error {
+	m := b.message(authn.CodeMessage)
+	for range 3 {
+		if err := b.mail(ctx, m); err != nil {
+			return err
+		}
+	}
+	return b.oneMessage(m)
+}
+
+// oneMessage is what several attempts may leave: the message, once or more,
+// under one identity.
+func (b *bench) oneMessage(m authn.Message) error {
+	by, err := b.arrivals()
+	if err != nil {
+		return err
+	}
+	got := by[m.To]
+	if len(got) == 0 {
+		return errors.New("the message did not arrive")
+	}
+	for _, x := range got {
+		if x.ID == "" || x.ID != got[0].ID {
+			return fmt.Errorf("attempts at one message have the ids %q and %q", got[0].ID, x.ID)
+		}
+		if !says(x.Text, string(m.Code)) {
+			return errors.New("an attempt has another code")
+		}
+	}
+	return nil
+}
+
+func checkOtherKey(ctx context.Context, b *bench) error {
+	var ms []authn.Message
+	first := b.message(authn.CodeMessage)
+	for _, suffix := range []string{"", "0", "-0", " ", "a", "A"} {
+		m := b.message(authn.CodeMessage)
+		m.Key, m.Code = first.Key+suffix, first.Code
+		ms = append(ms, m)
+	}
+	got, err := b.send(ctx, ms...)
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]string)
+	for i, m := range got {
+		if k, ok := seen[m.ID]; ok {
+			return fmt.Errorf("keys %q and %q have the same id", k, ms[i].Key)
+		}
+		seen[m.ID] = ms[i].Key
+	}
+	return nil
+}
+
+func checkUndeliverable(ctx context.Context, b *bench) error {
+	if err := b.behave(RefuseRecipient); err != nil {
+		return err
+	}
+	if err := b.mail(ctx, b.message(authn.CodeMessage)); !errors.Is(err, authn.ErrUndeliverable) {
+		return fmt.Errorf("error is %v", err)
+	}
+	return nil
+}
+
+func checkBusy(ctx context.Context, b *bench) error {
+	if err := b.behave(Busy); err != nil {
+		return err
+	}
+	m := b.message(authn.CodeMessage)
+	if err := mustRetry(b.mail(ctx, m)); err != nil {
+		return err
+	}
+	b.Behave(Well)
+	_, err := b.send(ctx, m)
+	return err
+}
+
+// mustRetry finds an error that does not make the library try again.
+func mustRetry(err error) error {
+	switch {
+	case err == nil:
+		return errors.New("Mail returned nil, so the message counts as accepted")
+	case errors.Is(err, authn.ErrUndeliverable):
+		return fmt.Errorf("the message will never be tried again: %w", err)
+	}
+	return nil
+}
+
+func checkFailAfterAccept(ctx context.Context, b *bench) error {
+	if err := b.behave(FailAfterAccept); err != nil {
+		return err
+	}
+	m := b.message(authn.CodeMessage)
+	if err := b.mail(ctx, m); errors.Is(err, authn.ErrUndeliverable) {
+		return fmt.Errorf("a broken connection is no reason to give up: %w", err)
+	}
+	b.Behave(Well)
+	if err := b.mail(ctx, m); err != nil {
+		return err
+	}
+	return b.oneMessage(m)
+}
+
+// How long a far end may hang, and how much later Mail must have returned.
+// The second is generous: it is there for a mailer that never returns.
+var (
+	patience = 100 * time.Millisecond
+	promptly = 3 * time.Second
+)
+
+func checkHanging(ctx context.Context, b *bench) error {
+	if err := b.behave(Hang); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- b.mail(ctx, b.message(authn.CodeMessage)) }()
+	timer := time.NewTimer(patience + promptly)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return mustRetry(err)
+	case <-timer.C:
+		return fmt.Errorf("Mail has not returned %v after its context ended", promptly)
+	}
+}
+
+func checkEnded(ctx context.Context, b *bench) error {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	m := b.message(authn.CodeMessage)
+	if err := mustRetry(b.mail(ended, m)); err != nil {
+		return err
+	}
+	by, err := b.arrivals()
+	if err == nil && len(by) > 0 {
+		err = errors.New("a message was sent")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = b.send(ctx, m)
+	return err
+}
+
+// checkErrors provokes errors; the bench looks at each, here and elsewhere.
+func checkErrors(ctx context.Context, b *bench) error {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	b.mail(ended, b.message(authn.CodeMessage))
+	for _, how := range []Behaviour{RefuseRecipient, Busy, FailAfterAccept} {
+		if b.behave(how) == nil {
+			b.mail(ctx, b.message(authn.CodeMessage))
+		}
+	}
+	return nil
+}
+
+func checkConcurrent(ctx context.Context, b *bench) error {
+	const n = 50
+	ms := make([]authn.Message, n)
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range ms {
+		ms[i] = b.message(authn.CodeMessage)
+		wg.Go(func() { errs[i] = b.mail(ctx, ms[i]) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	by, err := b.arrivals()
+	if err != nil {
+		return err
+	}
+	for _, m := range ms {
+		if got := by[m.To]; len(got) != 1 || !says(got[0].Text, string(m.Code)) {
+			return fmt.Errorf("of %d messages sent at once, one arrived %d times or with another's code", n, len(got))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package mailtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/mailtest"
+	"github.com/authnfsm/authn/memmail"
+)
+
+func TestFaulty(t *testing.T) {
+	for _, c := range []struct {
+		fault mailtest.Fault
+		sent  int
+		is    []error
+		not   error
+	}{
+		{mailtest.NoFault, 1, nil, nil},
+		{mailtest.FailBefore, 0, []error{mailtest.ErrFault}, authn.ErrUndeliverable},
+		{mailtest.FailAfter, 1, []error{mailtest.ErrFault}, authn.ErrUndeliverable},
+		{mailtest.HangUntilEnd, 0, []error{context.Canceled}, authn.ErrUndeliverable},
+		{mailtest.Undeliverable, 0, []error{mailtest.ErrFault, authn.ErrUndeliverable}, nil},
+	} {
+		var box memmail.Mailer
+		f := &mailtest.Faulty{Mailer: &box, Plan: func(int, authn.Message) mailtest.Fault { return c.fault }}
+		ctx, cancel := context.WithCancel(t.Context())
+		if c.fault == mailtest.HangUntilEnd {
+			cancel()
+		}
+		err := f.Mail(ctx, authn.Message{Key: "1"})
+		cancel()
+		if (err == nil) != (c.is == nil) {
+			t.Errorf("fault %d: error %v", c.fault, err)
+		}
+		for _, want := range c.is {
+			if !errors.Is(err, want) {
+				t.Errorf("fault %d: error %v does not wrap %v", c.fault, err, want)
+			}
+		}
+		if c.not != nil && errors.Is(err, c.not) {
+			t.Errorf("fault %d: error %v wraps %v", c.fault, err, c.not)
+		}
+		if n := len(box.All()); n != c.sent || f.Calls() != 1 {
+			t.Errorf("fault %d: %d messages sent, %d calls", c.fault, n, f.Calls())
+		}
+	}
+}
+
+func TestFaultyPanics(t *testing.T) {
+	f := &mailtest.Faulty{Plan: func(int, authn.Message) mailtest.Fault { return mailtest.Panic }}
+	defer func() {
+		if recover() == nil || f.Calls() != 1 {
+			t.Errorf("no panic, or %d calls", f.Calls())
+		}
+	}()
+	f.Mail(t.Context(), authn.Message{})
+}
+
+func TestFaultyPassesOn(t *testing.T) {
+	inner := &mailtest.Faulty{Plan: func(int, authn.Message) mailtest.Fault { return mailtest.Undeliverable }}
+	f := &mailtest.Faulty{Mailer: inner}
+	if err := f.Mail(t.Context(), authn.Message{}); !errors.Is(err, authn.ErrUndeliverable) {
+		t.Errorf("error %v", err)
+	}
+	if err := new(mailtest.Faulty).Mail(t.Context(), authn.Message{}); err != nil {
+		t.Errorf("the zero value: %v", err)
+	}
+}
+
+// TestFaultyCounts: under concurrent calls the plan sees each number once.
+func TestFaultyCounts(t *testing.T) {
+	const n = 50
+	seen := make(map[int]bool) // unguarded: the calls of Plan must not overlap
+	f := &mailtest.Faulty{Plan: func(i int, _ authn.Message) mailtest.Fault {
+		seen[i] = true
+		return mailtest.NoFault
+	}}
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() { f.Mail(t.Context(), authn.Message{}) })
+	}
+	wg.Wait()
+	if f.Calls() != n || len(seen) != n || !seen[1] || !seen[n] {
+		t.Errorf("%d calls, the plan saw %d", f.Calls(), len(seen))
+	}
+}
+
+func ExampleFaulty() {
+	var box memmail.Mailer
+	mailer := &mailtest.Faulty{Mailer: &box, Plan: func(n int, _ authn.Message) mailtest.Fault {
+		if n == 1 {
+			return mailtest.FailAfter // the answer gets lost
+		}
+		return mailtest.NoFault
+	}}
+	m := authn.Message{Key: "1", Kind: authn.CodeMessage, To: "user@example.com", Code: "042137"}
+	fmt.Println(mailer.Mail(context.Background(), m))
+	fmt.Println(mailer.Mail(context.Background(), m))
+	fmt.Println(mailer.Calls(), "calls,", len(box.All()), "message")
+	// Output:
+	// fault on purpose after the message was sent
+	// <nil>
+	// 2 calls, 1 message
+}

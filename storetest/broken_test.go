@@ -1,0 +1,196 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+)
+
+// bent is a store that works, except where a function takes its place.
+type bent struct {
+	*memstore.Store
+	load func(ctx context.Context, key string) (authn.Record, error)
+	save func(ctx context.Context, key string, old uint64, r authn.Record) error
+	due  func(ctx context.Context, before time.Time, limit int) ([]string, error)
+}
+
+func (b *bent) Load(ctx context.Context, key string) (authn.Record, error) {
+	if b.load == nil {
+		return b.Store.Load(ctx, key)
+	}
+	return b.load(ctx, key)
+}
+
+func (b *bent) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	if b.save == nil {
+		return b.Store.Save(ctx, key, old, r)
+	}
+	return b.save(ctx, key, old, r)
+}
+
+func (b *bent) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	if b.due == nil {
+		return b.Store.Due(ctx, before, limit)
+	}
+	return b.due(ctx, before, limit)
+}
+
+// broken is a way to get a store wrong, and the cases that must notice.
+type broken struct {
+	name string
+	by   string // names of cases, separated by commas; the model too unless it begins with !
+	bend func(b *bent)
+}
+
+// takenFor makes a store take old for the present version if same says so.
+func takenFor(same func(old, now uint64) bool) func(b *bent) {
+	return func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			if now, err := b.Store.Load(ctx, key); err == nil && same(old, now.Version) {
+				old = now.Version
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}
+}
+
+// stored makes a store change what it saves.
+func stored(change func(authn.Record) authn.Record) func(b *bent) {
+	return func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			return b.Store.Save(ctx, key, old, change(r))
+		}
+	}
+}
+
+// found makes a store's Due look for something else.
+func found(due func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error)) func(b *bent) {
+	return func(b *bent) {
+		b.due = func(ctx context.Context, before time.Time, limit int) ([]string, error) {
+			return due(ctx, b, before, limit)
+		}
+	}
+}
+
+var brokenVersions = []broken{
+	{"last writer wins", "stale version, create, every bit, save race, lost update",
+		takenFor(func(old, now uint64) bool { return true })},
+	{"creates over what is there", "create", takenFor(func(old, now uint64) bool { return old == 0 })},
+	{"compares the low half of a version", "!every bit",
+		takenFor(func(old, now uint64) bool { return uint32(old) == uint32(now) })},
+	{"compares the high half of a version", "!every bit",
+		takenFor(func(old, now uint64) bool { return old>>32 == now>>32 && old != 0 })},
+	{"compares versions as floating-point numbers", "!every bit",
+		takenFor(func(old, now uint64) bool { return float64(old) == float64(now) })},
+	{"keeps versions as floating-point numbers", "any version", stored(func(r authn.Record) authn.Record {
+		if r.Version < math.MaxUint64 {
+			r.Version = uint64(float64(r.Version))
+		}
+		return r
+	})},
+	{"numbers versions anew after a delete", "create again", counted},
+	{"creates where there is nothing to replace", "no record to replace, late save", resurrects},
+	{"loses deletes", "delete", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			if len(r.Value) == 0 {
+				return ctx.Err()
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
+	{"leaves a stone where a record was", "delete, create again", stored(func(r authn.Record) authn.Record {
+		if len(r.Value) == 0 {
+			r.Value, r.Version = []byte("stone"), r.Version|1
+		}
+		return r
+	})},
+	{"deletes nothing and leaves a stone", "delete nothing", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			if len(r.Value) == 0 && old == 0 {
+				return b.Store.Save(ctx, key, 0, authn.Record{Value: []byte("stone"), Version: 1})
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
+	{"deletes at any version", "delete, create again", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			if now, err := b.Store.Load(ctx, key); err == nil && len(r.Value) == 0 && old != 0 {
+				old = now.Version
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
+	{"tries again by itself", "create, stale version", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			_ = b.Store.Save(ctx, key, old, r) // the connection broke; say it happened
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
+	{"changes Due although it refuses", "stale version, due changes", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			err := b.Store.Save(ctx, key, old, r)
+			if now, lerr := b.Store.Load(ctx, key); errors.Is(err, authn.ErrConflict) && lerr == nil && !r.Due.IsZero() {
+				now.Due = r.Due
+				_ = b.Store.Save(ctx, key, now.Version, now)
+			}
+			return err
+		}
+	}},
+	{"errors are not wrapped", "absent, create, stale version", func(b *bent) {
+		b.load = func(ctx context.Context, key string) (authn.Record, error) {
+			r, err := b.Store.Load(ctx, key)
+			return r, unwrapped(err)
+		}
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			return unwrapped(b.Store.Save(ctx, key, old, r))
+		}
+	}},
+}
+
+func unwrapped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(err.Error())
+}
+
+// counted numbers the versions of each record from 1, and from 1 again after
+// a delete. It remembers which number each of the caller's versions got.
+func counted(b *bent) {
+	var mu sync.Mutex
+	number := map[string]map[uint64]int{}
+	last := map[string]int{}
+	b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if number[key] == nil {
+			number[key] = map[uint64]int{}
+		}
+		if now, err := b.Store.Load(ctx, key); err == nil && number[key][old] == last[key] {
+			old = now.Version
+		}
+		err := b.Store.Save(ctx, key, old, r)
+		if err == nil {
+			last[key]++
+			number[key][r.Version] = last[key]
+			if len(r.Value) == 0 {
+				last[key] = 0
+			}
+		}
+		return err
+	}
+}
+
+func resurrects(b *bent) {
+	b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+		if _, err := b.Store.Load(ctx, key); errors.Is(err, authn.ErrNotFound) && len(r.Value) > 0 {
+			old = 0
+		}
+		return b.Store.Save(ctx, key, old, r)
+	}
+}

@@ -1,0 +1,100 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+	"github.com/authnfsm/authn/storetest"
+)
+
+// take takes the one ticket that there is, as a wrong store might: it looks,
+// and then writes over whatever is there.
+func take(s authn.Store, who string) string {
+	ctx := context.Background()
+	r, err := s.Load(ctx, "ticket")
+	if err != nil || string(r.Value) != "free" {
+		return who + " came late"
+	}
+	// A right one would save at r.Version and believe the answer.
+	_ = s.Save(ctx, "ticket", r.Version, authn.Record{Value: []byte(who), Version: 2})
+	return who + " has it"
+}
+
+// Two clients, every order of their calls: it takes no luck to see the race.
+func ExampleInterleave() {
+	worst := 0
+	for pick := range storetest.Schedules() {
+		store := new(memstore.Store)
+		_ = store.Save(context.Background(), "ticket", 0, authn.Record{Value: []byte("free"), Version: 1})
+		var a, b string
+		turns := storetest.Interleave(store, pick,
+			func(s authn.Store) { a = take(s, "ann") },
+			func(s authn.Store) { b = take(s, "bob") },
+		)
+		fmt.Println(turns, a, "and", b)
+		if a == "ann has it" && b == "bob has it" {
+			worst++
+		}
+	}
+	fmt.Println("wrong:", worst)
+	// Output:
+	// [0:load 0:save 1:load] ann has it and bob came late
+	// [0:load 1:load 0:save 1:save] ann has it and bob has it
+	// [0:load 1:load 1:save 0:save] ann has it and bob has it
+	// [1:load 0:load 0:save 1:save] ann has it and bob has it
+	// [1:load 0:load 1:save 0:save] ann has it and bob has it
+	// [1:load 1:save 0:load] ann came late and bob has it
+	// wrong: 4
+}
+
+// The connection breaks after the second save has reached the store: a caller
+// that does not know what happened loads the record and looks for the version
+// that it drew.
+func ExampleFaulty() {
+	ctx := context.Background()
+	cut := errors.New("connection reset")
+	store := storetest.Faulty(new(memstore.Store), storetest.Nth(storetest.Save, 2, storetest.Fault{Err: cut, After: true}))
+
+	fmt.Println(store.Save(ctx, "key", 0, authn.Record{Value: []byte("first"), Version: 11}))
+	fmt.Println(store.Save(ctx, "key", 11, authn.Record{Value: []byte("second"), Version: 22}))
+	r, err := store.Load(ctx, "key")
+	fmt.Println(r.Version, err)
+	// Output:
+	// <nil>
+	// connection reset
+	// 22 <nil>
+}
+
+// One client is stopped between its Load and its Save, while another does both.
+func ExampleGate() {
+	store := new(memstore.Store)
+	_ = store.Save(context.Background(), "ticket", 0, authn.Record{Value: []byte("free"), Version: 1})
+	gate := storetest.NewGate()
+	done := make(chan string)
+	go func() { done <- take(gate.Wrap(store), "ann") }()
+
+	(<-gate.Calls()).Release() // ann's Load
+	save := <-gate.Calls()
+	fmt.Println(take(store, "bob"))
+	fmt.Println("ann waits before her", save.Op)
+	save.Release()
+	fmt.Println(<-done)
+	// Output:
+	// bob has it
+	// ann waits before her save
+	// ann has it
+}
+
+// How many calls of the store something costs.
+func ExampleCounter() {
+	var calls storetest.Counter
+	store := calls.Wrap(new(memstore.Store))
+	take(store, "ann")
+	_, _ = store.(authn.Sweeper).Due(context.Background(), time.Now(), 10)
+	fmt.Println(calls.Loads(), calls.Saves(), calls.Dues())
+	// Output: 1 0 1
+}

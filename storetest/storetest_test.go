@@ -1,0 +1,194 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+	"pgregory.net/rapid"
+)
+
+// TestCatches holds the suite itself: each broken store is noticed by the
+// cases that are there for it, and each case notices some broken store.
+func TestCatches(t *testing.T) {
+	useful := map[string]bool{}
+	for _, b := range slices.Concat(brokenVersions, brokenValues, brokenRaces, brokenDues) {
+		by, notModel := strings.CutPrefix(b.by, "!")
+		t.Run(b.name, func(t *testing.T) {
+			open := func() *env {
+				s := &bent{Store: new(memstore.Store)}
+				b.bend(s)
+				return &env{s: s}
+			}
+			catch(t, by, open, useful)
+			if !notModel && modelled(open) == nil {
+				t.Error("the model does not notice")
+			}
+		})
+	}
+	for _, b := range brokenWorlds {
+		t.Run(b.name, func(t *testing.T) { catch(t, b.by, b.open, useful) })
+	}
+	for _, c := range cases() {
+		if !useful[c.name] {
+			t.Errorf("case %q: no broken store shows that it can fail", c.name)
+		}
+	}
+}
+
+// catch fails unless each of the named cases objects to the stores of open.
+func catch(t *testing.T, by string, open func() *env, useful map[string]bool) {
+	for _, name := range strings.Split(by, ", ") {
+		useful[name] = true
+		if err := find(t, name).check(t.Context(), open()); err == nil {
+			t.Errorf("%q does not notice", name)
+		} else {
+			t.Logf("%s: %v", name, err)
+		}
+	}
+}
+
+func find(t *testing.T, name string) testCase {
+	for _, c := range cases() {
+		if c.name == name {
+			return c
+		}
+	}
+	t.Fatalf("there is no case %q", name)
+	return testCase{}
+}
+
+// modelled returns what the model says of the stores of open.
+func modelled(open func() *env) (err error) {
+	run := rapid.Custom(func(t *rapid.T) error { return model(t, open()) })
+	for seed := range 300 {
+		if err := run.Example(seed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokenWorlds are stores that are wrong for a second client or after a crash.
+var brokenWorlds = []struct {
+	name string
+	by   string
+	open func() *env
+}{
+	{"caches what it loaded", "second client, stale version, lost update", func() *env {
+		m := new(memstore.Store)
+		return &env{s: cached(m), second: cached(m)}
+	}},
+	{"writes late", "reopened, killed while saving", func() *env {
+		disk, memory := new(memstore.Store), new(memstore.Store)
+		late := &bent{Store: memory}
+		var mu sync.Mutex
+		n := 0
+		late.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			mu.Lock()
+			defer mu.Unlock()
+			err := memory.Save(ctx, key, old, r)
+			if n++; err == nil && n < 30 {
+				err = disk.Save(ctx, key, old, r)
+			}
+			return err
+		}
+		return reopening(late, disk)
+	}},
+	{"comes back with half a record", "killed while saving", func() *env {
+		m := new(memstore.Store)
+		half := Faulty(m, Always(Load, Fault{Damage: Truncate(50)}))
+		return reopening(m, half)
+	}},
+	{"comes back without its index", "reopened", func() *env {
+		m := new(memstore.Store)
+		return reopening(m, &bent{Store: m, due: new(memstore.Store).Due})
+	}},
+	{"fails by itself", "killed while saving", func() *env {
+		s := Faulty(new(memstore.Store), Always(Save, Fault{Err: errors.New("down")}))
+		return &env{s: s}
+	}},
+}
+
+// reopening returns an env in which s is another store after it was reopened.
+func reopening(s, after authn.Store) *env {
+	e := &env{s: s}
+	e.reopen = func() { e.s = after }
+	return e
+}
+
+// cached is a client that trusts what it loaded until it saves itself.
+func cached(m *memstore.Store) authn.Store {
+	var kept sync.Map
+	return &bent{
+		Store: m,
+		load: func(ctx context.Context, key string) (authn.Record, error) {
+			if r, ok := kept.Load(key); ok {
+				return r.(authn.Record), nil
+			}
+			r, err := m.Load(ctx, key)
+			if err == nil {
+				kept.Store(key, r)
+			}
+			return r, err
+		},
+		save: func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			err := m.Save(ctx, key, old, r)
+			if err == nil {
+				kept.Delete(key)
+			}
+			return err
+		},
+	}
+}
+
+// TestRun holds the hooks of a Harness: they are used, and clients that die
+// when the store is reopened are no reason to fail.
+func TestRun(t *testing.T) {
+	type world struct {
+		data *memstore.Store
+		dead atomic.Bool
+	}
+	worlds := map[authn.Store]*world{}
+	seconds, reopened := 0, 0
+	connect := func(w *world) authn.Store {
+		s := Faulty(w.data, func(Call) (f Fault) {
+			if w.dead.Load() {
+				f.Err = errors.New("connection refused")
+			}
+			return f
+		})
+		worlds[s] = w
+		return s
+	}
+	Harness{
+		Open: func(*testing.T) authn.Store {
+			return connect(&world{data: new(memstore.Store)})
+		},
+		Second: func(_ *testing.T, s authn.Store) authn.Store {
+			seconds++
+			return connect(worlds[s])
+		},
+		Reopen: func(_ *testing.T, s authn.Store) authn.Store {
+			reopened++
+			worlds[s].dead.Store(true)
+			return connect(&world{data: worlds[s].data})
+		},
+	}.Run(t)
+	if reopened != len(durableCases) || seconds < len(cases()) {
+		t.Errorf("%d second clients, %d reopened", seconds, reopened)
+	}
+}
+
+// TestRunWithoutSweeper holds that a store need not be an [authn.Sweeper].
+func TestRunWithoutSweeper(t *testing.T) {
+	Run(t, func(*testing.T) authn.Store {
+		return struct{ authn.Store }{new(memstore.Store)}
+	})
+}
