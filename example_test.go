@@ -9,14 +9,14 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// users is a Directory: every user has the e-mail address that is the id.
-type users struct{}
+// people is a Directory: every user has the e-mail address that is the id.
+type people struct{}
 
-func (users) Factors(_ context.Context, user string) ([]authn.Factor, error) {
+func (people) Factors(_ context.Context, user string) ([]authn.Factor, error) {
 	return []authn.Factor{{ID: "mail", Type: authn.Email, Address: user, Status: authn.Active}}, nil
 }
 
-func (users) Activated(_ context.Context, key, user string, f authn.Factor) error { return nil }
+func (people) Activated(_ context.Context, key, user string, f authn.Factor) error { return nil }
 
 func Example() {
 	ctx, mail := context.Background(), new(memmail.Mailer)
@@ -25,7 +25,7 @@ func Example() {
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),
 		Store:        new(memstore.Store),
 		Mailer:       mail,
-		Directory:    users{},
+		Directory:    people{},
 	})
 	if err != nil {
 		panic(err)

@@ -1,0 +1,128 @@
+package smtpmail
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/authnfsm/authn"
+	gomail "github.com/wneessen/go-mail"
+)
+
+const (
+	maxSubject = 150 // characters
+	maxCode    = 64
+)
+
+// Data is what a template gets. Nothing in it was typed by a user.
+type Data struct {
+	Service    string            // Config.Service
+	Contact    string            // Config.Contact, or its default
+	Kind       authn.MessageKind // as the file is named
+	Purpose    authn.Purpose     // of a code; "" if this package does not know it
+	Code       string            // CodeMessage only, and "" for the subject
+	Generation int               // CodeMessage only
+	Expires    time.Time         // CodeMessage only; in UTC
+	Minutes    int               // CodeMessage only: until Expires, rounded, at least 1
+	Until      time.Time         // LockedMessage only; in UTC, zero if only the host can unlock
+}
+
+// malformed reports that a message can never be sent.
+func malformed(what string) error {
+	return &failure{step: "compose", cause: fmt.Errorf("%s: %w", what, authn.ErrUndeliverable)}
+}
+
+// compose renders a message as it goes over the wire.
+func (m *Mailer) compose(msg authn.Message) ([]byte, error) {
+	if !validAddress(msg.To) {
+		return nil, malformed("not an address")
+	}
+	t := m.templates.lookup(msg.Locale, msg.Kind)
+	if t == nil {
+		return nil, malformed("unknown kind of message")
+	}
+	now := m.now().UTC()
+	d, err := m.data(msg, now)
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.render(d)
+	if err != nil {
+		// The cause stays here: it may quote what the template was given.
+		return nil, &failure{step: "compose", cause: fmt.Errorf("template %s fails", t.name)}
+	}
+	from := m.from
+	w := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	w.FromMailAddress(&from)
+	w.ToMailAddress(&mail.Address{Address: msg.To})
+	w.Subject(out.subject)
+	w.SetDateWithValue(now)
+	w.SetMessageIDWithValue(messageID(msg.Key) + "@" + m.domain)
+	w.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no holiday replies
+	w.SetBodyString(gomail.TypeTextPlain, out.text)
+	w.AddAlternativeString(gomail.TypeTextHTML, out.html)
+	var b bytes.Buffer
+	if _, err := w.WriteTo(&b); err != nil {
+		return nil, &failure{step: "compose", cause: errUnsaid}
+	}
+	return b.Bytes(), nil
+}
+
+func (m *Mailer) data(msg authn.Message, now time.Time) (Data, error) {
+	d := Data{Service: m.service, Contact: m.contact, Kind: msg.Kind}
+	switch msg.Kind {
+	case authn.CodeMessage:
+		left := msg.Expires.Sub(now)
+		if left <= 0 {
+			return d, malformed("code has expired")
+		}
+		if !validCode(string(msg.Code)) {
+			return d, malformed("not a code")
+		}
+		if msg.Purpose == authn.SignIn || msg.Purpose == authn.Enrol {
+			d.Purpose = msg.Purpose
+		}
+		d.Code, d.Generation, d.Expires = string(msg.Code), msg.Generation, msg.Expires.UTC()
+		d.Minutes = max(1, int(left.Round(time.Minute)/time.Minute))
+	case authn.LockedMessage:
+		if !msg.Until.IsZero() {
+			d.Until = msg.Until.UTC()
+		}
+	}
+	return d, nil
+}
+
+func validCode(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxCode
+}
+
+// messageID is the local part of the Message-ID. The hash keeps the key, and
+// with it the transaction, from those who see the mail. Without a key no two
+// messages are the same.
+func messageID(key string) string {
+	if key == "" {
+		return rand.Text()
+	}
+	h := sha256.Sum256([]byte("authn smtpmail Message-ID\x00" + key))
+	return hex.EncodeToString(h[:16])
+}
+
+// oneLine makes a subject of what a template wrote: one line, not too long.
+func oneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if r := []rune(s); len(r) > maxSubject {
+		s = strings.TrimSpace(string(r[:maxSubject]))
+	}
+	return s
+}

@@ -1,0 +1,69 @@
+package smtpmail_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/mailtest"
+)
+
+var update = flag.Bool("update", false, "write the default mails to testdata")
+
+// TestDefaultMails compares the mails in the embedded words with testdata:
+// header, plain part and HTML part as they arrive, decoded.
+func TestDefaultMails(t *testing.T) {
+	notice := func(k authn.MessageKind) authn.Message {
+		return authn.Message{Key: string(k), Kind: k, To: "ada@example.com"}
+	}
+	enrol, other, locked := code(), code(), notice(authn.LockedMessage)
+	enrol.Purpose, enrol.Generation, enrol.Expires = authn.Enrol, 1, now.Add(50*time.Second)
+	other.Purpose, other.Generation = "", 0
+	locked.Until = now.Add(21 * time.Hour)
+	for name, m := range map[string]authn.Message{
+		"code_sign_in": code(), "code_enrol": enrol, "code_other": other,
+		"account_locked": locked, "account_locked_by_host": notice(authn.LockedMessage),
+		"failed_attempts": notice(authn.BackoffMessage), "factor_activated": notice(authn.ActivatedMessage),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := (&server{}).start(t)
+			if err := s.open(t, nil).Mail(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			got, file := written(s.only(t)), filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the mail has changed; if it is as meant: go test . -update\ngot:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+var boundary = regexp.MustCompile(`boundary="?[0-9a-f]+"?`)
+
+func written(m mailtest.Mail) string {
+	var lines []string
+	for name, values := range m.Header {
+		for _, v := range values {
+			lines = append(lines, fmt.Sprintf("%s: %s\n", name, boundary.ReplaceAllString(v, "boundary=...")))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "") + "\n-- plain --\n" + strings.ReplaceAll(m.Text, "\r\n", "\n") +
+		"\n-- html --\n" + strings.ReplaceAll(m.HTML, "\r\n", "\n")
+}

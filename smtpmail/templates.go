@@ -1,0 +1,189 @@
+package smtpmail
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+//go:embed templates
+var embedded embed.FS
+
+// catalogue has the templates by locale, in lower case, and kind. The default
+// is under "", which no Locale leads to but by falling back. Locales are never
+// made into a path.
+type catalogue map[string]map[authn.MessageKind]*template
+
+const (
+	defaultLocale = "default"
+	maxLocale     = 35 // of a tag: BCP 47 4.4.1
+	maxTemplate   = 64 << 10
+)
+
+var (
+	kinds = []authn.MessageKind{authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage}
+	tag   = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
+)
+
+// lookup never returns the template of another kind; nil if kind is unknown.
+func (c catalogue) lookup(locale string, kind authn.MessageKind) *template {
+	if len(locale) > maxLocale {
+		locale = ""
+	}
+	locale = strings.ToLower(strings.ReplaceAll(locale, "_", "-"))
+	for locale != "" {
+		if t := c[locale][kind]; t != nil {
+			return t
+		}
+		locale = locale[:max(strings.LastIndexByte(locale, '-'), 0)]
+	}
+	return c[""][kind]
+}
+
+// A template is the three parts of a mail.
+type template struct {
+	name          string // "de/code"
+	subject, text *texttemplate.Template
+	html          *htmltemplate.Template
+}
+
+type rendered struct{ subject, text, html string }
+
+func (t *template) render(d Data) (rendered, error) {
+	var subject, text, html strings.Builder
+	if err := t.text.Execute(&text, d); err != nil {
+		return rendered{}, err
+	}
+	if err := t.html.Execute(&html, d); err != nil {
+		return rendered{}, err
+	}
+	d.Code = ""
+	if err := t.subject.Execute(&subject, d); err != nil {
+		return rendered{}, err
+	}
+	return rendered{oneLine(subject.String()), text.String(), html.String()}, nil
+}
+
+// subjectHas says that the subject would print the code, if it got it.
+func (t *template) subjectHas(d Data) bool {
+	var b strings.Builder
+	return t.subject.Execute(&b, d) != nil || strings.Contains(b.String(), d.Code)
+}
+
+// loadTemplates reads the embedded templates, and then those of the host.
+func loadTemplates(host fs.FS) (catalogue, error) {
+	own, err := fs.Sub(embedded, "templates")
+	if err != nil {
+		return nil, err
+	}
+	c := make(catalogue)
+	if err := c.add(own); err != nil {
+		return nil, err
+	}
+	if host == nil {
+		return c, nil
+	}
+	if err := c.add(host); err != nil {
+		return nil, fmt.Errorf("Config.Templates: %w", err)
+	}
+	return c, nil
+}
+
+// add reads all of fsys. What it does not know is an error: a misspelt file
+// would else be a mail in the wrong language.
+func (c catalogue) add(fsys fs.FS) error {
+	found := make(map[string]*template) // by name
+	err := fs.WalkDir(fsys, ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		locale, file, _ := strings.Cut(path, "/")
+		kind, part, _ := strings.Cut(file, ".")
+		if locale != defaultLocale && (!tag.MatchString(locale) || len(locale) > maxLocale) ||
+			!slices.Contains(kinds, authn.MessageKind(kind)) {
+			return fmt.Errorf("%s: want LOCALE/KIND.PART", path)
+		}
+		b, err := fs.ReadFile(fsys, path)
+		if err != nil {
+			return err
+		}
+		if len(b) > maxTemplate {
+			return fmt.Errorf("%s: larger than %d bytes", path, maxTemplate)
+		}
+		name := locale + "/" + kind
+		if found[name] == nil {
+			found[name] = &template{name: name}
+		}
+		return found[name].parse(path, part, string(b))
+	})
+	if err != nil {
+		return err
+	}
+	for name, t := range found {
+		if t.subject == nil || t.text == nil || t.html == nil {
+			return fmt.Errorf("%s: want .subject, .txt and .html", name)
+		}
+		locale, kind, _ := strings.Cut(name, "/")
+		if locale = strings.ToLower(locale); locale == defaultLocale {
+			locale = ""
+		}
+		if c[locale] == nil {
+			c[locale] = make(map[authn.MessageKind]*template)
+		}
+		c[locale][authn.MessageKind(kind)] = t
+	}
+	return nil
+}
+
+func (t *template) parse(path, part, s string) (err error) {
+	switch part {
+	case "subject":
+		t.subject, err = texttemplate.New(path).Parse(s)
+	case "txt":
+		t.text, err = texttemplate.New(path).Parse(s)
+	case "html":
+		t.html, err = htmltemplate.New(path).Parse(s)
+	default:
+		err = fmt.Errorf("%s: want .subject, .txt or .html", path)
+	}
+	return err
+}
+
+// tryTemplates renders every template once, so that a fault shows when the
+// program starts and not when somebody waits for a code.
+func (m *Mailer) tryTemplates() error {
+	const code = "074936180257"
+	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	for _, kinds := range m.templates {
+		for kind, t := range kinds {
+			msg := authn.Message{Kind: kind, Purpose: authn.SignIn, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
+			d, err := m.data(msg, at)
+			if err != nil {
+				return err
+			}
+			out, err := t.render(d)
+			switch {
+			case err != nil:
+				return fmt.Errorf("Config.Templates: %w", err)
+			case out.subject == "" || strings.TrimSpace(out.text) == "" || strings.TrimSpace(out.html) == "":
+				return fmt.Errorf("Config.Templates: %s: a part is empty", t.name)
+			case d.Code != "" && t.subjectHas(d):
+				return fmt.Errorf("Config.Templates: %s: the subject must not have the code", t.name)
+			case d.Code != "" && (!strings.Contains(out.text, code) || !strings.Contains(out.html, code)):
+				return fmt.Errorf("Config.Templates: %s: .txt and .html have to print the code, digit by digit", t.name)
+			}
+		}
+	}
+	return nil
+}
+
+var errUnsaid = errors.New("failed")
