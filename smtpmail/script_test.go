@@ -168,14 +168,21 @@ func TestHangs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr, stuck := c.s.play(t)
-			m := plain(t, addr, func(x *smtpmail.Config) { x.TLS = c.mode })
+			m := plain(t, addr, func(x *smtpmail.Config) { x.TLS, x.Timeout = c.mode, time.Minute })
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- m.Mail(ctx, code()) }()
 			<-stuck
 			cancel()
-			if err := <-done; !errors.Is(err, context.Canceled) || errors.Is(err, authn.ErrUndeliverable) {
-				t.Errorf("error %v, want context.Canceled", err)
+			late := time.NewTimer(3 * time.Second)
+			defer late.Stop()
+			select {
+			case err := <-done:
+				if !errors.Is(err, context.Canceled) || errors.Is(err, authn.ErrUndeliverable) {
+					t.Errorf("error %v, want context.Canceled", err)
+				}
+			case <-late.C:
+				t.Fatal("the caller is still held")
 			}
 		})
 	}

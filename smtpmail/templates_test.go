@@ -100,6 +100,17 @@ func TestSubjectIsOneLine(t *testing.T) {
 	}
 }
 
+// TestSubjectHasNoCode, not even by a template that looks harmless to New.
+func TestSubjectHasNoCode(t *testing.T) {
+	templates := german()
+	templates["de/code.subject"].Data = []byte("Code{{if eq .Generation 7}} {{.Code}}{{end}}")
+	m := code()
+	m.Locale, m.Generation = "de", 7
+	if subject, _, _ := mailed(t, templates, m); subject != "Code" {
+		t.Errorf("subject %q", subject)
+	}
+}
+
 // TestOddPurpose: what a template gets is known, or nothing.
 func TestOddPurpose(t *testing.T) {
 	templates := german()

@@ -1,0 +1,223 @@
+// Command mutants breaks the library on purpose, one seeded bug at a time, and
+// sees whether a test speaks:
+//
+//	go run ./internal/mutants [-only TEXT] [-j 2] [-v]
+//
+// Each bug of mutants.txt is laid over the sources by go test -overlay; nothing
+// on disk is touched. It prints "N killed, M survived" and fails unless every
+// bug is killed. A bug whose text no longer occurs exactly once is stale, and
+// one that does not build proves nothing: both fail the run too.
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed mutants.txt
+var text string
+
+// mutant is one seeded bug: in file, replace each old by its new.
+type mutant struct {
+	name, file string
+	edits      []edit
+}
+
+type edit struct{ old, new string }
+
+// parse reads blocks of
+//
+//	### name | file
+//	-old line
+//	+new line
+//
+// in which a run of - lines and + lines is one replacement; an empty line ends it.
+func parse(text string) ([]mutant, error) {
+	var ms []mutant
+	for _, block := range strings.Split(text, "\n### ")[1:] {
+		head, body, ok := strings.Cut(block, "\n")
+		name, file, ok2 := strings.Cut(head, " | ")
+		m := mutant{name: name, file: file}
+		var e edit
+		for line := range strings.Lines(body + "\n\n") {
+			switch {
+			case strings.HasPrefix(line, "-"):
+				e.old += line[1:]
+			case strings.HasPrefix(line, "+"):
+				e.new += line[1:]
+			case e.old != "":
+				e.old, e.new = strings.TrimSuffix(e.old, "\n"), strings.TrimSuffix(e.new, "\n")
+				m.edits, e = append(m.edits, e), edit{}
+			}
+		}
+		if !ok || !ok2 || len(m.edits) == 0 {
+			return nil, fmt.Errorf("bad block %q", head)
+		}
+		if slices.ContainsFunc(ms, func(o mutant) bool { return o.name == name }) {
+			return nil, fmt.Errorf("two mutants are named %q", name)
+		}
+		ms = append(ms, m)
+	}
+	return ms, nil
+}
+
+// apply writes the mutated file and the overlay that puts it in place.
+func (m mutant) apply(tmp string) (overlay string, err error) {
+	path, err := filepath.Abs(m.file)
+	if err != nil {
+		return "", err
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range m.edits {
+		if n := bytes.Count(src, []byte(e.old)); n != 1 {
+			return "", fmt.Errorf("stale: its text occurs %d times", n)
+		}
+		src = bytes.Replace(src, []byte(e.old), []byte(e.new), 1)
+	}
+	dir, err := os.MkdirTemp(tmp, "")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, filepath.Base(m.file))
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{path: file}})
+	overlay = filepath.Join(dir, "overlay.json")
+	return overlay, errors.Join(err, os.WriteFile(file, src, 0o600), os.WriteFile(overlay, list, 0o600))
+}
+
+var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+
+// test runs the tests of a package; an error says that one of them spoke.
+func test(pkg, overlay string, limit time.Duration) (by string, err error) {
+	ctx, stop := context.WithTimeout(context.Background(), limit)
+	defer stop()
+	args := []string{"test", "-failfast", "-vet=off", "-count=1"}
+	if overlay != "" {
+		args = append(args, "-overlay="+overlay)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "RAPID_SHRINKTIME=1ms")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return "", nil
+	case ctx.Err() != nil:
+		return "the time limit", err
+	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")):
+		return "", fmt.Errorf("%w\n%s", errBuild, out)
+	}
+	if f := failed.FindSubmatch(out); f != nil {
+		return string(f[1]), err
+	}
+	return "a panic", fmt.Errorf("%w\n%s", err, out)
+}
+
+var errBuild = errors.New("does not build")
+
+func main() {
+	only := flag.String("only", "", "only mutants whose name or file contains `text`")
+	jobs := flag.Int("j", 2, "how many at a time")
+	limit := flag.Duration("limit", 3*time.Minute, "time for one; one that hangs is killed by it")
+	verbose := flag.Bool("v", false, "say which test killed each")
+	flag.Parse()
+	if err := run(*only, *jobs, *limit, *verbose); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(only string, jobs int, limit time.Duration, verbose bool) error {
+	ms, err := parse("\n" + text)
+	if err != nil {
+		return err
+	}
+	ms = slices.DeleteFunc(ms, func(m mutant) bool { return !strings.Contains(m.name+" "+m.file, only) })
+	if err := baseline(ms, limit); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	var (
+		mu     sync.Mutex
+		wg     sync.WaitGroup
+		places = make(chan struct{}, jobs)
+		killed int
+		lived  []string
+	)
+	for i, m := range ms {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			by, fault := m.try(tmp, limit)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case fault != "":
+				lived = append(lived, m.name)
+				fmt.Printf("%3d/%d %-44s %s\n", i+1, len(ms), m.name, fault)
+			default:
+				killed++
+				if verbose {
+					fmt.Printf("%3d/%d %-44s killed by %s\n", i+1, len(ms), m.name, by)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Printf("%d killed, %d survived\n", killed, len(lived))
+	if len(lived) > 0 {
+		return fmt.Errorf("no test speaks for %s", strings.Join(lived, ", "))
+	}
+	return nil
+}
+
+// try says which test kills the mutant, or what is wrong with it.
+func (m mutant) try(tmp string, limit time.Duration) (by, fault string) {
+	overlay, err := m.apply(tmp)
+	if err != nil {
+		return "", err.Error()
+	}
+	by, err = test(m.pkg(), overlay, limit)
+	switch {
+	case errors.Is(err, errBuild):
+		return "", err.Error()
+	case err == nil:
+		return "", "SURVIVED"
+	}
+	return by, ""
+}
+
+func (m mutant) pkg() string { return "./" + filepath.ToSlash(filepath.Dir(m.file)) }
+
+// baseline makes sure that the tests are green without a bug.
+func baseline(ms []mutant, limit time.Duration) error {
+	seen := map[string]bool{}
+	for _, m := range ms {
+		if p := m.pkg(); !seen[p] {
+			seen[p] = true
+			if by, err := test(p, "", limit); err != nil {
+				return fmt.Errorf("the tests of %s are not green without a bug: %s: %w", p, by, err)
+			}
+		}
+	}
+	return nil
+}
