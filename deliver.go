@@ -36,35 +36,25 @@ func (r *Result) causes(e Effect) bool {
 	return false
 }
 
-// attempt makes one attempt at each effect and acknowledges them together. a
-// becomes the account as acknowledged.
+// attempt makes one attempt at each effect and acknowledges them together. a,
+// which was saved as rec, becomes the account as acknowledged, whether or not
+// others have gone on from it meanwhile: the answer is about this step.
 func (s *Service) attempt(ctx context.Context, c *call, a *Account, rec Record, es []Effect) {
 	became := make([]Delivered, len(es))
 	for i, e := range es {
 		became[i] = s.carryOut(ctx, c, a, e)
 	}
+	next, changed, err := s.m.Acknowledge(a, es, became, s.cfg.Now())
+	*a = next
 	// The acknowledgement loses to any step, and is made again after it: a
 	// lost one would only send a message twice, with the same key.
-	for try := range maxReruns {
-		if try > 0 {
-			var err error
-			if rest(ctx, try) != nil {
-				return
-			}
-			if *a, rec, err = s.read(ctx, c.p); err != nil {
-				return
-			}
-		}
-		next, changed, err := s.m.Acknowledge(a, es, became, s.cfg.Now())
-		if err != nil || !changed {
-			return
-		}
+	for try := 1; err == nil && changed && try <= maxReruns; try++ {
 		err = s.save(ctx, c.p, rec.Version, s.record(&next, c.p))
-		if err == nil {
-			*a = next
-		}
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrConflict) || rest(ctx, try) != nil {
 			return
+		}
+		if next, rec, err = s.read(ctx, c.p); err == nil {
+			next, changed, err = s.m.Acknowledge(&next, es, became, s.cfg.Now())
 		}
 	}
 }

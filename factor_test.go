@@ -62,6 +62,10 @@ func TestBadFactors(t *testing.T) {
 			t.Errorf("%s: the error holds the address", name)
 		}
 	}
+	var twice Result
+	if err := m.Begin(&Account{}, ada, env(0, 1, adaMail, adaMail), &twice); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("two factors with one ID: %v", err)
+	}
 	sms := Factor{ID: "s", Type: "sms", Address: "not looked at", Status: Active}
 	var r Result
 	refused(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms), &r), ErrNoFactor)

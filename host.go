@@ -41,6 +41,17 @@ func (s *Service) Erase(ctx context.Context, user string) error {
 	})
 }
 
+// Inspect returns the account of a user as it is stored, for operators: print
+// it with String. It holds no secret and no address. A user without a record
+// has the zero value.
+func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
+	if !validUser(user) {
+		return Account{}, &Refusal{Event: "inspect", Err: ErrMalformed}
+	}
+	a, _, err := s.read(ctx, s.m.pseudonym(user))
+	return a, err
+}
+
 // host runs one of the host's own operations, by the same loop as a step.
 func (s *Service) host(ctx context.Context, user, event, reason string, f func(*step) error) error {
 	if !validUser(user) {

@@ -64,6 +64,11 @@ func (s *step) consult(factors []Factor) error {
 		if err != nil {
 			return err
 		}
+		for j := range i {
+			if factors[j].ID == p.id {
+				return fmt.Errorf("%w: directory: two factors have the ID %q", ErrUnavailable, p.id)
+			}
+		}
 		if p.status == Disabled {
 			s.block = true
 		} else if p.kind != 0 && n < maxFactors {

@@ -704,6 +704,45 @@ func TestHostOperations(t *testing.T) {
 	}
 }
 
+func TestInspect(t *testing.T) {
+	d := newDesk(t, nil)
+	a, code := d.challenged(t)
+	d.do(t, a.Token, authn.Verify{Code: otherCode(code)})
+	acct, err := d.Inspect(t.Context(), "ada")
+	for _, want := range []string{`user="ada"`, "MFA_CHALLENGE", "failures=1", "tries=1"} {
+		if err != nil || !strings.Contains(acct.String(), want) {
+			t.Errorf("%v: %s", err, acct.String())
+		}
+	}
+	if acct, err := d.Inspect(t.Context(), "nobody"); err != nil || acct != (authn.Account{}) {
+		t.Error(err)
+	}
+}
+
+// The answer is about this step even if others went on while its mail was
+// under way, and even if they took its transaction's place.
+func TestOvertakenWhileMailing(t *testing.T) {
+	var d *desk
+	first := true
+	d = newDesk(t, func(_ *desk, c *authn.Config) {
+		c.Policy.Live = 1
+		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
+			if first {
+				first = false
+				s := ok(t)(d.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
+				if s.Session == "" {
+					t.Error("no session")
+				}
+			}
+			return d.mail.Mail(ctx, m)
+		})
+	})
+	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	if a.State != authn.MFAChallenge || a.Session != "" || a.Delivery != authn.Sent {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestNoUser(t *testing.T) {
 	d := newDesk(t, nil)
 	if _, err := d.Begin(t.Context(), authn.Login{User: "nobody"}); !errors.Is(err, authn.ErrNoUser) {
