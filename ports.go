@@ -26,9 +26,11 @@ type Record struct {
 //
 // Implementations must be safe for concurrent use by many goroutines and
 // processes, and must pass storetest.Run. Keys are 32 lower-case hexadecimal
-// digits, but an implementation must not rely on that pattern. A store holds
-// no code, token, address or key in the clear; it does see who has a record,
-// and when it changed.
+// digits, but an implementation must not rely on that pattern: up to 64
+// printable ASCII characters, in which case and blanks count. Values are up to
+// 64 KiB. A call whose context is over changes nothing and returns an error
+// that is neither sentinel. A store holds no code, token, address or key in
+// the clear; it does see who has a record, and when it changed.
 type Store interface {
 	// Load returns the record under key, as the last successful Save left it
 	// (read-after-write, also from another process). The caller owns the
@@ -37,8 +39,11 @@ type Store interface {
 	Load(ctx context.Context, key string) (Record, error)
 
 	// Save replaces the record under key if its version is still old; old 0
-	// means that there is none. Otherwise it changes nothing and returns an
-	// error that wraps [ErrConflict]. A record whose Value is empty deletes.
+	// means that there is none. Otherwise, and also if old is not 0 and there
+	// is no record, it changes nothing and returns an error that wraps
+	// [ErrConflict]; it must not do so for any other reason, such as a busy
+	// database. A record whose Value is empty deletes; with old 0 and no
+	// record, that may be nil or a conflict.
 	// Save must be durable before it returns nil, must not keep r.Value, and
 	// must not try again by itself: after any other error the caller finds
 	// out what happened by loading the record and comparing its version.
@@ -49,8 +54,10 @@ type Store interface {
 // attention. [Service.Tend] needs it.
 type Sweeper interface {
 	// Due returns up to limit keys of records whose Due is neither zero nor
-	// after before, the most overdue first. Its cost must depend on what is
-	// due, not on what is stored. It may miss a record that is saved meanwhile.
+	// after before, the most overdue first; none if limit is 0 or less. Times
+	// may be rounded by less than a millisecond. Its cost must depend on what
+	// is due, not on what is stored. It may miss a record that is saved
+	// meanwhile.
 	Due(ctx context.Context, before time.Time, limit int) (keys []string, err error)
 }
 
