@@ -94,7 +94,10 @@ type lastEvent struct {
 var outcomes = [...]Outcome{Done, WrongCode, LateCode}
 
 // tightened returns the stricter of the pinned limits and those in force now.
-func (l limits) tightened(now limits) limits {
+func (l *limits) tightened(now *limits) limits {
+	if *l == *now {
+		return *l
+	}
 	t := limits{
 		digits:    l.digits,
 		codeTries: min(l.codeTries, now.codeTries), tries: min(l.tries, now.tries), sends: min(l.sends, now.sends),

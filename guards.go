@@ -228,7 +228,7 @@ func askEnrolment(s *step) guard {
 }
 
 func askDeadline(s *step) guard {
-	if t := s.tx(); s.fault || s.now >= t.expires || t.rev >= maxSteps || t.tries >= s.limits().tries {
+	if t := s.tx(); s.fault || s.now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, s.m.limits.tries) {
 		return timeUp
 	}
 	return timeLeft

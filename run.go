@@ -362,7 +362,7 @@ func (t *transaction) before(o *transaction) bool {
 func (m *Machine) due(a *Account, i int, at time.Time) bool {
 	t := &a.txs[i]
 	now, fault := m.clock(a, at)
-	return fault || now >= t.expires || t.rev >= maxSteps || t.tries >= t.limits.tightened(m.limits).tries
+	return fault || now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, m.limits.tries)
 }
 
 // noRow refuses what the table has no row for.

@@ -56,7 +56,7 @@ type input struct {
 func (s *step) tx() *transaction { return &s.acct.txs[s.i] }
 
 // limits are those pinned to the transaction, or those in force if stricter.
-func (s *step) limits() limits { return s.tx().limits.tightened(s.m.limits) }
+func (s *step) limits() limits { return s.tx().limits.tightened(&s.m.limits) }
 
 // lockEnd is when the account's lock ends: the soft lock, or a budget of wrong
 // codes that is spent until its oldest charge leaves the span.
