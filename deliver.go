@@ -53,7 +53,7 @@ func (s *Service) attempt(ctx context.Context, c *call, a *Account, rec Record, 
 		if !errors.Is(err, ErrConflict) || rest(ctx, try) != nil {
 			return
 		}
-		if next, rec, err = s.read(ctx, c.p); err == nil {
+		if rec, err = s.read(ctx, c.p, &next); err == nil {
 			next, changed, err = s.m.Acknowledge(&next, es, became, s.cfg.Now())
 		}
 	}
@@ -271,7 +271,8 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 		return fmt.Errorf("%w: due: key %.40q", ErrCorrupt, key)
 	}
 	did.Records++
-	a, rec, err := s.read(ctx, p)
+	var a Account
+	rec, err := s.read(ctx, p, &a)
 	if errors.Is(err, ErrCorrupt) {
 		did.Unreadable++
 		return errors.Join(err, s.putOff(ctx, p, rec))
@@ -309,7 +310,8 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 // Its bytes are written back only if a second look finds the same ones: what
 // was damaged on the way must not replace what is stored.
 func (s *Service) putOff(ctx context.Context, p id, rec Record) error {
-	_, again, err := s.read(ctx, p)
+	var a Account
+	again, err := s.read(ctx, p, &a)
 	if !errors.Is(err, ErrCorrupt) || !bytes.Equal(again.Value, rec.Value) {
 		return nil
 	}

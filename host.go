@@ -48,7 +48,8 @@ func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
 	if !validUser(user) {
 		return Account{}, &Refusal{Event: "inspect", Err: ErrMalformed}
 	}
-	a, _, err := s.read(ctx, s.m.pseudonym(user))
+	var a Account
+	_, err := s.read(ctx, s.m.pseudonym(user), &a)
 	return a, err
 }
 
@@ -62,7 +63,8 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 		if err := rest(ctx, try); err != nil {
 			return err
 		}
-		a, rec, err := s.read(ctx, p)
+		var a Account
+		rec, err := s.read(ctx, p, &a)
 		if err != nil || rec.Version == 0 {
 			return err
 		}

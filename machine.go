@@ -49,6 +49,8 @@
 // channels truthfully and claims no assurance level.
 package authn
 
+//go:generate go test . -run TestDocs -update
+
 import (
 	"context"
 	"errors"

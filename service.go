@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -38,8 +39,15 @@ type Config struct {
 // carries out the effects and answers. It is safe for concurrent use and any
 // number of them may share a store. It starts no goroutine.
 type Service struct {
-	cfg Config
-	m   *Machine
+	cfg  Config
+	m    *Machine
+	pool sync.Pool // of *scratch: accounts are large, and calls are many
+}
+
+// scratch is what a call works on.
+type scratch struct {
+	a Account // as loaded
+	r Result
 }
 
 const (
@@ -70,7 +78,9 @@ func New(cfg Config) (*Service, error) {
 		cfg.Now = time.Now
 	}
 	cfg.Keys, cfg.PseudonymKey = nil, nil
-	return &Service{cfg, m}, nil
+	s := &Service{cfg: cfg, m: m}
+	s.pool.New = func() any { return new(scratch) }
+	return s, nil
 }
 
 // Begin opens a transaction for a user whose password the host has checked.
@@ -112,15 +122,16 @@ func (s *Service) Status(ctx context.Context, token Secret) (*Answer, error) {
 	if !ok {
 		return nil, &Refusal{Event: "status", Err: ErrFinished}
 	}
-	a, _, err := s.read(ctx, p)
+	w := s.pool.Get().(*scratch)
+	defer s.pool.Put(w)
+	if _, err := s.read(ctx, p, &w.a); err != nil {
+		return nil, err
+	}
+	ans, err := s.m.Status(&w.a, h, s.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
-	ans, err := s.m.Status(&a, h, s.cfg.Now())
-	if err != nil {
-		return nil, err
-	}
-	s.tokens(ans, &a, a.find(h.digest()), p, h)
+	s.tokens(ans, &w.a, w.a.find(h.digest()), p, h)
 	return ans, nil
 }
 
@@ -170,16 +181,18 @@ type call struct {
 
 // answer runs the step, delivers what it asks for, and describes the result.
 func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer, error) {
-	var r Result
-	rec, err := s.commit(c, &r, f)
+	w := s.pool.Get().(*scratch)
+	defer s.pool.Put(w)
+	r := &w.r
+	rec, err := s.commit(c, &w.a, r, f)
 	if err != nil {
 		return nil, err
 	}
-	s.audit(c, &r)
+	s.audit(c, r)
 	if r.Ended {
 		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.String(), Err: ErrFinished})
 	}
-	s.deliver(c, &r, rec)
+	s.deliver(c, r, rec)
 	ans, err := s.m.answer(&r.Account, r.slot, s.cfg.Now())
 	if err != nil {
 		return nil, err
@@ -206,24 +219,24 @@ func (s *Service) tokens(ans *Answer, a *Account, slot int, p id, h Handle) {
 
 // commit runs load, step and save until one save is not lost to another. It
 // returns the record as it was saved. No verdict leaves before that.
-func (s *Service) commit(c *call, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
+func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
 	for try := range maxReruns {
 		if err := rest(c.ctx, try); err != nil {
 			return next, err
 		}
-		a, rec, err := s.read(c.ctx, c.p)
+		rec, err := s.read(c.ctx, c.p, a)
 		if err != nil {
 			return next, err
 		}
 		if try > 0 && rec.Version == next.Version {
 			return next, nil // the save that was lost was our own
 		}
-		env, err := s.env(c, &a)
+		env, err := s.env(c, a)
 		if err == nil {
-			err = f(&a, env, r)
+			err = f(a, env, r)
 		}
 		if err != nil || !r.Changed {
-			return rec, s.refused(c, &a, err)
+			return rec, s.refused(c, a, err)
 		}
 		s.forgetUnheard(&r.Account)
 		next = s.record(&r.Account, c.p)
@@ -243,7 +256,8 @@ func (s *Service) commit(c *call, r *Result, f func(*Account, Env, *Result) erro
 func (s *Service) recover(c *call, next Record, cause error) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.ctx), s.m.policy.DeliveryTimeout)
 	defer stop()
-	if _, rec, err := s.read(ctx, c.p); err == nil && rec.Version == next.Version {
+	var a Account
+	if rec, err := s.read(ctx, c.p, &a); err == nil && rec.Version == next.Version {
 		return nil
 	}
 	return cause
@@ -253,6 +267,9 @@ func (s *Service) recover(c *call, next Record, cause error) error {
 func (s *Service) env(c *call, a *Account) (Env, error) {
 	env := Env{Now: s.cfg.Now()}
 	rand.Read(env.Entropy[:])
+	if i := a.find(c.h.digest()); i >= 0 && s.m.roots[a.txs[i].state-1][c.op] == 0 {
+		return env, nil // refused in any case: nobody need be asked
+	}
 	user := c.user
 	if user == "" {
 		user = a.user
@@ -312,21 +329,22 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 }
 
 // read loads an account; one that has no record is a fresh one.
-func (s *Service) read(ctx context.Context, p id) (a Account, rec Record, err error) {
+func (s *Service) read(ctx context.Context, p id, a *Account) (rec Record, err error) {
+	*a = Account{}
 	err = guarded("load", func() (err error) {
 		rec, err = s.cfg.Store.Load(ctx, p.key())
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
-		return Account{}, Record{}, nil
+		return Record{}, nil
 	}
 	if err != nil {
-		return a, rec, err
+		return rec, err
 	}
-	if a, err = s.m.Open(rec.Value, p.key()); err != nil {
-		return a, rec, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	if *a, err = s.m.Open(rec.Value, p.key()); err != nil {
+		return rec, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return a, rec, nil
+	return rec, nil
 }
 
 // save keeps a conflict apart from every other error.

@@ -1,0 +1,285 @@
+package diagram
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authnfsm/authn"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+type format func(io.Writer, []authn.Transition, Options) error
+
+// drawn are the formats with boxes and arrows, and how each is read back.
+var drawn = []struct {
+	ext   string
+	write format
+	read  func(string) (parsed, error)
+}{
+	{"mmd", Mermaid, parseMermaid},
+	{"dot", DOT, parseDOT},
+	{"puml", PlantUML, parsePlantUML},
+}
+
+// door is a host's own machine, with names that mean something to somebody.
+var door = []authn.Transition{
+	{From: "door: \"shut\"", Event: "open; <now>", When: []string{"key [A|B]", "hinge = {oiled}"}, To: "état: ouvert ✓", Then: []string{"swing\\turn"}, Emit: []string{"creak & \"squeal\""}, Why: "it | is\na door"},
+	{From: "door: \"shut\"", Event: "open; <now>", When: []string{"no key"}, Refuse: errors.New("lo%%cked -- `really`"), Why: "#1"},
+	{From: "état: ouvert ✓", Event: "shut", To: "door: \"shut\"", Others: "open; <now>", Say: "bang!", Why: "*why* _not_"},
+	{From: "état: ouvert ✓", Event: "wait", To: "état: ouvert ✓", Why: "[link](x) <b>bold</b>"},
+	{From: "état: ouvert ✓", Event: "unhinge", To: "off\r\nits\thinges\x00", Why: "日本語 👩‍👩‍👧 \u202e!"},
+}
+
+// row finds one row of the table by its label.
+func row(t testing.TB, from authn.State, label string, to authn.State) authn.Transition {
+	t.Helper()
+	for _, r := range authn.Transitions() {
+		if r.From == from && r.Label() == label && r.To == to {
+			return r
+		}
+	}
+	t.Fatalf("no row %s: %s -> %s", from, label, to)
+	return authn.Transition{}
+}
+
+// history is what one transaction did.
+func history(t testing.TB) []authn.Transition {
+	return []authn.Transition{
+		row(t, authn.Unauthenticated, "primary [an active factor]", authn.MFARequired),
+		row(t, authn.MFARequired, "challenge [may send]", authn.MFAChallenge),
+		row(t, authn.MFAChallenge, "resend [cooling down]", ""),
+		row(t, authn.MFAChallenge, "verify [wrong code, tries left, not alarming]", authn.MFAChallenge),
+		row(t, authn.MFAChallenge, "previous", authn.MFARequired),
+		row(t, authn.MFARequired, "challenge [may send]", authn.MFAChallenge),
+		row(t, authn.MFAChallenge, "verify [right code]", authn.Success),
+	}
+}
+
+type picture struct {
+	name string
+	ts   []authn.Transition
+	o    Options
+}
+
+// pictures are drawn in every format.
+func pictures(t testing.TB) []picture {
+	past := Overview()
+	past.Path, past.Lit, past.Title = history(t), authn.Success, "One sign-in: \"7\""
+	right := Options{Direction: Right, Refusals: true, Title: "<Door> & co.", Notes: map[authn.State]string{"door: \"shut\"": "a note: <it> is\n\"shut\"; #1 {x}"}}
+	return []picture{
+		{"email", authn.Transitions(), Email()},
+		{"overview", authn.Transitions(), Overview()},
+		{"full", authn.Transitions(), Full()},
+		{"past", authn.Transitions(), past},
+		{"history", nil, Options{Path: history(t), Inside: true}},
+		{"door", door, right},
+		{"empty", nil, Options{}},
+	}
+}
+
+func text(t testing.TB, f format, p picture) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f(&b, p.ts, p.o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || got != string(want) {
+		t.Errorf("%s differs from what is drawn (%v): go test ./diagram -update", file, err)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for _, p := range pictures(t) {
+		for _, f := range drawn {
+			golden(t, p.name+"."+f.ext, text(t, f.write, p))
+		}
+		golden(t, p.name+".scxml", text(t, SCXML, p))
+		golden(t, p.name+".md", text(t, Markdown, p))
+		golden(t, p.name+"_matrix.md", text(t, Matrix, p))
+	}
+}
+
+// TestReadBack reads every drawing back and compares it with what was meant.
+func TestReadBack(t *testing.T) {
+	for _, p := range pictures(t) {
+		for _, f := range drawn {
+			got, err := f.read(text(t, f.write, p))
+			if err != nil {
+				t.Errorf("%s.%s: %v", p.name, f.ext, err)
+			}
+			if want := want(draw(p.ts, p.o), "•"); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s.%s: read\n%q\nwant\n%q", p.name, f.ext, got, want)
+			}
+		}
+	}
+}
+
+// TestEveryRow draws the whole table and finds exactly its rows again, each as
+// an arrow of its own with everything that the row says.
+func TestEveryRow(t *testing.T) {
+	var moves []edge
+	for _, r := range authn.Transitions() {
+		if r.Refuse != nil {
+			continue
+		}
+		does := []string{}
+		for _, s := range []string{strings.Join(r.Then, ", "), strings.Join(r.Emit, ", ")} {
+			if s != "" {
+				does = append(does, s)
+			}
+		}
+		if r.Others != "" {
+			does = append(does, "others: "+r.Others)
+		}
+		if r.Say != "" {
+			does = append(does, "says "+string(r.Say))
+		}
+		label := r.Label()
+		if len(does) > 0 {
+			label += " / " + strings.Join(does, "; ")
+		}
+		moves = append(moves, edge{string(r.From), string(r.To), label})
+	}
+	for _, f := range drawn {
+		got, err := f.read(text(t, f.write, picture{"", authn.Transitions(), Options{}}))
+		if err != nil || !slices.Equal(got.edges, moves) {
+			t.Errorf("%s: %v\n%q\nwant\n%q", f.ext, err, got.edges, moves)
+		}
+	}
+}
+
+// TestViewsLeaveNothingOut: Overview and Full speak of every row that moves,
+// Full of every refusal besides.
+func TestViewsLeaveNothingOut(t *testing.T) {
+	for name, o := range map[string]Options{"overview": Overview(), "full": Full()} {
+		var got, moves int
+		for _, a := range Arrows(authn.Transitions(), o) {
+			got += len(a.Rows)
+			for _, r := range a.Rows {
+				if !slices.Contains(a.From, r.From) || a.To != r.To {
+					t.Errorf("%s: %s %s on the arrow from %s to %s", name, r.From, r.Label(), a.From, a.To)
+				}
+			}
+		}
+		refused := 0
+		for _, r := range authn.Transitions() {
+			if r.Refuse == nil {
+				moves++
+			} else {
+				refused++
+			}
+		}
+		if got != moves {
+			t.Errorf("%s has %d rows, the table %d", name, got, moves)
+		}
+		in := 0
+		d := draw(authn.Transitions(), o)
+		for _, n := range d.nodes {
+			for _, l := range n.refused {
+				in += len(l.rows)
+			}
+		}
+		if name == "full" && in != refused {
+			t.Errorf("full has %d refusals, the table %d", in, refused)
+		}
+	}
+}
+
+func TestOmitKeepPath(t *testing.T) {
+	labels := func(o Options) (ss []string) {
+		for _, a := range Arrows(authn.Transitions(), o) {
+			ss = append(ss, a.Labels...)
+		}
+		return ss
+	}
+	o := Options{Brief: true, Keep: func(t authn.Transition) bool { return t.From == authn.MFAEnroll }, Omit: []string{"cancel", "expire"}}
+	if got := labels(o); !slices.Equal(got, []string{"enroll", "skip", "lock"}) {
+		t.Errorf("kept %q", got)
+	}
+	// What was taken is drawn, whatever is left out.
+	o.Path = []authn.Transition{row(t, authn.MFAEnroll, "cancel", authn.Cancelled)}
+	if got := labels(o); !slices.Equal(got, []string{"enroll", "skip", "1. cancel", "lock"}) {
+		t.Errorf("with a path %q", got)
+	}
+}
+
+// TestAuditedPath: what an AuditEvent says is enough for a path.
+func TestAuditedPath(t *testing.T) {
+	o := Options{Omit: []string{"verify"}, Path: []authn.Transition{
+		{From: authn.MFAChallenge, Event: "verify", When: []string{"wrong code, tries left, not alarming"}, To: authn.MFAChallenge},
+		{From: authn.MFAChallenge, Event: "previous", When: []string{""}, To: authn.MFARequired},
+	}}
+	var got []string
+	for _, a := range Arrows(authn.Transitions(), o) {
+		if a.From[0] == authn.MFAChallenge {
+			got = append(got, a.Labels...)
+		}
+	}
+	want := []string{"resend [may send] / new code; send code", "1. verify [wrong code, tries left, not alarming] / count; says wrong code", "2. previous"}
+	if !slices.Equal(got[:3], want) {
+		t.Errorf("got %q, want %q", got[:3], want)
+	}
+}
+
+// TestCallersKeepTheirs: a table that is drawn is not changed, and the same
+// drawing comes out again.
+func TestCallersKeepTheirs(t *testing.T) {
+	for _, p := range pictures(t) {
+		before := make([]authn.Transition, len(p.ts))
+		for i, r := range p.ts {
+			r.When, r.Then, r.Emit = slices.Clone(r.When), slices.Clone(r.Then), slices.Clone(r.Emit)
+			before[i] = r
+		}
+		for _, f := range []format{Mermaid, DOT, PlantUML, SCXML, Markdown, Matrix} {
+			if a, b := text(t, f, p), text(t, f, p); a != b {
+				t.Errorf("%s is drawn in two ways", p.name)
+			}
+		}
+		if len(p.ts) > 0 && !reflect.DeepEqual(before, p.ts) {
+			t.Errorf("%s was changed", p.name)
+		}
+	}
+}
+
+// full fails at the nth write.
+type full struct{ n int }
+
+var errFull = errors.New("disk is full")
+
+func (w *full) Write(p []byte) (int, error) {
+	if w.n--; w.n < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+func TestWriteErrors(t *testing.T) {
+	for _, f := range []format{Mermaid, DOT, PlantUML, SCXML, Markdown, Matrix} {
+		for n := range 12 {
+			if err := f(&full{n}, door, Options{Refusals: true}); !errors.Is(err, errFull) {
+				t.Errorf("write %d: %v", n, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package diagram
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// drawing is what every format writes: boxes, and arrows between them.
+type drawing struct {
+	o      Options
+	rows   []authn.Transition
+	nodes  []node
+	arrows []arrow
+	at     map[authn.State]int
+	leads  map[[2]string]authn.State // state and event -> its one destination, or several
+	shared map[[4]string][]string    // what the rows of one brief line have in common
+}
+
+type node struct {
+	id      string        // a word in every format
+	states  []authn.State // one, but for a fold
+	inside  []line        // what stays
+	refused []line
+	initial, final,
+	lit, walked bool
+}
+
+type arrow struct {
+	from, to int
+	lines    []line
+}
+
+func (n *node) fold() bool { return len(n.states) > 1 }
+
+func (a *arrow) walked() bool {
+	return slices.ContainsFunc(a.lines, func(l line) bool { return len(l.steps) > 0 })
+}
+
+// draw makes the drawing.
+func draw(ts []authn.Transition, o Options) *drawing {
+	d := &drawing{o: o, at: map[authn.State]int{}, leads: map[[2]string]authn.State{}, shared: map[[4]string][]string{}}
+	d.rows = d.kept(ts)
+	d.states()
+	for i := range d.rows {
+		d.learn(&d.rows[i])
+	}
+	folds := d.folds(d.rows)
+	for i := range d.rows {
+		d.add(&d.rows[i], folds[i])
+	}
+	d.walk()
+	return d
+}
+
+// kept are the rows to draw, each once: those asked for, and the path's.
+func (d *drawing) kept(ts []authn.Transition) (rows []authn.Transition) {
+	has := func(t authn.Transition) bool {
+		return slices.ContainsFunc(rows, func(u authn.Transition) bool { return same(&t, &u) })
+	}
+	for _, t := range ts {
+		if (d.asked(&t) || d.step(&t) != nil) && !has(t) {
+			rows = append(rows, t)
+		}
+	}
+	for _, t := range d.o.Path {
+		if !has(t) {
+			rows = append(rows, t)
+		}
+	}
+	return rows
+}
+
+// asked says whether the Options want the row.
+func (d *drawing) asked(t *authn.Transition) bool {
+	return !slices.Contains(d.o.Omit, t.Event) && (d.o.Keep == nil || d.o.Keep(*t)) && (t.Refuse == nil || d.o.Refusals)
+}
+
+// same says whether two lines of a table are one.
+func same(t, u *authn.Transition) bool {
+	return t.From == u.From && t.Event == u.Event && t.To == u.To && strings.Join(t.When, ", ") == strings.Join(u.When, ", ")
+}
+
+// step are the numbers of the row in the path, from 1.
+func (d *drawing) step(t *authn.Transition) (ns []int) {
+	for i := range d.o.Path {
+		if same(t, &d.o.Path[i]) {
+			ns = append(ns, i+1)
+		}
+	}
+	return ns
+}
+
+// states makes the boxes: as a walk from the initial state comes upon them,
+// and then the ends, in the order of the table.
+func (d *drawing) states() {
+	if d.o.Initial == "" && len(d.rows) > 0 {
+		d.o.Initial = d.rows[0].From
+	}
+	left := map[authn.State]bool{} // by a row that leads elsewhere
+	named := []authn.State{}
+	for _, t := range d.rows {
+		left[t.From] = left[t.From] || t.Refuse == nil && t.To != t.From
+		if named = append(named, t.From); t.Refuse == nil {
+			named = append(named, t.To)
+		}
+	}
+	final := func(s authn.State) bool {
+		if d.o.Final == nil {
+			return !left[s] || slices.Contains(ends, s)
+		}
+		return slices.Contains(d.o.Final, s)
+	}
+	order := slices.DeleteFunc(d.walked(named), final)
+	for _, s := range append(order, named...) {
+		if _, ok := d.at[s]; !ok {
+			d.at[s] = d.box(string(s), s)
+			n := &d.nodes[d.at[s]]
+			n.initial, n.final, n.lit = s == d.o.Initial, final(s), s == d.o.Lit
+		}
+	}
+}
+
+// walked puts the states in the order of a walk from the initial one, level
+// by level; those that it does not reach follow with what they lead to.
+func (d *drawing) walked(named []authn.State) (ss []authn.State) {
+	meet := func(s authn.State) {
+		if !slices.Contains(ss, s) {
+			ss = append(ss, s)
+		}
+	}
+	if slices.Contains(named, d.o.Initial) {
+		named = append([]authn.State{d.o.Initial}, named...)
+	}
+	i := 0
+	for _, s := range named {
+		for meet(s); i < len(ss); i++ {
+			for _, t := range d.rows {
+				if t.From == ss[i] && t.Refuse == nil {
+					meet(t.To)
+				}
+			}
+		}
+	}
+	return ss
+}
+
+// ends are those of authn.
+var ends = []authn.State{authn.LockedOut, authn.Success, authn.Cancelled, authn.Expired}
+
+// box makes a box for these states, under an id of its own.
+func (d *drawing) box(name string, ss ...authn.State) int {
+	id := name
+	for k := len(d.nodes); !word(id) || slices.ContainsFunc(d.nodes, func(n node) bool { return n.id == id }); k++ {
+		id = "S" + strconv.Itoa(k)
+	}
+	d.nodes = append(d.nodes, node{id: id, states: ss})
+	return len(d.nodes) - 1
+}
+
+// word says whether a name may be used as it is: in capitals, so that it is
+// nobody's keyword, except the few that some format reads in any case.
+func word(s string) bool {
+	for i, c := range s {
+		if !(c >= 'A' && c <= 'Z' || i > 0 && (c >= '0' && c <= '9' || c == '_')) {
+			return false
+		}
+	}
+	return s != "" && !strings.Contains(s, "__") && !slices.Contains(keywords, s)
+}
+
+var keywords = strings.Fields("AS CLASS CLASSDEF CLICK DEFAULT DIGRAPH DIRECTION EDGE END FOLD FORK GRAPH HIDE JOIN LEFT LEGEND LINKSTYLE NODE NOTE NULL RIGHT ROOT SCALE SHOW SKINPARAM STATE STRICT STYLE SUBGRAPH TITLE")
+
+// folds gives, for each row that is drawn from a shared box, that box; 0 for
+// the others: no fold is the first box.
+func (d *drawing) folds(rows []authn.Transition) []int {
+	from := map[[3]string][]authn.State{}
+	key := func(t *authn.Transition) [3]string {
+		l := d.line(t)
+		return [3]string{t.Event, string(t.To), l.String()}
+	}
+	can := func(t *authn.Transition) bool {
+		return slices.Contains(d.o.Fold, t.Event) && t.Refuse == nil && t.To != t.From && d.step(t) == nil
+	}
+	for i := range rows {
+		if t := &rows[i]; can(t) && !slices.Contains(from[key(t)], t.From) {
+			from[key(t)] = append(from[key(t)], t.From)
+		}
+	}
+	box := make([]int, len(rows))
+	for i := range rows {
+		ss := from[key(&rows[i])]
+		if !can(&rows[i]) || len(ss) < 2 {
+			continue
+		}
+		box[i] = slices.IndexFunc(d.nodes, func(n node) bool { return slices.Equal(n.states, ss) })
+		if box[i] < 0 {
+			box[i] = d.box("ANY", ss...)
+		}
+	}
+	return box
+}
+
+// add draws a row.
+func (d *drawing) add(t *authn.Transition, fold int) {
+	l := d.line(t)
+	from := d.at[t.From]
+	n := &d.nodes[from]
+	switch {
+	case t.Refuse != nil:
+		n.refused = d.join(n.refused, l)
+		return
+	case t.From == t.To && d.o.Inside:
+		n.inside = d.join(n.inside, l)
+		return
+	case fold > 0:
+		from = fold
+	}
+	to := d.at[t.To]
+	for i := range d.arrows {
+		if a := &d.arrows[i]; a.from == from && a.to == to && (d.o.Merge || a.lines[0].like(&l)) {
+			a.lines = d.join(a.lines, l)
+			return
+		}
+	}
+	d.arrows = append(d.arrows, arrow{from, to, []line{l}})
+}
+
+// walk marks the states that the path has touched.
+func (d *drawing) walk() {
+	for _, t := range d.o.Path {
+		d.nodes[d.at[t.From]].walked = true
+		if t.Refuse == nil {
+			d.nodes[d.at[t.To]].walked = true
+		}
+	}
+}

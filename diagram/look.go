@@ -1,0 +1,85 @@
+package diagram
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// class is a look that boxes have in every format. The colours can be read on
+// white and on black.
+type class struct {
+	name              string
+	in                func(*node) bool
+	fill, stroke, ink string
+}
+
+// Colours of what is no box.
+const (
+	grey = "#6e7781"
+	blue = "#0969da"
+)
+
+var classes = []class{
+	{"lit", func(n *node) bool { return n.lit }, "#bf8700", "#7d4e00", "#ffffff"},
+	{"good", func(n *node) bool { return n.states[0] == authn.Success && !n.fold() }, "#1f883d", "#116329", "#ffffff"},
+	{"bad", func(n *node) bool { return n.states[0] == authn.LockedOut && !n.fold() }, "#cf222e", "#a40e26", "#ffffff"},
+	{"walked", func(n *node) bool { return n.walked }, blue, "#033d8b", "#ffffff"},
+	{"any", (*node).fold, "transparent", grey, grey},
+	{"state", func(*node) bool { return true }, "#eef1fb", "#7c86c8", "#1f2328"},
+}
+
+// look is the first class that holds.
+func (n *node) look() class {
+	return classes[slices.IndexFunc(classes, func(c class) bool { return c.in(n) })]
+}
+
+// looks are the classes that occur, but for the ordinary one.
+func (d *drawing) looks() (cs []class) {
+	for _, c := range classes {
+		if c.name != "state" && slices.ContainsFunc(d.nodes, func(n node) bool { return n.look().name == c.name }) {
+			cs = append(cs, c)
+		}
+	}
+	return cs
+}
+
+// name is what stands at the top of the box.
+func (n *node) name() string {
+	if n.fold() {
+		return "any of"
+	}
+	return strings.ReplaceAll(clean(string(n.states[0])), "\n", " ")
+}
+
+// items are the lines below it: the states of a fold, or what stays and what
+// is refused.
+func (n *node) items() (ss []string) {
+	if n.fold() {
+		for _, s := range n.states {
+			ss = append(ss, strings.ReplaceAll(clean(string(s)), "\n", " "))
+		}
+	}
+	for i := range n.inside {
+		ss = append(ss, "↻ "+n.inside[i].String())
+	}
+	for i := range n.refused {
+		ss = append(ss, "✗ "+n.refused[i].String())
+	}
+	return ss
+}
+
+func (d *drawing) direction() Direction {
+	if d.o.Direction == Right {
+		return Right
+	}
+	return Down
+}
+
+func (d *drawing) note(n *node) string {
+	if n.fold() {
+		return ""
+	}
+	return d.o.Notes[n.states[0]]
+}

@@ -1,0 +1,138 @@
+package diagram
+
+import (
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// Markdown writes the rows as a table for reference, each with its reason. Of
+// the Options it heeds Title, Omit, Keep, Refusals, Lit and Path.
+func Markdown(w io.Writer, ts []authn.Transition, o Options) error {
+	d := draw(ts, o)
+	out := &writer{w: w}
+	out.title(o.Title)
+	head := []string{"From", "Event", "Guards", "To", "Updates", "Effects", "Others", "Outcome", "Why"}
+	if o.Path != nil {
+		head = append([]string{"Step"}, head...)
+	}
+	out.row(head)
+	out.row(slices.Repeat([]string{"---"}, len(head)))
+	for _, t := range d.rows {
+		to := d.named(t.To)
+		if t.Refuse != nil {
+			to = "refused: " + mdText(t.Refuse.Error())
+		}
+		cells := []string{
+			d.named(t.From), mdText(t.Event), mdText(strings.Join(t.When, ", ")), to, mdText(strings.Join(t.Then, ", ")),
+			mdText(strings.Join(t.Emit, ", ")), mdText(t.Others), mdText(string(t.Say)), mdText(t.Why),
+		}
+		if o.Path != nil {
+			var ns []string
+			for _, n := range d.step(&t) {
+				ns = append(ns, strconv.Itoa(n))
+			}
+			cells = append([]string{strings.Join(ns, ", ")}, cells...)
+		}
+		out.row(cells)
+	}
+	return out.err
+}
+
+// Matrix writes states against events: where each event leads, in how many
+// cases it is refused, and where it has no row. Of the Options it heeds Title,
+// Omit, Keep, Final and Lit; refusals are always counted.
+func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
+	o.Refusals = true
+	d := draw(ts, o)
+	out := &writer{w: w}
+	out.title(o.Title)
+	var events []string
+	for _, t := range d.rows {
+		if !slices.Contains(events, t.Event) {
+			events = append(events, t.Event)
+		}
+	}
+	head := []string{"State"}
+	for _, e := range events {
+		head = append(head, mdText(e))
+	}
+	out.row(head)
+	out.row(slices.Repeat([]string{"---"}, len(head)))
+	for i := range d.nodes {
+		n := &d.nodes[i]
+		if n.fold() {
+			continue
+		}
+		cells := []string{d.named(n.states[0])}
+		for _, e := range events {
+			cells = append(cells, d.cell(n, e))
+		}
+		out.row(cells)
+	}
+	out.put("\n↻ stays in its state; ✗2: refused in two cases; · not allowed in this state; – the transaction is finished.\n")
+	return out.err
+}
+
+// cell says what an event may do in a state.
+func (d *drawing) cell(n *node, event string) string {
+	var to []string
+	refused := 0
+	for _, t := range d.rows {
+		switch {
+		case t.From != n.states[0] || t.Event != event:
+		case t.Refuse != nil:
+			refused++
+		case t.To == t.From && !slices.Contains(to, "↻"):
+			to = append(to, "↻")
+		case t.To != t.From && !slices.Contains(to, mdText(string(t.To))):
+			to = append(to, mdText(string(t.To)))
+		}
+	}
+	if refused > 0 {
+		to = append(to, "✗"+strconv.Itoa(refused))
+	}
+	switch {
+	case to != nil:
+		return strings.Join(to, ", ")
+	case n.final:
+		return "–"
+	}
+	return "·"
+}
+
+// named is a state's name, in bold if it is lit.
+func (d *drawing) named(s authn.State) string {
+	if s != "" && s == d.o.Lit {
+		return "**" + mdText(string(s)) + "**"
+	}
+	return mdText(string(s))
+}
+
+func (w *writer) title(s string) {
+	if s != "" {
+		w.put("# ", strings.ReplaceAll(mdText(s), "<br>", " "), "\n\n")
+	}
+}
+
+func (w *writer) row(cells []string) { w.put("| ", strings.Join(cells, " | "), " |\n") }
+
+// mdText is text in a cell of a table.
+func mdText(s string) string {
+	return escapeAmong(clean(s), func(before, c, after rune) string {
+		switch {
+		case c == '\n':
+			return "<br>"
+		case c == '|':
+			return "&#124;"
+		case c == '_' && inWord(before, after):
+			return ""
+		case strings.ContainsRune("\\`*_[]<>&~#@", c):
+			return `\` + string(c)
+		}
+		return ""
+	})
+}

@@ -1,0 +1,234 @@
+package authn_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/diagram"
+)
+
+// The pages in docs/ come from the table that runs: a change of a row makes
+// these tests ask for them anew (go generate).
+func TestDocs(t *testing.T) {
+	for name, page := range map[string]func() string{
+		"states.md": statesPage, "events.md": eventsPage, "guards.md": guardsPage, "policy.md": policyPage, "errors.md": errorsPage,
+	} {
+		sameFile(t, "docs/"+name, page()+"\n"+footer())
+	}
+	readme := read(t, "README.md")
+	head, rest, ok1 := strings.Cut(readme, "<!-- states -->\n")
+	_, tail, ok2 := strings.Cut(rest, "<!-- /states -->")
+	if !ok1 || !ok2 {
+		t.Fatal("README.md has no place for the drawing")
+	}
+	var b strings.Builder
+	if err := diagram.Mermaid(&b, authn.Transitions(), diagram.Email()); err != nil {
+		t.Fatal(err)
+	}
+	sameFile(t, "README.md", head+"<!-- states -->\n```mermaid\n"+b.String()+"```\n<!-- /states -->"+tail)
+}
+
+// sameFile compares with a file; -update writes it.
+func sameFile(t *testing.T, path, want string) {
+	t.Helper()
+	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s is not what the table says (%v): go generate, and read the difference", path, err)
+	}
+}
+
+// footer names the table that the page was made from.
+func footer() string {
+	h := sha256.New()
+	for _, x := range authn.Transitions() {
+		fmt.Fprintf(h, "%+v\n", x)
+	}
+	return fmt.Sprintf("---\n\nGenerated from the table %x by `go generate`. Do not edit.\n", h.Sum(nil)[:6])
+}
+
+// What each state means, what a host shows in it, and how long it can last.
+var stateTexts = map[authn.State][3]string{
+	authn.Unauthenticated:   {"Nothing has begun: the state before `Service.Begin`. It is never stored.", "The form for name and password.", "—"},
+	authn.MFAEnroll:         {"The password was right, and the user has no active factor but may enrol one.", "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.", "`Life`"},
+	authn.MFAEnrollActivate: {"A code went to the address that is being enrolled.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "`Life`"},
+	authn.MFARequired:       {"The password was right, and the user has an active factor. Nothing was sent yet.", "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.", "`Life`"},
+	authn.MFAChallenge:      {"A code went to the chosen factor.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "`Life`"},
+	authn.LockedOut:         {"Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.", "That the sign-in has ended, and until when the account is locked.", "for good"},
+	authn.Success:           {"The sign-in has succeeded. The answer has a session token, good once.", "Nothing: redeem the token and make a session.", "`SessionLife`"},
+	authn.Cancelled:         {"The user gave up, an enrolment elsewhere replaced this sign-in, or the host revoked it.", "The form for name and password.", "for good"},
+	authn.Expired:           {"Time was up.", "The form for name and password, and that it took too long.", "for good"},
+}
+
+func statesPage() string {
+	var b strings.Builder
+	b.WriteString("# States\n\nA transaction is in one of these states. What the table has no row for is refused with `ErrNotAllowed`, and in a state that has ended with\n`ErrFinished`, exactly as for a token that never was.\n")
+	for _, st := range authn.States() {
+		x := stateTexts[st]
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n* It lasts at most: %s\n", st, x[0], lower(x[1]), x[2])
+		if slices.Contains(authn.Ends(), st) && st != authn.Success {
+			b.WriteString("* Nothing leaves it.\n")
+			continue
+		}
+		b.WriteString("\n| event | guards | leads to | refused |\n|---|---|---|---|\n")
+		for _, r := range rowsOf(func(r authn.Transition) bool { return r.From == st }) {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.Event, strings.Join(r.When, ", "), r.To, refusal(r.Refuse))
+		}
+	}
+	return b.String()
+}
+
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+func rowsOf(keep func(authn.Transition) bool) (list []authn.Transition) {
+	for _, r := range authn.Transitions() {
+		if keep(r) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func refusal(err error) string {
+	if err == nil {
+		return ""
+	}
+	return sentinelName(err)
+}
+
+func eventsPage() string {
+	events, _, updates, effects := authn.Docs()
+	var b strings.Builder
+	b.WriteString("# Events\n\nWhat may happen to a transaction. `Service.Do` takes all but primary and redeem, which have methods of their own, and expire and lock,\nwhich nobody sends. Any of them may carry an idempotency key: `Once(key, event)`.\n")
+	for _, e := range events {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| in | guards | to | then | effects | why |\n|---|---|---|---|---|---|\n", e.Name, e.Text)
+		for _, r := range rowsOf(func(r authn.Transition) bool { return r.Event == e.Name }) {
+			to, then := string(r.To), strings.Join(r.Then, ", ")
+			if r.Refuse != nil {
+				to = "refused: `" + sentinelName(r.Refuse) + "`"
+			}
+			if r.Say != authn.Done {
+				then += " (" + string(r.Say) + ")"
+			}
+			if r.Others != "" {
+				then += "; " + r.Others + " for all others"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.From, strings.Join(r.When, ", "), to, then, strings.Join(r.Emit, ", "), r.Why)
+		}
+	}
+	list(&b, "Updates", "What a row changes, in this order.", updates)
+	list(&b, "Effects", "What a committed step asks the host for: stored with the step, carried out after it, at least once, each time with the same key.", effects)
+	return b.String()
+}
+
+func list(b *strings.Builder, title, text string, docs []authn.Doc) {
+	fmt.Fprintf(b, "\n# %s\n\n%s\n\n| | |\n|---|---|\n", title, text)
+	for _, d := range docs {
+		fmt.Fprintf(b, "| %s | %s |\n", d.Name, d.Text)
+	}
+}
+
+func guardsPage() string {
+	_, guards, _, _ := authn.Docs()
+	var b strings.Builder
+	b.WriteString("# Guards\n\nA guard is one answer to one question. A question gives exactly one of its answers, so two answers to one question never hold together and one\nalways does; at start-up every cell of the table is proved to have exactly one row for every combination. Questions are asked in this order,\neach at most once, and only those that the cell's rows name.\n")
+	group := ""
+	for _, g := range guards {
+		if g.Group != group {
+			group = g.Group
+			fmt.Fprintf(&b, "\n## %s\n\n| answer | it holds when | rows |\n|---|---|---|\n", group)
+		}
+		var at []string
+		for _, r := range rowsOf(func(r authn.Transition) bool { return slices.Contains(r.When, g.Name) }) {
+			if c := fmt.Sprintf("%s in %s", r.Event, r.From); !slices.Contains(at, c) {
+				at = append(at, c)
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", g.Name, g.Text, strings.Join(at, "; "))
+	}
+	return b.String()
+}
+
+func policyPage() string {
+	var b strings.Builder
+	b.WriteString("# Policy\n\nEvery number of `authn.Policy`. A field that is 0 takes its default; a value outside the bounds is an error of `New` that names the field.\n\n| field | default | bounds | reason |\n|---|---|---|---|\n")
+	for _, p := range authn.Bounds() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Why)
+	}
+	b.WriteString("| Cooldowns | 30s, 1m, 2m | 1 to 4 values of 1s to 30m | the last one repeats |\n| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivateEmail | false | | true demands an enrolment step even of a verified address |\n")
+	b.WriteString("\nWith 8 digits or more there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
+	fmt.Fprintf(&b, "\n`MaxSkew`, by which the clocks of two nodes may differ, is %v and fixed.\n", authn.MaxSkew)
+	return b.String()
+}
+
+// Every sentinel, when it comes and what to do.
+var sentinels = []struct {
+	err        error
+	name, when string
+	todo       string
+}{
+	{authn.ErrNotAllowed, "ErrNotAllowed", "the state has no row for the event", "choose one of `Refusal.Answer.Allowed`"},
+	{authn.ErrFinished, "ErrFinished", "the token is unknown, foreign, expired, used or finished; they all look the same", "begin again with the password"},
+	{authn.ErrMalformed, "ErrMalformed", "a code, an id, a key or a user id is not of its form; nothing is counted", "correct the input"},
+	{authn.ErrNotOffered, "ErrNotOffered", "the Directory does not offer the factor here now", "choose one of `Refusal.Answer.Factors`"},
+	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is demanded, and there is none to prove or to enrol", "the host gives the user a factor"},
+	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "the host's business"},
+	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, spent or late; nothing is counted", "`resend`"},
+	{authn.ErrRequired, "ErrRequired", "`skip` while something that is required is missing", "`enroll`"},
+	{authn.ErrSpent, "ErrSpent", "the transaction has no sends left", "use the code that was sent, or begin again"},
+	{authn.ErrTooSoon, "ErrTooSoon", "a cool-down, a back-off, or a budget of sends or starts", "wait until `Refusal.RetryAt`"},
+	{authn.ErrLocked, "ErrLocked", "the account is locked, or a factor is disabled", "wait until `Refusal.RetryAt`; if it is zero, the host calls `Reinstate`"},
+	{authn.ErrKeyReused, "ErrKeyReused", "the idempotency key of the last event came with another event", "draw a key for each event"},
+	{authn.ErrUnavailable, "ErrUnavailable", "a port failed or panicked, or every save was lost to others: no verdict", "send the same event again"},
+	{authn.ErrCorrupt, "ErrCorrupt", "a stored record cannot be opened; wrapped in ErrUnavailable", "an operator looks at the record and the keys"},
+	{authn.ErrEngine, "ErrEngine", "the engine and the table disagree: a bug", "report it"},
+	{authn.ErrNotFound, "ErrNotFound", "a Store says that there is no such record", "for stores"},
+	{authn.ErrConflict, "ErrConflict", "a Store says that the record has another version", "for stores"},
+	{authn.ErrUndeliverable, "ErrUndeliverable", "a Mailer says that trying again is pointless", "for mailers"},
+}
+
+func sentinelName(err error) string {
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			return s.name
+		}
+	}
+	return "?"
+}
+
+func errorsPage() string {
+	var b strings.Builder
+	b.WriteString("# Errors\n\nA refused event changed nothing. The error is a `*Refusal` that wraps one of these, and its `Answer` says what is allowed instead. The last\nones are faults or belong to ports: they are never refusals.\n\n| error | when | what to do | rows that refuse with it |\n|---|---|---|---|\n")
+	for _, s := range sentinels {
+		var at []string
+		for _, r := range rowsOf(func(r authn.Transition) bool { return r.Refuse == s.err }) {
+			if g := r.Event + " [" + strings.Join(r.When, ", ") + "]"; !slices.Contains(at, g) {
+				at = append(at, g)
+			}
+		}
+		fmt.Fprintf(&b, "| `%s`: %s | %s | %s | %s |\n", s.name, s.err, s.when, s.todo, strings.Join(at, "; "))
+	}
+	return b.String()
+}
+
+// Every state and every sentinel has its lines.
+func TestDocsComplete(t *testing.T) {
+	for _, st := range authn.States() {
+		if stateTexts[st][2] == "" {
+			t.Errorf("%s is not explained", st)
+		}
+	}
+	if page := statesPage() + eventsPage() + errorsPage(); strings.Contains(page, "?") && strings.Contains(page, "`?`") {
+		t.Error("a refusal is not explained")
+	}
+}

@@ -1,0 +1,270 @@
+package okta
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Limits of what is read, checked before any other work.
+const (
+	maxBody       = 8 << 10
+	maxDepth      = 8
+	maxUsername   = 254
+	maxPassword   = 1024
+	maxToken      = 128
+	maxRelayState = 2048
+	maxWord       = 64
+)
+
+// member is a set of the names that a request's object may have.
+type member uint16
+
+const (
+	username member = 1 << iota
+	password
+	stateToken
+	sessionToken
+	passCode
+	relayState
+	factorType
+	provider
+	sid
+	token
+	options
+	deviceContext
+	profile
+	rememberDevice
+	autoPush
+)
+
+// input is a request's object. A member that is there and empty is not the
+// same as one that is not there: has tells.
+type input struct {
+	has                                                        member
+	username, password, stateToken, sessionToken, passCode     string
+	relayState, factorType, provider, otherToken, anotherToken string
+}
+
+// members says of each name what type it has and where it goes; no place
+// means that its value is checked for form and not read.
+var members = map[string]struct {
+	bit   member
+	max   int // bytes of a string; 0 for another type
+	flag  bool
+	place func(*input) *string
+}{
+	"username":       {bit: username, max: maxUsername, place: func(in *input) *string { return &in.username }},
+	"password":       {bit: password, max: maxPassword, place: func(in *input) *string { return &in.password }},
+	"stateToken":     {bit: stateToken, max: maxToken, place: func(in *input) *string { return &in.stateToken }},
+	"sessionToken":   {bit: sessionToken, max: maxToken, place: func(in *input) *string { return &in.sessionToken }},
+	"passCode":       {bit: passCode, max: maxWord, place: func(in *input) *string { return &in.passCode }},
+	"relayState":     {bit: relayState, max: maxRelayState, place: func(in *input) *string { return &in.relayState }},
+	"factorType":     {bit: factorType, max: maxWord, place: func(in *input) *string { return &in.factorType }},
+	"provider":       {bit: provider, max: maxWord, place: func(in *input) *string { return &in.provider }},
+	"sid":            {bit: sid, max: maxToken, place: func(in *input) *string { return &in.otherToken }},
+	"token":          {bit: token, max: maxToken, place: func(in *input) *string { return &in.anotherToken }},
+	"options":        {bit: options},
+	"context":        {bit: deviceContext},
+	"profile":        {bit: profile},
+	"rememberDevice": {bit: rememberDevice, flag: true},
+	"autoPush":       {bit: autoPush, flag: true},
+}
+
+// decode reads one JSON object with the members that are allowed. It takes
+// what encoding/json alone would let pass (the last of two equal names, other
+// letter case, a second value, broken UTF-8) for what it is: a request that
+// somebody else may read in another way. in is filled only if there is no error.
+func (in *input) decode(body []byte, allowed member) error {
+	switch {
+	case len(body) == 0:
+		return fault(unreadable, "body: it is empty; a JSON object is expected")
+	case !utf8.Valid(body):
+		return fault(unreadable, "body: it is not UTF-8")
+	case !json.Valid(body):
+		return fault(unreadable, "body: it is not one JSON value")
+	case loneSurrogate(body):
+		return fault(unreadable, "body: half of a surrogate pair")
+	}
+	s := scanner{b: body}
+	if s.next() != '{' {
+		return fault(unreadable, "body: a JSON object is expected")
+	}
+	for s.i++; s.more(); {
+		if err := in.member(&s, s.text(), allowed); err != nil {
+			*in = input{}
+			return err
+		}
+	}
+	return nil
+}
+
+// member reads one member of the object.
+func (in *input) member(s *scanner, name []byte, allowed member) error {
+	m, known := members[string(name)]
+	if !known || m.bit&allowed == 0 {
+		return fault(invalid, "%s: it is not expected here", shown(string(name)))
+	}
+	if in.has&m.bit != 0 {
+		return fault(unreadable, "%s: it is there twice", name)
+	}
+	in.has |= m.bit
+	switch first := s.next(); {
+	case m.place != nil && first == '"':
+		v := s.text()
+		if len(v) > m.max {
+			return fault(invalid, "%s: longer than %d bytes", name, m.max)
+		}
+		*m.place(in) = string(v)
+		return nil
+	case m.flag && (first == 't' || first == 'f'), m.place == nil && !m.flag && (first == '{' || first == 'n'):
+		return s.skip(2)
+	}
+	return fault(invalid, "%s: wrong type", name)
+}
+
+// A scanner walks over text that json.Valid has found to be JSON: only its
+// structure is left to see. (The tokens of a json.Decoder would do, at twice
+// the cost of everything else here.)
+type scanner struct {
+	b []byte
+	i int
+}
+
+// next moves to where something begins and returns its first byte.
+func (s *scanner) next() byte {
+	for s.i < len(s.b) {
+		switch c := s.b[s.i]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			s.i++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// more says whether an object or an array goes on; at its end it leaves.
+func (s *scanner) more() bool {
+	c := s.next()
+	if c == '}' || c == ']' {
+		s.i++
+		return false
+	}
+	return true
+}
+
+// text reads a string; what it returns may be a part of the body.
+func (s *scanner) text() []byte {
+	start, escaped := s.i, false
+	for s.i++; s.b[s.i] != '"'; s.i++ {
+		if s.b[s.i] == '\\' {
+			escaped = true
+			s.i++
+		}
+	}
+	s.i++
+	if !escaped {
+		return s.b[start+1 : s.i-1]
+	}
+	var v string
+	json.Unmarshal(s.b[start:s.i], &v)
+	return []byte(v)
+}
+
+// skip reads a value that nobody looks at, and is as strict with it. depth
+// counts from 1, the request's object.
+func (s *scanner) skip(depth int) error {
+	open := s.next()
+	switch open {
+	case '"':
+		s.text()
+		return nil
+	case '{', '[':
+	default:
+		for bytes.IndexByte([]byte(",]} \t\r\n"), s.b[s.i]) < 0 {
+			s.i++
+		}
+		return nil
+	}
+	if depth > maxDepth {
+		return fault(unreadable, "body: nested deeper than %d", maxDepth)
+	}
+	seen := map[string]bool{}
+	for s.i++; s.more(); {
+		if open == '{' {
+			name := string(s.text())
+			if seen[name] {
+				return fault(unreadable, "body: a name is there twice in an object")
+			}
+			seen[name] = true
+		}
+		if err := s.skip(depth + 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loneSurrogate finds a \u escape that stands for half a character: decoders
+// differ on what they make of it. b is valid JSON.
+func loneSurrogate(b []byte) bool {
+	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		if i++; b[i] != 'u' {
+			continue
+		}
+		r := hex4(b[i+1:])
+		i += 4
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if b[i+1] != '\\' || b[i+2] != 'u' || utf16.DecodeRune(r, hex4(b[i+3:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+func hex4(b []byte) (r rune) {
+	for _, c := range b[:4] {
+		r <<= 4
+		switch {
+		case c <= '9':
+			r += rune(c - '0')
+		default:
+			r += rune(c|0x20-'a') + 10
+		}
+	}
+	return r
+}
+
+// shown is a client's name for a member, if it looks like one: an error must
+// not repeat a code or a token that came in the wrong place.
+func shown(name string) string {
+	if len(name) == 0 || len(name) > maxWord/2 {
+		return "a member"
+	}
+	for i := range len(name) {
+		if c := name[i] | 0x20; (c < 'a' || c > 'z') && name[i] != '_' {
+			return "a member"
+		}
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// control says that s has a control character.
+func control(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return true
+		}
+	}
+	return false
+}

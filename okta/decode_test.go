@@ -1,0 +1,122 @@
+package okta
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzDecode: what is accepted is one object whose members encoding/json
+// reads in the same way, and no name is in it twice; nothing panics.
+func FuzzDecode(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"stateToken":"00abc","passCode":"123456"}`, `{"username":"a","password":"b","options":{"x":[1,{"y":null}]},"context":null}`,
+		`{"passCode":"1","passCode":"2"}`, `{"options":{"a":1,"a":2}}`, `{"passCode":"\ud800"}`, `{"passCode":"\ud83d\ude00"}`, `{"passCode":"\\ud800"}`,
+		`{"PASSCODE":"1"}`, `{"rememberDevice":true}`, `{"rememberDevice":"true"}`, `{}{}`, `[]`, `null`, ``, "\xff", `{"passCode":1e999}`,
+		`{"options":` + strings.Repeat(`[`, 50) + strings.Repeat(`]`, 50) + `}`, `{"a":}`, `{"relayState":"\u003c"}`, `{"profile":{"\ud83d\ude00":{}}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var in input
+		err := in.decode(body, 1<<15-1)
+		if err != nil {
+			var e *failure
+			if !errors.As(err, &e) || len(e.causes) != 1 || in != (input{}) {
+				t.Fatalf("%q: %v, with %+v", body, err, in)
+			}
+			if e.status != 400 || !utf8.ValidString(e.causes[0].Summary) || len(e.causes[0].Summary) > 200 {
+				t.Fatalf("%q: %+v", body, e)
+			}
+			return
+		}
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(body, &all); err != nil {
+			t.Fatalf("%q: accepted, but %v", body, err)
+		}
+		n := 0
+		for name, raw := range all {
+			m, ok := members[name]
+			if !ok || in.has&m.bit == 0 {
+				t.Fatalf("%q: accepted with the member %q", body, name)
+			}
+			n++
+			if m.place == nil {
+				continue
+			}
+			var s string
+			if err := json.Unmarshal(raw, &s); err != nil || s != *m.place(&in) || len(s) > m.max {
+				t.Fatalf("%q: %s is %q, not %q", body, name, *m.place(&in), s)
+			}
+		}
+		for bit := member(1); bit != 0; bit <<= 1 {
+			if in.has&bit != 0 {
+				n--
+			}
+		}
+		if n != 0 {
+			t.Fatalf("%q: the number of members differs", body)
+		}
+	})
+}
+
+// TestSurrogates: pairs of escapes are characters, halves are not.
+func TestSurrogates(t *testing.T) {
+	for s, lone := range map[string]bool{
+		`"a"`: false, `"\n\\u0041"`: false, `"\u0041"`: false, `"\ud83d\ude00"`: false, `"\uD83D\uDE00\ud83d\ude00"`: false,
+		`"\\ud800"`: false, `"\ud800"`: true, `"\udc00"`: true, `"\ud800\\u"`: true, `"\ud800\ud800\udc00"`: true, `"\ud800x"`: true,
+		`"\ud83d\ude00\ud83d"`: true, `"\uDBFF\uDFFF"`: false, `"\ue000"`: false,
+	} {
+		if !json.Valid([]byte(s)) {
+			t.Fatal(s)
+		}
+		if got := loneSurrogate([]byte(s)); got != lone {
+			t.Errorf("%s: %t", s, got)
+		}
+	}
+}
+
+// TestRoutesTakeAStateToken: where one is wrong, the answer can say so.
+func TestRoutesTakeAStateToken(t *testing.T) {
+	for path, rt := range routes {
+		if rt.takes&stateToken == 0 {
+			t.Errorf("%s does not take a state token, so it cannot say what is wrong with one", path)
+		}
+	}
+	for path, rt := range factorRoutes {
+		if rt.takes&stateToken == 0 {
+			t.Errorf("%s takes no state token", path)
+		}
+	}
+}
+
+// TestDocumented: every error code that is sent, with its status, and every
+// endpoint are in the package's documentation.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*code{
+		invalid, unreadable, badPassword, badSession, noFactor, noPath, internal, badToken, badType,
+		badMethod, tooMany, wrongCode, locked, wrongState, noAccess, tooSoon, forbidden,
+	} {
+		if want := fmt.Sprintf("%d %s ", c.status, c.name); !strings.Contains(string(doc), want) {
+			t.Errorf("doc.go does not say %q", want)
+		}
+	}
+	for path := range routes {
+		if !strings.Contains(string(doc), path+" ") {
+			t.Errorf("doc.go does not have %s", path)
+		}
+	}
+	for op := range factorRoutes {
+		if !strings.Contains(string(doc), factorsPath+"{id}/"+op+" ") {
+			t.Errorf("doc.go does not have %s", op)
+		}
+	}
+}

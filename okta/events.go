@@ -1,0 +1,214 @@
+package okta
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// What a token begins with. Okta's clients take a state token that begins
+// with anything but 00 for one of another API.
+const (
+	stateMark   = "00"
+	sessionMark = "20"
+)
+
+// unwrap returns the token behind its mark; without the mark there is none.
+func unwrap(mark, s string) authn.Secret {
+	t, ok := strings.CutPrefix(s, mark)
+	if !ok {
+		return ""
+	}
+	return authn.Secret(t)
+}
+
+// isStateToken says that s has the form of a state token, live or not.
+func isStateToken(s string) bool { return hasForm(stateMark, s) }
+
+func hasForm(mark, s string) bool {
+	t := unwrap(mark, s)
+	if len(t) != 64 {
+		return false
+	}
+	_, err := base64.RawURLEncoding.DecodeString(string(t))
+	return err == nil
+}
+
+// needState refuses a request without a state token, and says what went
+// wrong with one of another kind.
+func (x *exchange) needState() error {
+	switch {
+	case x.in.stateToken == "":
+		return fault(invalid, "stateToken: it is required")
+	case hasForm(sessionMark, x.in.stateToken):
+		return fault(badToken, "stateToken: this is a session token; POST it as sessionToken to %s", x.h.cfg.BaseURL+sessionsPath)
+	}
+	return nil
+}
+
+// primary begins a transaction, or describes the one whose state token came.
+func (x *exchange) primary() (any, error) {
+	in := &x.in
+	switch {
+	case in.has&stateToken != 0 && in.has&(username|password) != 0:
+		return nil, fault(invalid, "stateToken: send it alone to see where the transaction stands, or username and password to begin one")
+	case in.has&stateToken != 0:
+		return x.status()
+	case in.username == "" || control(in.username):
+		return nil, fault(invalid, "username: it is required, without control characters")
+	case in.password == "":
+		return nil, fault(invalid, "password: it is required")
+	}
+	ctx := x.r.Context()
+	who, err := x.h.cfg.Passwords.VerifyPassword(ctx, in.username, authn.Secret(in.password))
+	var r *authn.Refusal
+	switch {
+	case errors.Is(err, ErrPassword):
+		return nil, fault(badPassword, "")
+	case errors.As(err, &r) && errors.Is(r.Err, authn.ErrTooSoon):
+		return nil, x.refusal(&authn.Refusal{Event: "primary", Err: authn.ErrTooSoon, RetryAt: r.RetryAt})
+	case err != nil:
+		return nil, fmt.Errorf("%w: password verifier: %w", authn.ErrUnavailable, err)
+	}
+	x.profile = who.Profile
+	a, err := x.h.cfg.Service.Begin(ctx, who.Login)
+	switch {
+	case err == nil:
+		return x.answer(a)
+	case errors.As(err, &r) && errors.Is(err, authn.ErrLocked):
+		return x.lockedOut(r), nil
+	case errors.Is(err, authn.ErrNoUser):
+		return nil, fault(badPassword, "")
+	case errors.Is(err, authn.ErrMalformed):
+		return nil, fmt.Errorf("okta: the password verifier gave a user id or a requirement that is none") // a fault of the host's
+	}
+	return nil, err
+}
+
+// status describes a transaction. One that has succeeded is over: its session
+// token went to whoever finished it, and to nobody else.
+func (x *exchange) status() (any, error) {
+	a, err := x.state()
+	if err != nil {
+		return nil, err
+	}
+	if a.State == authn.Success {
+		return nil, fault(badToken, "")
+	}
+	return x.transaction(a), nil
+}
+
+func (x *exchange) state() (*authn.Answer, error) {
+	if err := x.needState(); err != nil {
+		return nil, err
+	}
+	return x.h.cfg.Service.Status(x.r.Context(), unwrap(stateMark, x.in.stateToken))
+}
+
+// event hands one event over and describes the result.
+func (x *exchange) event(ev authn.Event) (any, error) {
+	if err := x.needState(); err != nil {
+		return nil, err
+	}
+	a, err := x.do(ev)
+	if err != nil {
+		return nil, err
+	}
+	return x.answer(a)
+}
+
+func (x *exchange) previous() (any, error) { return x.event(authn.Previous{}) }
+func (x *exchange) skip() (any, error)     { return x.event(authn.Skip{}) }
+func (x *exchange) cancel() (any, error)   { return x.event(authn.Cancel{}) }
+
+// enroll chooses a type of factor. A profile is tolerated and not read: the
+// address is the one that the host has.
+func (x *exchange) enroll() (any, error) {
+	switch {
+	case !visible(x.in.factorType):
+		return nil, fault(invalid, "factorType: it is required")
+	case x.in.provider != providerName:
+		return nil, fault(invalid, "provider: %s is expected", providerName)
+	}
+	return x.event(authn.Enroll{Type: x.in.factorType})
+}
+
+func (x *exchange) activate() (any, error) {
+	return x.event(authn.Activate{Factor: x.factor, Code: authn.Secret(x.in.passCode)})
+}
+
+// verify hands in a code; without one it asks for one.
+func (x *exchange) verify() (any, error) {
+	if x.in.passCode != "" {
+		return x.event(authn.Verify{Factor: x.factor, Code: authn.Secret(x.in.passCode)})
+	}
+	if err := x.needState(); err != nil {
+		return nil, err
+	}
+	// Which of the two it is depends on the state. The common one goes first,
+	// so that it costs one round trip; its refusal tells the state.
+	a, err := x.do(authn.Challenge{Factor: x.factor})
+	if other(err, authn.MFAChallenge) {
+		a, err = x.do(authn.Resend{Factor: x.factor})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.answer(a)
+}
+
+// other says that err refused an event because the state has another one for
+// the same request, or because the request repeats that one.
+func other(err error, in authn.State) bool {
+	var r *authn.Refusal
+	return errors.As(err, &r) && r.State == in && (errors.Is(err, authn.ErrNotAllowed) || errors.Is(err, authn.ErrKeyReused))
+}
+
+// resendSignIn is verify/resend: in MFA_REQUIRED it sends the first code. The
+// machine has one resend for signing in and enrolling, so the state is asked
+// for first; no transaction ever changes from one of them to the other.
+func (x *exchange) resendSignIn() (any, error) {
+	a, err := x.state()
+	if err != nil {
+		return nil, err
+	}
+	switch a.State {
+	case authn.MFARequired:
+		a, err = x.do(authn.Challenge{Factor: x.factor})
+	case authn.MFAChallenge:
+		a, err = x.do(authn.Resend{Factor: x.factor})
+		if x.once != "" && errors.Is(err, authn.ErrKeyReused) { // it may repeat the first sending
+			a, err = x.do(authn.Challenge{Factor: x.factor})
+		}
+	default:
+		err = misdirected(a)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.answer(a)
+}
+
+// resendEnrolment is lifecycle/resend.
+func (x *exchange) resendEnrolment() (any, error) {
+	a, err := x.state()
+	if err != nil {
+		return nil, err
+	}
+	if a.State != authn.MFAEnrollActivate {
+		return nil, misdirected(a)
+	}
+	return x.event(authn.Resend{Factor: x.factor})
+}
+
+// misdirected refuses a request whose path belongs to another state.
+func misdirected(a *authn.Answer) error {
+	r := &authn.Refusal{State: a.State, Event: "resend", Err: authn.ErrNotAllowed, Answer: a}
+	if a.State == authn.Success {
+		r.Err, r.Answer = authn.ErrFinished, nil
+	}
+	return r
+}

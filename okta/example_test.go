@@ -1,0 +1,100 @@
+package okta_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memstore"
+	"github.com/authnfsm/authn/okta"
+)
+
+// shop is a host with one user. A real one compares a slow hash of the
+// password, also for a name that it does not know.
+type shop struct{}
+
+func (shop) VerifyPassword(_ context.Context, name string, password authn.Secret) (okta.Verified, error) {
+	if name != "ada" || password != "correct horse battery" {
+		return okta.Verified{}, okta.ErrPassword
+	}
+	return okta.Verified{Login: authn.Login{User: "u1"}}, nil
+}
+
+func (shop) Factors(context.Context, string) ([]authn.Factor, error) {
+	return []authn.Factor{{ID: "mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}}, nil
+}
+
+func (shop) Activated(context.Context, string, string, authn.Factor) error { return nil }
+
+func (shop) StartSession(w http.ResponseWriter, _ *http.Request, a *authn.Assertion) (okta.Session, error) {
+	fmt.Println("a session for", a.User, a.Methods)
+	http.SetCookie(w, &http.Cookie{Name: "__Host-shop", Value: "a random id", Path: "/", Secure: true, HttpOnly: true})
+	return okta.Session{}, nil
+}
+
+// mount is all that a host on net/http has to write besides.
+func mount(mux *http.ServeMux, mail authn.Mailer) error {
+	svc, err := authn.New(authn.Config{
+		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
+		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Store:        new(memstore.Store),
+		Mailer:       mail,
+		Directory:    shop{},
+		Policy:       authn.Policy{SessionLife: okta.SessionLife},
+	})
+	if err != nil {
+		return err
+	}
+	h, err := okta.New(okta.Config{
+		Service:      svc,
+		Passwords:    shop{},
+		Sessions:     shop{},
+		BaseURL:      "https://id.example.com",
+		RedirectURLs: []string{"https://shop.example.com"},
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/api/v1/", h)
+	mux.Handle("/login/", h)
+	return nil
+}
+
+func Example() {
+	mux, mail := http.NewServeMux(), new(memmail.Mailer)
+	if err := mount(mux, mail); err != nil {
+		panic(err)
+	}
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+
+	// What a client does: it posts, and follows links.
+	post := func(path string, body map[string]string) (t struct{ Status, StateToken, SessionToken string }) {
+		b, _ := json.Marshal(body)
+		r, err := http.Post(srv.URL+path, "application/json", bytes.NewReader(b))
+		if err != nil {
+			panic(err)
+		}
+		defer r.Body.Close()
+		json.NewDecoder(r.Body).Decode(&t)
+		fmt.Println(r.StatusCode, t.Status)
+		return t
+	}
+	t := post("/api/v1/authn", map[string]string{"username": "ada", "password": "correct horse battery"})
+	st := t.StateToken
+	post("/api/v1/authn/factors/mail/verify", map[string]string{"stateToken": st})
+	code := string(mail.Last("ada@example.com").Code)
+	t = post("/api/v1/authn/factors/mail/verify", map[string]string{"stateToken": st, "passCode": code})
+	post("/api/v1/sessions", map[string]string{"sessionToken": t.SessionToken})
+	// Output:
+	// 200 MFA_REQUIRED
+	// 200 MFA_CHALLENGE
+	// 200 SUCCESS
+	// a session for u1 [pwd otp]
+	// 200 ACTIVE
+}

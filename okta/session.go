@@ -1,0 +1,183 @@
+package okta
+
+import (
+	"crypto/hmac"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/authnfsm/authn"
+)
+
+// sessionBody is a session as Okta reports one.
+type sessionBody struct {
+	ID         string   `json:"id,omitempty"`
+	User       string   `json:"userId"`
+	Status     string   `json:"status"`
+	Created    string   `json:"createdAt"`
+	Expires    string   `json:"expiresAt,omitempty"`
+	Password   string   `json:"lastPasswordVerification"`
+	Factor     string   `json:"lastFactorVerification,omitempty"`
+	Methods    []string `json:"amr"`
+	MultiProof bool     `json:"mfaActive"`
+}
+
+// session is POST /api/v1/sessions: a server exchanges the session token.
+func (x *exchange) session() (any, error) {
+	in := &x.in
+	for _, t := range [...]string{in.sessionToken, in.stateToken, in.otherToken, in.anotherToken} {
+		if isStateToken(t) {
+			return nil, x.wrongAPI(t)
+		}
+	}
+	if in.sessionToken == "" || in.has != sessionToken {
+		return nil, fault(invalid, "sessionToken: it is required, and nothing else")
+	}
+	a, s, err := x.exchangeToken(in.sessionToken)
+	if err != nil {
+		return nil, err
+	}
+	b := &sessionBody{
+		ID: s.ID, User: a.User, Status: "ACTIVE", Created: wireTime(x.h.cfg.Now()), Expires: wireTime(s.Expires),
+		Password: wireTime(a.Began), Methods: a.Methods, MultiProof: len(a.Factors) > 0,
+	}
+	if b.MultiProof {
+		b.Factor = wireTime(a.At)
+	}
+	return b, nil
+}
+
+// exchangeToken redeems a session token and has the host make its session.
+func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
+	a, err := x.h.cfg.Service.Redeem(x.r.Context(), unwrap(sessionMark, t))
+	if err != nil {
+		var r *authn.Refusal
+		if errors.As(err, &r) {
+			return nil, Session{}, fault(badToken, "")
+		}
+		return nil, Session{}, err
+	}
+	s, err := x.h.cfg.Sessions.StartSession(x.w, x.r, a)
+	if err != nil {
+		return nil, s, fmt.Errorf("okta: start session: %w", err)
+	}
+	return a, s, nil
+}
+
+// The cookie that ties a session token to the browser that was given it: a
+// keyed hash of the token, so that whoever has seen the token in a URL cannot
+// make it, and nobody can plant his own token in another's browser.
+const (
+	cookieName  = "authn-success"
+	cookieLabel = "okta/v1/success cookie:"
+)
+
+func (h *Handler) cookie(value string, maxAge int) *http.Cookie {
+	c := &http.Cookie{
+		Name: "__Host-" + cookieName, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	if h.cfg.InsecureCookie {
+		c.Name, c.Secure = cookieName, false
+	}
+	return c
+}
+
+func (h *Handler) cookieFor(sessionToken string) string {
+	sum := h.mac(cookieLabel, sessionToken)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// remember sets the cookie on the answer that carries the session token.
+func (x *exchange) remember(a *authn.Answer) {
+	if len(x.h.redirects) == 0 || x.h.cfg.Sessions == nil {
+		return
+	}
+	v := x.h.cookieFor(sessionMark + string(a.Session))
+	http.SetCookie(x.w, x.h.cookie(v, seconds(a.Expires.Sub(a.Now))))
+}
+
+// redirect is GET /login/sessionCookieRedirect: the browser that got SUCCESS
+// exchanges its session token and is sent on. That the token stands in the
+// query is Okta's; it is good once, for this browser alone, and no Referer
+// carries it on.
+func (x *exchange) redirect() error {
+	if x.r.Method != http.MethodGet {
+		return x.badMethod(http.MethodGet)
+	}
+	q, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil || len(q["token"]) != 1 || len(q["redirectUrl"]) != 1 {
+		return fault(invalid, "token, redirectUrl: each is required once")
+	}
+	t, to := q["token"][0], q["redirectUrl"][0]
+	if isStateToken(t) {
+		return x.wrongAPI(t)
+	}
+	if !x.h.mayRedirect(to) {
+		return fault(invalid, "redirectUrl: it is not on the list")
+	}
+	c, err := x.r.Cookie(x.h.cookie("", 0).Name)
+	if err != nil || !hmac.Equal([]byte(c.Value), []byte(x.h.cookieFor(t))) {
+		return fault(badToken, "")
+	}
+	if _, _, err := x.exchangeToken(t); err != nil {
+		return err
+	}
+	http.SetCookie(x.w, x.h.cookie("", -1))
+	x.w.Header().Set("Location", to)
+	x.wrote = true
+	x.w.WriteHeader(http.StatusFound)
+	return nil
+}
+
+// mayRedirect looks an address up in the list.
+func (h *Handler) mayRedirect(to string) bool {
+	u, err := absolute(to)
+	if err != nil {
+		return false
+	}
+	for _, r := range h.redirects {
+		whole := r.Path == "" && r.RawQuery == "" && r.Fragment == "" // an origin
+		if u.Scheme == r.Scheme && u.Host == r.Host && (whole || u.String() == r.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+// usersAPI answers for the API that manages factors from outside a sign-in,
+// which this is not: the classic mistake is to confirm there, with a state
+// token, a factor that is being enrolled here.
+func (x *exchange) usersAPI() error {
+	err := x.misplaced()
+	if err != nil || x.r.Body == nil {
+		return err
+	}
+	buf := make([]byte, maxBody)
+	n, _ := io.ReadFull(x.r.Body, buf)
+	x.in.decode(buf[:n], stateToken|passCode|factorType|provider|profile)
+	clear(buf)
+	if !isStateToken(x.in.stateToken) {
+		return fault(noPath, "A factor is enrolled and confirmed inside the sign-in: POST to the links of its last answer, below %s.", x.h.cfg.BaseURL+authnPath)
+	}
+	return x.wrongAPI(x.in.stateToken)
+}
+
+// wrongAPI names the right operation to somebody who brought a state token to
+// the wrong place: those that are allowed now, if it is live.
+func (x *exchange) wrongAPI(t string) error {
+	f := fault(badSession, "A state token goes, as stateToken in the JSON body, to the links of the last answer.")
+	if isStateToken(t) {
+		if a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap(stateMark, t)); err == nil && a.State != authn.Success {
+			f.answer = a
+			f.causes = append(f.causes, x.h.operations(a)...)
+			return f
+		}
+	}
+	at := x.h.cfg.BaseURL + authnPath
+	f.causes = append(f.causes, cause{Summary: "POST " + at + " with stateToken alone says where the transaction stands and what is allowed.", Href: at})
+	return f
+}
