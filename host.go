@@ -2,7 +2,6 @@ package authn
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -171,28 +170,4 @@ func (s *Service) forgetUnheard(a *Account) {
 			a.drop(i)
 		}
 	}
-}
-
-func assertion(a *Account, i int) *Assertion {
-	t := &a.txs[i]
-	as := &Assertion{User: a.user, Methods: []string{"pwd"}, Transaction: hex.EncodeToString(t.id[:]), Began: unix(t.born), At: unix(t.done)}
-	for j := range t.factors {
-		if t.proved&(1<<j) == 0 {
-			continue
-		}
-		f := &t.factors[j]
-		as.Factors = append(as.Factors, f.id)
-		as.Methods = appendNew(as.Methods, f.typ().method)
-		as.Channels = appendNew(as.Channels, f.typ().channel)
-	}
-	return as
-}
-
-func appendNew(list []string, s string) []string {
-	for _, x := range list {
-		if x == s {
-			return list
-		}
-	}
-	return append(list, s)
 }

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -99,6 +100,8 @@ func (s *step) settleEffects(e *edge) {
 func (s *step) claim() int64 {
 	return s.now + int64(s.m.policy.DeliveryTimeout) + int64(margin)
 }
+
+var errOutbox = fmt.Errorf("%w: the outbox is full of what the Directory or the Auditor did not take", ErrUnavailable)
 
 // room finds a place for an effect: the oldest notice goes first, and what the
 // Directory or the Auditor has to be told is never dropped.

@@ -135,18 +135,6 @@ func (s *Service) Status(ctx context.Context, token Secret) (*Answer, error) {
 	return ans, nil
 }
 
-// An Assertion says who has signed in and how. The host makes its session
-// from it, and from nothing else.
-type Assertion struct {
-	User        string
-	Methods     []string  // RFC 8176: "pwd", and "otp" for a code; never a level of assurance
-	Channels    []string  // "email" where a code came by e-mail
-	Factors     []string  // ids of the factors proved
-	Transaction string    // public id, as in audit events
-	Began       time.Time // when the password was right
-	At          time.Time // when the sign-in succeeded
-}
-
 // Redeem exchanges a session token for the assertion, once. It asks the
 // Directory again: an account that was closed, or a factor that was removed
 // meanwhile, is refused ([ErrNoUser], [ErrNotOffered]). A token that is

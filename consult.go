@@ -1,0 +1,117 @@
+package authn
+
+import (
+	"fmt"
+	"time"
+)
+
+// Times that the machine takes for possible: charges are kept as seconds in
+// 32 bits, and the end of every window has to fit.
+const (
+	earliest = 1e9 // 2001
+	latest   = 4e9 // 2096
+)
+
+// load takes an instance from the pool and copies the account into it.
+func (m *Machine) load(a *Account, env *Env) (*step, error) {
+	if u := env.Now.Unix(); u < earliest || u >= latest {
+		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, env.Now.UTC().Format(time.RFC3339))
+	}
+	s := m.pool.Get().(*step)
+	s.acct, s.rnd = *a, env.Entropy
+	s.now, s.fault = m.clock(a, env.Now)
+	s.ideal, s.block, s.nmoves, s.i = false, false, 0, 0
+	s.in, s.login, s.dir = input{}, Login{}, [maxFactors]pin{}
+	if s.fault {
+		s.acct.unskew(s.now, &m.policy)
+	}
+	if err := s.consult(env.Factors); err != nil {
+		m.pool.Put(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+// clock returns the later of now and the account's mark, or, if the mark lies
+// further ahead than clocks may differ, now and that there was a fault.
+func (m *Machine) clock(a *Account, now time.Time) (ns int64, fault bool) {
+	ns = now.UnixNano()
+	if a.seen-ns > int64(MaxSkew) {
+		return ns, true
+	}
+	return max(ns, a.seen), false
+}
+
+// unskew sets back what a clock that was ahead has written.
+func (a *Account) unskew(now int64, p *Policy) {
+	a.seen = now
+	a.failures.at = a.failures.at.clamp(now)
+	a.sends, a.starts = a.sends.clamp(now), a.starts.clamp(now)
+	a.notBefore = min(a.notBefore, now+int64(p.BackoffMax))
+	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))
+}
+
+// consult pins what the Directory says: the first factors that can be used.
+func (s *step) consult(factors []Factor) error {
+	n := 0
+	for i := range factors {
+		p, err := s.pin(&factors[i])
+		if err != nil {
+			return err
+		}
+		for j := range i {
+			if factors[j].ID == p.id {
+				return fmt.Errorf("%w: directory: two factors have the ID %q", ErrUnavailable, p.id)
+			}
+		}
+		if p.status == Disabled {
+			s.block = true
+		} else if p.kind != 0 && n < maxFactors {
+			s.dir[n] = p
+			n++
+		}
+	}
+	return nil
+}
+
+// pin checks a factor and replaces its address by a keyed pseudonym.
+func (s *step) pin(f *Factor) (p pin, err error) {
+	fault := func(what string) (pin, error) {
+		return pin{}, fmt.Errorf("%w: directory: factor %.64q: %s", ErrUnavailable, f.ID, what)
+	}
+	if !validFactorID(f.ID) {
+		return fault("its ID must be 1 to 64 printable ASCII bytes")
+	}
+	if f.Status < NotSetUp || f.Status > Disabled {
+		return fault("it has no status")
+	}
+	p = pin{id: f.ID, status: f.Status, required: f.Required}
+	for i := range factorTypes {
+		typ := &factorTypes[i]
+		if typ.name != f.Type {
+			continue
+		}
+		addr, err := typ.canonical(f.Address)
+		if err != nil {
+			return fault(err.Error())
+		}
+		p.kind, p.masked = uint8(i+1), typ.mask(f.Address)
+		sum := s.keyed(len(s.m.keys), forRecipient, s.m.tenant, f.Type, addr)
+		copy(p.recipient[:], sum[:])
+	}
+	if p.status == NotSetUp && (f.Verified && !s.m.policy.NoAutoActivateEmail || s.handedOver(&p)) {
+		p.status = Active
+	}
+	return p, nil
+}
+
+// handedOver says that a factor was activated here and the Directory has not
+// taken it yet.
+func (s *step) handedOver(p *pin) bool {
+	for i := range s.acct.outbox {
+		if e := &s.acct.outbox[i]; e.kind == FactorActivated && e.factor == p.id && e.recipient == p.recipient {
+			return true
+		}
+	}
+	return false
+}

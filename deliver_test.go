@@ -1,0 +1,171 @@
+package authn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// Field bugs 44, 46: a mailer that sends and fails leaves a good code; the
+// same message comes again with the same key until it is given up, and then
+// the user may resend at once.
+func TestMailerFails(t *testing.T) {
+	var sent []authn.Message
+	d := newDesk(t, func(d *desk, c *authn.Config) {
+		c.Auditor = nil
+		c.Mailer = mailFunc(func(_ context.Context, m authn.Message) error {
+			sent = append(sent, m)
+			return errors.New("250 accepted, then the line broke")
+		})
+	})
+	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	if a.Delivery != authn.Pending {
+		t.Fatalf("delivery %s", a.Delivery)
+	}
+	for range 10 {
+		d.wait(10 * time.Second)
+		if _, err := d.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d.wait(30 * time.Second)
+		if _, err := d.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sent) != 5 {
+		t.Fatalf("%d attempts, not 5", len(sent))
+	}
+	for _, m := range sent {
+		if m.Key != sent[0].Key || m.Code != sent[0].Code || m.Generation != 1 {
+			t.Error("an attempt with another key or code")
+		}
+	}
+	s, err := d.Status(t.Context(), a.Token)
+	if err != nil || s.Delivery != authn.Failed {
+		t.Fatalf("%v, %v", s, err)
+	}
+	if at, allowed := s.Allows("resend"); !allowed || !at.IsZero() {
+		t.Errorf("resend allowed %t at %v", allowed, at)
+	}
+	if v, err := d.Do(t.Context(), a.Token, authn.Verify{Code: sent[0].Code}); err == nil && v.State != authn.Success && v.Outcome != authn.LateCode {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestUndeliverable(t *testing.T) {
+	n := 0
+	d := newDesk(t, func(d *desk, c *authn.Config) {
+		c.Mailer = mailFunc(func(context.Context, authn.Message) error {
+			n++
+			return fmt.Errorf("550 no such mailbox: %w", authn.ErrUndeliverable)
+		})
+	})
+	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	if at, allowed := a.Allows("resend"); a.Delivery != authn.Failed || n != 1 || !allowed || !at.IsZero() {
+		t.Errorf("%s after %d attempts, resend %t at %v", a.Delivery, n, allowed, at)
+	}
+}
+
+// A mail is never sent for a code that is dead, nor to an address that has
+// changed since.
+func TestSupersededMail(t *testing.T) {
+	fail := true
+	var sent []authn.Message
+	d := newDesk(t, func(d *desk, c *authn.Config) {
+		c.Auditor = nil
+		c.Mailer = mailFunc(func(_ context.Context, m authn.Message) error {
+			if fail {
+				return errors.New("later")
+			}
+			sent = append(sent, m)
+			return nil
+		})
+	})
+	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	d.wait(time.Minute)
+	d.do(t, a.Token, authn.Resend{})
+	fail = false
+	d.wait(time.Minute)
+	d.Tend(t.Context())
+	if len(sent) != 1 || sent[0].Generation != 2 {
+		t.Errorf("sent %v", sent)
+	}
+	fail = true
+	d.wait(time.Minute)
+	d.do(t, a.Token, authn.Resend{})
+	d.mu.Lock()
+	d.users["ada"][0].Address = "new@example.com"
+	d.mu.Unlock()
+	fail = false
+	d.wait(time.Minute)
+	d.Tend(t.Context())
+	if len(sent) != 1 {
+		t.Errorf("sent to an address that was not pinned: %v", sent[1].To)
+	}
+	if s, _ := d.Status(t.Context(), a.Token); s.Delivery != authn.Failed || !s.CodeExpires.IsZero() {
+		t.Errorf("the code of the old address: %+v", s)
+	}
+}
+
+// A crash between the save and the mail: another node sends the same message.
+func TestTendAfterACrash(t *testing.T) {
+	var keys []string
+	die := true
+	d := newDesk(t, func(d *desk, c *authn.Config) {
+		c.Auditor = nil
+		c.Mailer = mailFunc(func(_ context.Context, m authn.Message) error {
+			keys = append(keys, m.Key+string(m.Code))
+			if die {
+				panic("killed")
+			}
+			return nil
+		})
+	})
+	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	die = false
+	if did, err := d.Tend(t.Context()); did.Delivered != 0 || err != nil {
+		t.Errorf("tried again at once: %+v, %v", did, err)
+	}
+	d.wait(36 * time.Second)
+	other := d.open(t)
+	if did, err := other.Tend(t.Context()); did.Delivered != 1 || err != nil {
+		t.Errorf("%+v, %v", did, err)
+	}
+	if len(keys) != 2 || keys[0] != keys[1] {
+		t.Errorf("%d messages", len(keys))
+	}
+	if s, _ := d.Status(t.Context(), a.Token); s.Delivery != authn.Sent {
+		t.Errorf("delivery %s", s.Delivery)
+	}
+}
+
+// What ends is collected, and what still says something is not.
+func TestTendDeletes(t *testing.T) {
+	d := newDesk(t, nil)
+	d.begin(t, "ada")
+	a, code := d.challenged(t)
+	d.do(t, a.Token, authn.Verify{Code: code})
+	d.wait(10 * time.Minute)
+	did, err := d.Tend(t.Context())
+	if err != nil || did.Ended != 2 || did.Deleted != 0 {
+		t.Errorf("%+v, %v", did, err)
+	}
+	d.wait(24 * time.Hour)
+	if did, err = d.Tend(t.Context()); err != nil || did.Deleted != 1 || d.store.Len() != 0 {
+		t.Errorf("%+v, %v, %d left", did, err, d.store.Len())
+	}
+	// A wrong code is remembered.
+	a, code = d.challenged(t)
+	d.do(t, a.Token, authn.Verify{Code: otherCode(code)})
+	for range 5 {
+		d.wait(365 * 24 * time.Hour)
+		d.Tend(t.Context())
+	}
+	if d.store.Len() != 1 {
+		t.Error("a count of consecutive failures was forgotten")
+	}
+}
