@@ -60,6 +60,7 @@ type Options struct {
 	Label func(authn.Transition) string
 
 	// Merge draws one arrow from a state to another, with a line for each row.
+	// Rows that do the same share a line, their guards parted by bars.
 	Merge bool
 
 	// Inside lists events that stay in their state within it, instead of

@@ -1,0 +1,131 @@
+// Command authn-diagram draws the authentication state machine from the table
+// that runs.
+//
+//	go run ./cmd/authn-diagram -format svg -view overview -o overview.svg
+//
+// Flags:
+//
+//	-format     mermaid, dot, plantuml, scxml, markdown, matrix, svg or png; mermaid by default
+//	-view       email, overview or full; overview by default
+//	-o          the file to write; standard output by default
+//	-direction  TB or LR: where the drawing grows to
+//	-omit       events to leave out, separated by commas
+//	-lit        the state to light up
+//	-title      what stands above it
+//
+// SVG and PNG need no Graphviz on the machine: it is built in, as WebAssembly
+// that runs in pure Go. An SVG follows its reader's light or dark colours; a
+// PNG's background is transparent.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/diagram"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "authn-diagram:", err)
+		}
+		os.Exit(2)
+	}
+}
+
+// views by name.
+var views = map[string]func() diagram.Options{"email": diagram.Email, "overview": diagram.Overview, "full": diagram.Full}
+
+// A format writes a drawing.
+type format func(context.Context, io.Writer, []authn.Transition, diagram.Options) error
+
+var formats = map[string]format{
+	"mermaid":  plain(diagram.Mermaid),
+	"dot":      plain(diagram.DOT),
+	"plantuml": plain(diagram.PlantUML),
+	"scxml":    plain(diagram.SCXML),
+	"markdown": plain(diagram.Markdown),
+	"matrix":   plain(diagram.Matrix),
+	"svg":      SVG,
+	"png":      PNG,
+}
+
+func plain(f func(io.Writer, []authn.Transition, diagram.Options) error) format {
+	return func(_ context.Context, w io.Writer, ts []authn.Transition, o diagram.Options) error {
+		return f(w, ts, o)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	fs := flag.NewFlagSet("authn-diagram", flag.ContinueOnError)
+	name := fs.String("format", "mermaid", "mermaid, dot, plantuml, scxml, markdown, matrix, svg or png")
+	view := fs.String("view", "overview", "email, overview or full")
+	file := fs.String("o", "", "the `file` to write; standard output by default")
+	direction := fs.String("direction", "TB", "TB or LR: where the drawing grows to")
+	omit := fs.String("omit", "", "`events` to leave out, separated by commas")
+	lit := fs.String("lit", "", "the `state` to light up")
+	title := fs.String("title", "", "what stands above it")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	draw, options := formats[*name], views[*view]
+	switch {
+	case fs.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case draw == nil:
+		return fmt.Errorf("unknown format %q", *name)
+	case options == nil:
+		return fmt.Errorf("unknown view %q", *view)
+	case *direction != string(diagram.Down) && *direction != string(diagram.Right):
+		return fmt.Errorf("unknown direction %q", *direction)
+	}
+	o := options()
+	o.Title, o.Direction, o.Lit = *title, diagram.Direction(*direction), authn.State(*lit)
+	ts := authn.Transitions()
+	if err := known(ts, *lit, *omit, &o); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := draw(ctx, &out, ts, o); err != nil {
+		return err
+	}
+	if *file == "" {
+		_, err := out.WriteTo(stdout)
+		return err
+	}
+	return os.WriteFile(*file, out.Bytes(), 0o666)
+}
+
+// known takes the events to omit, and fails on names that the table does not
+// have.
+func known(ts []authn.Transition, lit, omit string, o *diagram.Options) error {
+	names := map[string]bool{"": true}
+	for _, t := range ts {
+		names[string(t.From)], names[string(t.To)] = true, true
+	}
+	if !names[lit] {
+		return fmt.Errorf("unknown state %q", lit)
+	}
+	clear(names)
+	for _, t := range ts {
+		names[t.Event] = true
+	}
+	for e := range strings.SplitSeq(omit, ",") {
+		if e = strings.TrimSpace(e); e == "" {
+			continue
+		}
+		if !names[e] {
+			return fmt.Errorf("unknown event %q", e)
+		}
+		o.Omit = append(o.Omit, e)
+	}
+	return nil
+}
