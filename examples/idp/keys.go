@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/authnfsm/authn"
+)
+
+// keys are all secrets of the server. In production they come from a secret
+// manager; here they are random, or in a file that only its owner may read.
+type keys struct {
+	Ring      []ringKey `json:"keys"`
+	Pseudonym []byte    `json:"pseudonymKey"`
+	Cookie    []byte    `json:"cookieKey"`
+}
+
+type ringKey struct {
+	ID     uint32 `json:"id"`
+	Secret []byte `json:"secret"`
+}
+
+func randomKeys() *keys {
+	b := make([]byte, 3*32)
+	rand.Read(b)
+	return &keys{[]ringKey{{1, b[:32]}}, b[32:64], b[64:]}
+}
+
+func (k *keys) ring() (ring []authn.Key) {
+	for _, r := range k.Ring {
+		ring = append(ring, authn.Key{ID: r.ID, Secret: r.Secret})
+	}
+	return ring
+}
+
+// openKeys reads the file, or makes it.
+func openKeys(file string) (*keys, error) {
+	if file == "" {
+		return randomKeys(), nil
+	}
+	k, err := readKeys(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = makeKeys(file)
+		if err == nil || errors.Is(err, fs.ErrExist) { // another process was faster
+			k, err = readKeys(file)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("-keys: %w", err)
+	}
+	return k, nil
+}
+
+func readKeys(file string) (*keys, error) {
+	st, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if m := st.Mode().Perm(); m&0o077 != 0 {
+		return nil, fmt.Errorf("%s: mode is %04o: others than its owner may read it", file, m)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	k := new(keys)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if d.Decode(k) != nil || len(k.Ring) == 0 {
+		return nil, fmt.Errorf("%s: not a file of keys", file) // the cause could quote a key
+	}
+	return k, nil
+}
+
+// makeKeys writes the file whole or not at all.
+func makeKeys(file string) (err error) {
+	b, err := json.MarshalIndent(randomKeys(), "", "\t")
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".keys-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(append(b, '\n'))
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Link(tmp.Name(), file) // fails if it is there by now
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestFlags(t *testing.T) {
+	o, err := parse(nil, io.Discard)
+	if err != nil || o.addr != "127.0.0.1:8080" || o.store != "memory" || o.keys != "" || o.dev {
+		t.Errorf("without flags: %+v, %v", o, err)
+	}
+	if p := o.policy(); p.Cooldowns != nil || p.CodeLife != 5*time.Minute {
+		t.Errorf("without flags: %+v", p)
+	}
+	o, err = parse([]string{"-store", "sqlite:/x/demo.db", "-resend-wait", "1s", "-code-lifetime", "2m"}, io.Discard)
+	if err != nil || o.keys != "/x/demo.db.keys" {
+		t.Errorf("sqlite: %+v, %v", o, err)
+	}
+	if p := o.policy(); len(p.Cooldowns) != 1 || p.Cooldowns[0] != time.Second || p.CodeLife != 2*time.Minute {
+		t.Errorf("policy: %+v", p)
+	}
+	for args, want := range map[string]string{
+		"-resend-wait 999ms":        "-resend-wait",
+		"-resend-wait 0s":           "-resend-wait",
+		"-code-lifetime -1s":        "-code-lifetime",
+		"-addr nowhere":             "-addr",
+		"-store postgres://h/db":    "-keys",
+		"-nonsense":                 "nonsense",
+		"serve":                     "serve",
+		"-code-lifetime five-hours": "code-lifetime",
+	} {
+		if _, err := parse(strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+	var help bytes.Buffer
+	if _, err := parse([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "grace@example.com") {
+		t.Errorf("-h: %v\n%s", err, &help)
+	}
+}
+
+// What the flags let through and the library does not.
+func TestNoStart(t *testing.T) {
+	for args, want := range map[string]string{
+		"-code-lifetime 1h": "CodeLife",
+		"-store tape:1":     "-store",
+		"-smtp nowhere":     "-smtp",
+		"-store sqlite:":    "-store",
+	} {
+		err := run(t.Context(), append(strings.Fields(args), "-addr", "127.0.0.1:0", "-keys", t.TempDir()+"/keys"), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	a, err := openKeys(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(file); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+	b, err := openKeys(file)
+	if err != nil || !bytes.Equal(a.Pseudonym, b.Pseudonym) || !bytes.Equal(a.Cookie, b.Cookie) || !bytes.Equal(a.Ring[0].Secret, b.Ring[0].Secret) {
+		t.Errorf("read again they differ: %v", err)
+	}
+	if bytes.Equal(a.Pseudonym, a.Cookie) || len(a.Pseudonym) != 32 {
+		t.Error("they are not keys of their own")
+	}
+	if left, _ := filepath.Glob(filepath.Dir(file) + "/.keys*"); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openKeys(file); err == nil || !strings.Contains(err.Error(), "0640") {
+		t.Errorf("readable by others: %v", err)
+	}
+	const secret = "c2VjcmV0"
+	if err := os.WriteFile(file+"2", []byte(`{"pseudonymKey":"`+secret+`"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openKeys(file + "2"); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("half a file: %v", err)
+	}
+	if _, err := openKeys(filepath.Join(file, "no", "such")); err == nil {
+		t.Error("no such folder")
+	}
+}

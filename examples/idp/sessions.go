@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/okta"
+)
+
+const (
+	sessionCookie = "idp_session"
+	sessionLife   = time.Hour
+)
+
+// session is what a cookie stands for. It is made from an assertion, and from
+// nothing else.
+type session struct {
+	User, Transaction    string
+	Methods, Channels    []string
+	Began, Made, Expires time.Time
+}
+
+// sessions keeps them. It is the okta.Sessions of the handler.
+type sessions struct {
+	kept kept
+	now  func() time.Time
+}
+
+// StartSession implements okta.Sessions. The id goes into the cookie alone,
+// which scripts cannot read; a session that the browser had before ends.
+func (s *sessions) StartSession(w http.ResponseWriter, r *http.Request, a *authn.Assertion) (okta.Session, error) {
+	if err := s.end(r); err != nil {
+		return okta.Session{}, err
+	}
+	id := rand.Text()
+	made := s.now()
+	v := session{a.User, a.Transaction, a.Methods, a.Channels, a.Began, made, made.Add(sessionLife)}
+	if err := save(r.Context(), s.kept, sessionKind, hashed(id), v); err != nil {
+		return okta.Session{}, err
+	}
+	http.SetCookie(w, cookie(sessionCookie, "/", id, int(sessionLife/time.Second)))
+	return okta.Session{Expires: v.Expires}, nil
+}
+
+// of returns the session of a request; nil: there is none.
+func (s *sessions) of(r *http.Request) (*session, error) {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return nil, nil
+	}
+	v, err := load[session](r.Context(), s.kept, sessionKind, hashed(c.Value))
+	if err != nil || v == nil || !s.now().Before(v.Expires) {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (s *sessions) end(r *http.Request) error {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return nil
+	}
+	return s.kept.remove(r.Context(), sessionKind, hashed(c.Value))
+}
+
+// sweep drops those that have expired.
+func (s *sessions) sweep(ctx context.Context) error {
+	all, err := s.kept.all(ctx, sessionKind)
+	if err != nil {
+		return err
+	}
+	for name, b := range all {
+		if v, err := decode[session](sessionKind, b); err == nil && s.now().Before(v.Expires) {
+			continue
+		}
+		if err := s.kept.remove(ctx, sessionKind, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashed is what is stored of a cookie: it cannot be turned back into one.
+func hashed(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+// cookie is one that scripts cannot read. A server with TLS would add Secure
+// and the prefix __Host-.
+func cookie(name, path, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: path, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}

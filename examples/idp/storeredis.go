@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/authnfsm/authn/redisstore"
+)
+
+// openRedis also takes a server that may forget, with a warning: it is a demo.
+func openRedis(ctx context.Context, spec string) (*storage, error) {
+	o, err := redis.ParseURL(spec)
+	if err != nil {
+		return nil, errors.New("redis: the URL cannot be parsed") // the cause may quote its password
+	}
+	o.MaxRetries = -1 // a save must not be sent twice
+	o.ContextTimeoutEnabled = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	c := redis.NewClient(o)
+	st, err := redisstore.New(ctx, c, redisstore.Config{AllowVolatile: true})
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &storage{store: st, kept: keptInRedis{c}, close: c.Close}, nil
+}
+
+// keptInRedis is a hash for each kind.
+type keptInRedis struct{ c *redis.Client }
+
+func (k keptInRedis) get(ctx context.Context, kind, name string) ([]byte, error) {
+	b, err := k.c.HGet(ctx, "idp:"+kind, name).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return b, err
+}
+
+func (k keptInRedis) put(ctx context.Context, kind, name string, value []byte) error {
+	return k.c.HSet(ctx, "idp:"+kind, name, value).Err()
+}
+
+func (k keptInRedis) remove(ctx context.Context, kind, name string) error {
+	return k.c.HDel(ctx, "idp:"+kind, name).Err()
+}
+
+func (k keptInRedis) all(ctx context.Context, kind string) (map[string][]byte, error) {
+	all, err := k.c.HGetAll(ctx, "idp:"+kind).Result()
+	m := map[string][]byte{}
+	for name, s := range all {
+		m[name] = []byte(s)
+	}
+	return m, err
+}

@@ -1,0 +1,115 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/authnfsm/authn/redisstore"
+	"github.com/redis/go-redis/v9"
+)
+
+// TestSettings sets a server up in many ways and looks at what New says.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	sv := serve(t)
+	var (
+		strict = redisstore.Config{}
+		second = redisstore.Config{AllowEverySecond: true}
+		assume = redisstore.Config{AssumeDurable: true}
+		any    = redisstore.Config{AllowVolatile: true}
+	)
+	for _, c := range []struct {
+		name                       string
+		policy, append, fsync      string
+		strict, second, assume, ok error  // by kind of Config
+		says                       string // the error, or the warning of the last
+	}{
+		{"as shipped", "noeviction", "no", "everysec", volatile, volatile, volatile, nil, "appendonly is no"},
+		{"durable", "noeviction", "yes", "always", nil, nil, nil, nil, ""},
+		{"no record has a time to live", "volatile-lru", "yes", "always", nil, nil, nil, nil, ""},
+		{"every second", "noeviction", "yes", "everysec", volatile, nil, volatile, nil, "appendfsync is everysec"},
+		{"now and then", "noeviction", "yes", "no", volatile, volatile, volatile, nil, "appendfsync is no"},
+		{"a cache", "allkeys-lru", "yes", "always", volatile, volatile, volatile, nil, "maxmemory-policy is allkeys-lru"},
+	} {
+		sv.set("maxmemory-policy", c.policy, "appendonly", c.append, "appendfsync", c.fsync)
+		for i, cfg := range []redisstore.Config{strict, second, assume, any} {
+			want := []error{c.strict, c.second, c.assume, c.ok}[i]
+			var log bytes.Buffer
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			_, err := redisstore.New(t.Context(), sv.client(), cfg)
+			if !errors.Is(err, want) {
+				t.Errorf("%s, config %d: got %v, want %v", c.name, i, err, want)
+			}
+			if err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s, config %d: got %v, want %q in it", c.name, i, err, c.says)
+			}
+			if i == 3 && (!strings.Contains(log.String(), c.says) || (c.says == "") != (log.Len() == 0)) {
+				t.Errorf("%s: it warns %q, want %q in it", c.name, &log, c.says)
+			}
+		}
+	}
+}
+
+var volatile, unverified = redisstore.ErrVolatile, redisstore.ErrUnverified
+
+// TestSilentServer meets a server that does not tell how it is set up.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	sv := serve(t)
+	if err := sv.client().Do(t.Context(), "ACL", "SETUSER", "app", "on", "nopass", "~authn:*", "+@all", "-config").Err(); err != nil {
+		t.Fatal(err)
+	}
+	o := sv.options()
+	o.Username, o.Password = "app", "any"
+	c := redis.NewClient(o)
+	defer c.Close()
+	for _, x := range []struct {
+		cfg  redisstore.Config
+		want error
+	}{
+		{redisstore.Config{}, unverified},
+		{redisstore.Config{AllowEverySecond: true}, unverified},
+		{redisstore.Config{AssumeDurable: true}, nil},
+		{redisstore.Config{AllowVolatile: true}, nil},
+	} {
+		x.cfg.Logger = silent
+		s, err := redisstore.New(t.Context(), c, x.cfg)
+		if !errors.Is(err, x.want) {
+			t.Errorf("%+v: got %v", x.cfg, err)
+		}
+		if err == nil && s.Save(t.Context(), "k", 0, record) != nil && x.cfg.AssumeDurable {
+			t.Error("the rights of an application with keys of its own do not suffice")
+		}
+	}
+}
+
+// TestClients holds which clients New takes.
+func TestClients(t *testing.T) {
+	addr := "127.0.0.1:1"
+	var notIt struct{ redis.UniversalClient }
+	for _, c := range []redis.UniversalClient{
+		redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": addr}}),
+		redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{addr}, ReadOnly: true}),
+		redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{addr}, RouteRandomly: true}),
+		redis.NewClient(plain(&redis.Options{Addr: addr, ClientSideCacheConfig: &redis.ClientSideCacheConfig{MaxEntries: 1}})),
+		notIt,
+		nil,
+	} {
+		if _, err := redisstore.New(t.Context(), c, redisstore.Config{AllowVolatile: true}); !errors.Is(err, redisstore.ErrClient) {
+			t.Errorf("%T: got %v", c, err)
+		}
+	}
+	c := redis.NewClient(plain(&redis.Options{Addr: addr, MaxRetries: -1}))
+	_, err := redisstore.New(t.Context(), c, redisstore.Config{AssumeDurable: true})
+	if err == nil || errors.Is(err, redisstore.ErrVolatile) || errors.Is(err, redisstore.ErrUnverified) {
+		t.Errorf("a server that is away: got %v", err)
+	}
+	for _, prefix := range []string{"{a}", "a}", strings.Repeat("p", 65)} {
+		if _, err := redisstore.New(t.Context(), c, redisstore.Config{Prefix: prefix}); err == nil || !strings.Contains(err.Error(), "config: Prefix") {
+			t.Errorf("prefix %q: got %v", prefix, err)
+		}
+	}
+}

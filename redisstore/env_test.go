@@ -1,0 +1,213 @@
+package redisstore_test
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"flag"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/redisstore"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		beChild(openWhere())
+	}
+	flag.Parse()
+	if os.Getenv("RAPID_CHECKS") == "" { // each call goes to a server
+		_ = flag.Set("rapid.checks", "20")
+	}
+	os.Exit(m.Run())
+}
+
+// address is that of the server that is there; most tests make do with it.
+func address() string {
+	return cmp.Or(os.Getenv("AUTHN_TEST_REDIS"), "redis://127.0.0.1:6379")
+}
+
+// options are those of a client in tests, with its address.
+func options(tb testing.TB) *redis.Options {
+	tb.Helper()
+	o, err := redis.ParseURL(address())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return plain(o)
+}
+
+// plain turns off what does not concern the tests.
+func plain(o *redis.Options) *redis.Options {
+	o.ContextTimeoutEnabled = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return o
+}
+
+// dial returns a client of the server that is there. If none is, the test is
+// skipped, or fails if that is what the environment says.
+func dial(tb testing.TB, o *redis.Options) *redis.Client {
+	tb.Helper()
+	c := redis.NewClient(o)
+	tb.Cleanup(func() { c.Close() })
+	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
+	defer cancel()
+	if err := c.Ping(ctx).Err(); err != nil {
+		missing(tb, "start Redis, or say where it is in AUTHN_TEST_REDIS: %v", err)
+	}
+	return c
+}
+
+func missing(tb testing.TB, format string, args ...any) {
+	tb.Helper()
+	if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
+		tb.Fatalf(format, args...)
+	}
+	tb.Skipf(format, args...)
+}
+
+// fresh returns a prefix, whose keys go when the test does.
+func fresh(tb testing.TB, c *redis.Client) string {
+	prefix := "authn-test-" + strings.ToLower(rand.Text()[:10]) + ":"
+	tb.Cleanup(func() { wipe(tb, c, prefix) })
+	return prefix
+}
+
+// wipe deletes all keys with the prefix.
+func wipe(tb testing.TB, c *redis.Client, prefix string) {
+	ctx := context.Background() // that of the test is over
+	for all := c.Scan(ctx, 0, prefix+"*", 10_000).Iterator(); all.Next(ctx); {
+		if err := c.Unlink(ctx, all.Val()).Err(); err != nil {
+			tb.Error(err)
+		}
+	}
+}
+
+// silent is a logger for servers that are volatile on purpose.
+var silent = slog.New(slog.DiscardHandler)
+
+// open returns a store that puts up with any server.
+func open(tb testing.TB, c redis.UniversalClient, prefix string) *redisstore.Store {
+	tb.Helper()
+	s, err := redisstore.New(tb.Context(), c, redisstore.Config{Prefix: prefix, AllowVolatile: true, Logger: silent})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// openWhere opens the stores of a child. They share a client.
+func openWhere() func(prefix string) (authn.Store, error) {
+	o, err := redis.ParseURL(address())
+	if err != nil {
+		panic(err)
+	}
+	c := redis.NewClient(plain(o))
+	return func(prefix string) (authn.Store, error) {
+		return redisstore.New(context.Background(), c, redisstore.Config{Prefix: prefix, AllowVolatile: true, Logger: silent})
+	}
+}
+
+// A server is one of our own, for what cannot be done to one that others use:
+// it can be killed and set up at will.
+type server struct {
+	tb   testing.TB
+	dir  string
+	args []string
+	cmd  *exec.Cmd // nil: not running
+}
+
+// serve starts a server. It listens on a socket in the file system.
+func serve(tb testing.TB, args ...string) *server {
+	tb.Helper()
+	if !slices.Contains(args, "--port") {
+		args = append(args, "--port", "0")
+	}
+	s := &server{tb: tb, dir: tb.TempDir(), args: args}
+	tb.Cleanup(s.kill)
+	s.start()
+	return s
+}
+
+func (s *server) start() {
+	s.tb.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		missing(s.tb, "install redis-server: %v", err)
+	}
+	s.cmd = exec.Command(path, append([]string{"--unixsocket", s.socket(), "--dir", s.dir, "--save", ""}, s.args...)...)
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return
+		}
+	}
+	s.tb.Fatalf("redis-server ended:\n%s", said.String())
+}
+
+// kill ends the server as a crash would.
+func (s *server) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+func (s *server) socket() string { return s.dir + "/s" }
+
+// options are those of a client of the server.
+func (s *server) options() *redis.Options {
+	return plain(&redis.Options{Network: "unix", Addr: s.socket()})
+}
+
+// client returns a client of the server.
+func (s *server) client() *redis.Client {
+	s.tb.Helper()
+	c := redis.NewClient(s.options())
+	s.tb.Cleanup(func() { c.Close() })
+	return c
+}
+
+// set changes settings of the server.
+func (s *server) set(pairs ...string) {
+	s.tb.Helper()
+	c := s.client()
+	for i := 0; i < len(pairs); i += 2 {
+		if err := c.ConfigSet(context.Background(), pairs[i], pairs[i+1]).Err(); err != nil {
+			s.tb.Fatal(err)
+		}
+	}
+}
+
+// port returns a port that was free a moment ago.
+func port(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	_, p, _ := net.SplitHostPort(l.Addr().String())
+	return p
+}

@@ -1,0 +1,81 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/redisstore"
+	"github.com/authnfsm/authn/storetest"
+	"github.com/redis/go-redis/v9"
+)
+
+// TestStore holds a store on the server that is there to the contract: one
+// client in another process, which is killed, and one in this.
+func TestStore(t *testing.T) {
+	t.Parallel()
+	h := &harness{client: dial(t, options(t)), child: newChild(t)}
+	storetest.Harness{Open: h.open, Second: h.second, Reopen: h.reopen}.Run(t)
+}
+
+// harness gives each subtest a prefix of its own.
+type harness struct {
+	client *redis.Client // of the stores in this process
+	child  *child
+	last   *testing.T // whose prefix it is
+	prefix string
+}
+
+func (h *harness) open(t *testing.T) authn.Store {
+	if t == h.last { // the model: many runs in one subtest
+		wipe(t, h.client, h.prefix)
+	} else {
+		h.last, h.prefix = t, fresh(t, h.client)
+	}
+	return remote{h.child, h.prefix}
+}
+
+func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
+	return open(t, h.client, h.prefix)
+}
+
+func (h *harness) reopen(t *testing.T, _ authn.Store) authn.Store {
+	h.child.kill()
+	return open(t, dial(t, options(t)), h.prefix)
+}
+
+// TestServerKilled kills the server itself, as a crash would: one that is set
+// up as New demands has lost nothing when it is back.
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	n := 0
+	sv := serve(t, "--appendonly", "yes", "--appendfsync", "always")
+	again := func(t *testing.T) authn.Store {
+		s, err := redisstore.New(t.Context(), sv.client(), redisstore.Config{Prefix: fmt.Sprint("p", n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	storetest.Harness{
+		Open: func(t *testing.T) authn.Store {
+			n++
+			return again(t)
+		},
+		Reopen: func(t *testing.T, _ authn.Store) authn.Store {
+			sv.kill()
+			sv.start()
+			return again(t)
+		},
+	}.Run(t)
+}
+
+// TestLinearizable checks histories of two clients.
+func TestLinearizable(t *testing.T) {
+	t.Parallel()
+	c := dial(t, options(t))
+	prefix := fresh(t, c)
+	s := open(t, c, prefix)
+	checkLinear(t, 15, s, open(t, dial(t, options(t)), prefix))
+	checkRacy(t, s)
+}

@@ -1,0 +1,285 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Why a database cannot be used as it is.
+var (
+	ErrNotMigrated = errors.New("the tables are missing or older than this version: run Migrate")
+	ErrNewerSchema = errors.New("the tables are newer than this version: upgrade")
+	ErrSettings    = errors.New("the connections are not set up for a store")
+)
+
+// Dialect is the kind of database.
+type Dialect string
+
+// The dialects.
+const (
+	PostgreSQL Dialect = "postgresql"
+	SQLite     Dialect = "sqlite"
+	MySQL      Dialect = "mysql" // also MariaDB; InnoDB
+)
+
+// Config says what database it is and where in it the records are. Every
+// process that shares the records must use the same.
+type Config struct {
+	// Dialect is required.
+	Dialect Dialect
+
+	// Prefix begins the names of the two tables, PREFIXrecords and
+	// PREFIXschema. It defaults to "authn_", and may have up to 40 lower-case
+	// letters, digits and underscores, a letter first. What schema or database
+	// the tables are in is the connection's business (its search_path, say).
+	Prefix string
+}
+
+var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+// valid fills in the default and returns an error that names a bad field.
+func (c *Config) valid() error {
+	if c.Prefix == "" {
+		c.Prefix = "authn_"
+	}
+	if !prefixes.MatchString(c.Prefix) {
+		return fmt.Errorf("config: Prefix %q: want up to 40 of a-z, 0-9 and _, a letter first", c.Prefix)
+	}
+	switch c.Dialect {
+	case PostgreSQL, SQLite, MySQL:
+		return nil
+	}
+	return fmt.Errorf("config: Dialect %q: want one of %q", c.Dialect, []Dialect{PostgreSQL, SQLite, MySQL})
+}
+
+// statements are what a store says to its database.
+type statements struct {
+	load, create, update, remove, count, due string
+}
+
+// A create must not fail where there is a record, since drivers do not agree on
+// how to tell that error from others. MySQL has no DO NOTHING, and its IGNORE
+// also ignores values that do not fit. It does have DUPLICATE KEY UPDATE. But
+// what it counts for a row that is written to and stays as it is depends on a
+// flag of the connection, so there each write also flips a bit that means
+// nothing: then the flag is without effect.
+
+// clashed is how many rows MySQL counts for a create where there is a record.
+const clashed = 2
+
+func (c *Config) statements() statements {
+	clash, touch := " ON CONFLICT (id) DO NOTHING", ""
+	if c.Dialect == MySQL {
+		clash, touch = " ON DUPLICATE KEY UPDATE flip = 1 - flip", "flip = 1 - flip, "
+	}
+	say := func(format string) string {
+		q := fmt.Sprintf(format, c.Prefix+"records")
+		for n := 1; c.Dialect == PostgreSQL && strings.Contains(q, "?"); n++ {
+			q = strings.Replace(q, "?", fmt.Sprint("$", n), 1)
+		}
+		return q
+	}
+	return statements{
+		load:   say("SELECT value, version, due FROM %s WHERE id = ?"),
+		create: say("INSERT INTO %s (id, value, version, due) VALUES (?, ?, ?, ?)" + clash),
+		update: say("UPDATE %s SET " + touch + "value = ?, version = ?, due = ? WHERE id = ? AND version = ?"),
+		remove: say("DELETE FROM %s WHERE id = ? AND version = ?"),
+		count:  say("SELECT count(*) FROM %s WHERE id = ?"),
+		due:    say("SELECT id FROM %s WHERE due <= ? ORDER BY due, id LIMIT ?"),
+	}
+}
+
+// versions of the schema: what leads from the one before to each. MySQL
+// commits each statement by itself, so each must bear being run again.
+func (c *Config) versions() [][]string {
+	var first []string
+	switch c.Dialect {
+	case PostgreSQL:
+		first = []string{
+			`CREATE TABLE %srecords (id text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, version bigint NOT NULL, due bigint)`,
+			`CREATE INDEX %srecords_due ON %[1]srecords (due, id) WHERE due IS NOT NULL`,
+		}
+	case SQLite:
+		first = []string{
+			`CREATE TABLE %srecords (id TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL, due INTEGER) WITHOUT ROWID`,
+			`CREATE INDEX %srecords_due ON %[1]srecords (due, id) WHERE due IS NOT NULL`,
+		}
+	case MySQL:
+		first = []string{
+			`CREATE TABLE IF NOT EXISTS %srecords (id VARBINARY(255) NOT NULL PRIMARY KEY, value LONGBLOB NOT NULL, ` +
+				`version BIGINT NOT NULL, due BIGINT NULL, flip TINYINT NOT NULL DEFAULT 0, KEY due_id (due, id)) ENGINE=InnoDB`,
+		}
+	}
+	return [][]string{first}
+}
+
+// Schema returns the statements that [Migrate] would run on an empty database,
+// for those who change their tables by other means.
+func Schema(cfg Config) ([]string, error) {
+	if err := cfg.valid(); err != nil {
+		return nil, fmt.Errorf("sqlstore: schema: %w", err)
+	}
+	return cfg.steps(0), nil
+}
+
+// steps returns the statements that lead from a version to the last one.
+func (c *Config) steps(from int) []string {
+	var all []string
+	if from == 0 {
+		all = append(all, "CREATE TABLE IF NOT EXISTS %sschema (version INTEGER NOT NULL PRIMARY KEY)")
+	}
+	for i, step := range c.versions() {
+		if i >= from {
+			all = append(all, step...)
+			all = append(all, fmt.Sprintf("INSERT INTO %%sschema (version) VALUES (%d)", i+1))
+		}
+	}
+	for i := range all {
+		all[i] = fmt.Sprintf(all[i], c.Prefix)
+	}
+	return all
+}
+
+// Migrate creates the tables, or brings them up to date. It changes nothing if
+// they are, and several processes may call it at once. It returns an error
+// that wraps [ErrNewerSchema] rather than touch what a newer version made.
+func Migrate(ctx context.Context, db *sql.DB, cfg Config) error {
+	if err := cfg.valid(); err != nil {
+		return fmt.Errorf("sqlstore: migrate: %w", err)
+	}
+	err := cfg.alone(ctx, db, func(conn *sql.Conn) error {
+		have, err := cfg.version(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if have > len(cfg.versions()) {
+			return fmt.Errorf("version %d: %w", have, ErrNewerSchema)
+		}
+		for _, step := range cfg.steps(have) {
+			if _, err := conn.ExecContext(ctx, step); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sqlstore: migrate: %w", err)
+	}
+	return nil
+}
+
+// alone calls f while no other process is at it, in a transaction where the
+// dialect can create tables in one.
+func (c *Config) alone(ctx context.Context, db *sql.DB, f func(*sql.Conn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	end, err := c.begin(ctx, conn)
+	if err == nil {
+		err = f(conn)
+	}
+	if err == nil {
+		if _, err = conn.ExecContext(ctx, end.good); err == nil {
+			return nil
+		}
+	}
+	if _, bad := conn.ExecContext(context.WithoutCancel(ctx), end.bad); bad != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // nobody else shall get it
+	}
+	return err
+}
+
+// ending is what ends what begin began.
+type ending struct{ good, bad string }
+
+func (c *Config) begin(ctx context.Context, conn *sql.Conn) (end ending, err error) {
+	end = ending{"COMMIT", "ROLLBACK"}
+	switch c.Dialect {
+	case PostgreSQL: // at a higher level it would not see what it has waited for
+		_, err = conn.ExecContext(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED")
+		if err == nil {
+			_, err = conn.ExecContext(ctx, "SELECT pg_advisory_xact_lock(7022365680606078322)")
+		}
+	case SQLite:
+		_, err = conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	case MySQL:
+		lock := "'" + c.Prefix + "schema'"
+		end = ending{"DO RELEASE_LOCK(" + lock + ")", "DO RELEASE_LOCK(" + lock + ")"}
+		var got sql.NullInt64
+		err = conn.QueryRowContext(ctx, "SELECT GET_LOCK("+lock+", 3600)").Scan(&got)
+		if err == nil && got.Int64 != 1 {
+			err = errors.New("another process has been migrating for an hour")
+		}
+	}
+	return end, err
+}
+
+// asker is a handle or a connection.
+type asker interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// version returns the version of the tables, 0 if there are none.
+func (c *Config) version(ctx context.Context, db asker) (int, error) {
+	table := c.Prefix + "schema"
+	exists := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '%s'"
+	switch c.Dialect {
+	case PostgreSQL:
+		exists = "SELECT count(to_regclass('%s'))"
+	case MySQL:
+		exists = "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '%s'"
+	}
+	var n int
+	err := db.QueryRowContext(ctx, fmt.Sprintf(exists, table)).Scan(&n)
+	if err == nil && n > 0 {
+		err = db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM "+table).Scan(&n)
+	}
+	return n, err
+}
+
+// check returns an error unless the database is ready for a store.
+func check(ctx context.Context, db *sql.DB, cfg *Config) error {
+	if err := cfg.valid(); err != nil {
+		return err
+	}
+	if err := cfg.settings(ctx, db); err != nil {
+		return err
+	}
+	have, err := cfg.version(ctx, db)
+	want := len(cfg.versions())
+	switch {
+	case err != nil:
+		return err
+	case have < want:
+		return fmt.Errorf("version %d of %d: %w", have, want, ErrNotMigrated)
+	case have > want:
+		return fmt.Errorf("version %d of %d: %w", have, want, ErrNewerSchema)
+	}
+	return nil
+}
+
+// settings returns an error unless connections are set up for a store.
+func (c *Config) settings(ctx context.Context, db asker) error {
+	name, bad := "autocommit", "0"
+	ask := "SELECT @@autocommit"
+	switch c.Dialect {
+	case PostgreSQL:
+		name, bad = "default_transaction_isolation", "serializable"
+		ask = "SELECT current_setting('default_transaction_isolation')"
+	case SQLite:
+		return nil
+	}
+	var got string
+	err := db.QueryRowContext(ctx, ask).Scan(&got)
+	if err == nil && got == bad {
+		err = fmt.Errorf("%w: %s is %s", ErrSettings, name, got)
+	}
+	return err
+}

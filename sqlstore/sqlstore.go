@@ -1,0 +1,235 @@
+// Package sqlstore keeps records in a SQL database: PostgreSQL, SQLite, MySQL
+// or MariaDB, over the caller's [sql.DB] and whatever driver that has.
+//
+//	db, err := sql.Open("pgx", url)
+//	cfg := sqlstore.Config{Dialect: sqlstore.PostgreSQL}
+//	err = sqlstore.Migrate(ctx, db, cfg)      // once, or at every start
+//	store, err := sqlstore.New(ctx, db, cfg)  // an authn.Store
+//
+// # What a call costs
+//
+// Load, Save and Due are one statement each, outside any transaction, and
+// never sent twice by this package: Save uses a connection of its own, so that
+// database/sql does not repeat it either. How often a statement crosses the
+// network is the driver's business. pgx prepares it once for each connection,
+// then it crosses once; after a pause of a second pgx also asks the connection
+// whether it is alive. go-sql-driver/mysql crosses twice unless its DSN says
+// interpolateParams=true.
+//
+// # Isolation
+//
+// A compare-and-swap is one conditional statement whose affected rows are
+// counted, so READ COMMITTED is enough, and REPEATABLE READ is as good. There,
+// PostgreSQL refuses a save with SQLSTATE 40001 where it would else have changed
+// no row; then nothing was saved, and Save returns [authn.ErrConflict]. At
+// SERIALIZABLE it would also refuse calls that nobody raced, loads among them,
+// so [New] refuses that. Any other error, a lock or deadlock among them, comes
+// back as it is.
+//
+// # Durability
+//
+// A record lives as long as what the database calls committed. Do not weaken
+// that: a save that is lost gives guesses back and lets a used code live again.
+//
+//   - PostgreSQL: fsync and synchronous_commit on. A standby that takes over
+//     has every save only if synchronous_standby_names made them wait for it.
+//   - MySQL, MariaDB: innodb_flush_log_at_trx_commit=1, sync_binlog=1, and
+//     autocommit, which [New] checks. What holds for a standby holds here, too.
+//   - SQLite: synchronous=FULL, its default; NORMAL may lose the last saves in a
+//     power cut. One machine, a local disk.
+//
+// Load must see the last Save, so the handle must reach the primary: no
+// read-only replica, and no proxy that sends reads to one.
+//
+// # SQLite
+//
+// Set journal_mode=WAL, so that readers do not wait, and a busy_timeout of
+// 10 seconds or so, on every connection. There is one writer at a time in any
+// case, so a handful of connections is plenty. A save that had to wait for
+// longer fails with SQLITE_BUSY, which is an error and no conflict.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+var (
+	_ authn.Store   = (*Store)(nil)
+	_ authn.Sweeper = (*Store)(nil)
+)
+
+// maxKey is how many bytes a key may have: what every dialect can index.
+const maxKey = 255
+
+// Store is an [authn.Store] and an [authn.Sweeper] in a SQL database. It is
+// safe for concurrent use, also by many processes on one database. It starts
+// no goroutine, and neither opens nor closes the handle it was given. Keys may
+// have 1 to 255 bytes. A due time is kept in whole microseconds.
+type Store struct {
+	db      *sql.DB
+	dialect Dialect
+	query   statements
+}
+
+// New returns a store in db. Its error wraps [ErrNotMigrated] or
+// [ErrNewerSchema] if the tables are not those of this package's version,
+// [ErrSettings] if the connections are set up so that calls would fail or
+// saves be lost, or is the driver's or the context's. The store works for as
+// long as db is open, which remains the caller's business.
+func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
+	if err := check(ctx, db, &cfg); err != nil {
+		return nil, fmt.Errorf("sqlstore: new: %w", err)
+	}
+	return &Store{db, cfg.Dialect, cfg.statements()}, nil
+}
+
+// Load implements [authn.Store]. Its error wraps [authn.ErrNotFound], or is
+// the driver's or the context's.
+func (s *Store) Load(ctx context.Context, key string) (authn.Record, error) {
+	var r authn.Record
+	var version int64
+	var due sql.NullInt64
+	err := s.db.QueryRowContext(ctx, s.query.load, s.id(key)).Scan(&r.Value, &version, &due)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = authn.ErrNotFound
+	}
+	if err != nil {
+		return authn.Record{}, fmt.Errorf("sqlstore: load %s: %w", key, err)
+	}
+	r.Version = uint64(version)
+	if due.Valid {
+		r.Due = time.UnixMicro(due.Int64).UTC()
+	}
+	return r, nil
+}
+
+// Save implements [authn.Store]. If its error wraps [authn.ErrConflict],
+// nothing has changed; after any other that is the driver's or the context's,
+// the save may have happened.
+func (s *Store) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	if err := s.save(ctx, key, old, r); err != nil {
+		return fmt.Errorf("sqlstore: save %s: %w", key, err)
+	}
+	return nil
+}
+
+func (s *Store) save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	id, version, value := s.id(key), int64(r.Version), r.Value
+	switch {
+	case len(key) == 0 || len(key) > maxKey:
+		return fmt.Errorf("key has %d bytes, want 1 to %d", len(key), maxKey)
+	case len(value) == 0 && old == 0:
+		return s.absent(ctx, id)
+	case len(value) == 0:
+		return s.swap(ctx, s.query.remove, id, int64(old))
+	case r.Version == 0:
+		return errors.New("version is 0")
+	case old == 0:
+		return s.swap(ctx, s.query.create, id, value, version, micros(r.Due))
+	default:
+		return s.swap(ctx, s.query.update, value, version, micros(r.Due), id, int64(old))
+	}
+}
+
+// swap carries out a statement that changes one row or, if the record is not
+// as expected, none. The connection is held because a call of the handle itself
+// is repeated, up to twice, if the driver says that the connection was bad: a
+// driver that says so too late would make a save collide with itself.
+func (s *Store) swap(ctx context.Context, query string, args ...any) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // gives it back
+	res, err := conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return s.refused(err)
+	}
+	n, err := res.RowsAffected()
+	switch {
+	case err != nil:
+		return err
+	case n == 1:
+		return nil
+	case n == 0, n == clashed && s.dialect == MySQL:
+		return authn.ErrConflict
+	}
+	return fmt.Errorf("the driver counts %d affected rows", n)
+}
+
+// absent answers a delete of what should not be there.
+func (s *Store) absent(ctx context.Context, id any) error {
+	var n int
+	err := s.db.QueryRowContext(ctx, s.query.count, id).Scan(&n)
+	if err == nil && n > 0 {
+		err = authn.ErrConflict
+	}
+	return err
+}
+
+// refused adds [authn.ErrConflict] to an error with which PostgreSQL ended a
+// save because of a concurrent one. The methods of pgx's and lib/pq's errors
+// are enough to see it.
+func (s *Store) refused(err error) error {
+	var state interface{ SQLState() string }
+	if s.dialect == PostgreSQL && errors.As(err, &state) && state.SQLState() == "40001" {
+		return fmt.Errorf("%w: %w", authn.ErrConflict, err)
+	}
+	return err
+}
+
+// Due implements [authn.Sweeper]. A limit below 1 gives no keys. Records that
+// are due at the same time come in the order of their keys. The cost grows
+// with the number of keys returned: an index leads to them.
+func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	keys, err := s.due(ctx, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: due: %w", err)
+	}
+	return keys, nil
+}
+
+func (s *Store) due(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	if limit < 1 || ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	rows, err := s.db.QueryContext(ctx, s.query.due, before.UnixMicro(), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var keys []string
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Err()
+}
+
+// id returns the key as the driver is to have it. MySQL compares bytes with
+// bytes, text perhaps by the connection's collation.
+func (s *Store) id(key string) any {
+	if s.dialect == MySQL {
+		return []byte(key)
+	}
+	return key
+}
+
+// micros returns t as it is stored: NULL for the zero time, else microseconds
+// since 1970. Rounding is downwards, of what is asked for by [Store.Due] too:
+// a record may come back a microsecond early, but never late.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}

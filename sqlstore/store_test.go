@@ -1,0 +1,77 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+	"github.com/authnfsm/authn/sqlstore"
+	"github.com/authnfsm/authn/storetest"
+)
+
+// TestStore holds each kind of database to the contract: a client in another
+// process, which is killed, and one in this.
+func TestStore(t *testing.T) {
+	for _, w := range worlds {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			p := w.place(t)
+			h := &harness{place: p, db: p.open(t), child: newChild(t)}
+			storetest.Harness{Open: h.open, Second: h.second, Reopen: h.reopen}.Run(t)
+		})
+	}
+}
+
+// harness gives each subtest tables of its own.
+type harness struct {
+	place
+	db    *sql.DB // of the clients in this process
+	child *child
+	n     int
+	last  *testing.T // whose tables these are
+	table place
+}
+
+func (h *harness) open(t *testing.T) authn.Store {
+	if t == h.last { // the model: many runs in one subtest
+		run(t, h.db, "DELETE FROM "+h.table.table())
+		return remote{h.child, h.table.String()}
+	}
+	h.n++
+	h.last, h.table = t, h.place
+	h.table.Config.Prefix += fmt.Sprintf("t%d_", h.n)
+	if err := sqlstore.Migrate(t.Context(), h.db, h.table.Config); err != nil {
+		t.Fatal(err)
+	}
+	return remote{h.child, h.table.String()}
+}
+
+func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
+	return newStore(t, h.db, h.table.Config)
+}
+
+func (h *harness) reopen(t *testing.T, _ authn.Store) authn.Store {
+	h.child.kill()
+	return h.table.store(t)
+}
+
+// TestLinearizable checks histories of clients of two handles.
+func TestLinearizable(t *testing.T) {
+	for _, w := range worlds {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			p := w.place(t)
+			s := p.store(t)
+			checkLinear(t, 5, s, p.store(t))
+			checkRacy(t, s)
+		})
+	}
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		s := new(memstore.Store)
+		checkLinear(t, 30, s)
+		checkRacy(t, s)
+	})
+}
