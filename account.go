@@ -74,6 +74,9 @@ type liveCode struct {
 	nonce   id
 }
 
+// good says that the code may still be used.
+func (c *liveCode) good(now int64) bool { return c.live && now < c.expires }
+
 // session is what derives the session token, until it is redeemed.
 type session struct {
 	live  bool

@@ -235,3 +235,17 @@ func TestTightenedPolicy(t *testing.T) {
 	w.want(w.do(Verify{Code: code}), Success)
 	w.m = loose
 }
+
+// A code that is late is no longer a reason to stay.
+func TestLateCodeMakesRoom(t *testing.T) {
+	w := begun(t, Policy{Live: 2}, ada, adaMail)
+	first := w.h
+	w.do(Challenge{adaMail.ID})
+	w.at = 9 * time.Minute
+	w.begin(ada)
+	second := w.h
+	w.begin(ada)
+	if w.a.find(first.digest()) >= 0 && w.a.txs[w.a.find(first.digest())].isLive() || w.a.find(second.digest()) < 0 {
+		t.Error("the wrong one made room")
+	}
+}

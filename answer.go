@@ -51,7 +51,7 @@ func (a *Answer) Allows(event string) (at time.Time, ok bool) {
 
 // answer describes the transaction in slot i, without its tokens.
 func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
-	s, err := m.load(a, &Env{Now: now})
+	s, err := m.load(a, nil, &Env{Now: now})
 	if err != nil {
 		return nil, err
 	}

@@ -65,4 +65,4 @@ func (s *Service) tell(ctx context.Context, c *call, e Effect) error {
 }
 
 // reports are the audit events that come through the outbox.
-var reports = [effectKinds]string{SignedIn: "signed_in", FactorActivated: "factor_activated", FactorDisabled: "factor_disabled"}
+var reports = [effectKinds]string{SignedIn: "signed_in", FactorEnrolled: "factor_activated", FactorDisabled: "factor_disabled"}

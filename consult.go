@@ -13,12 +13,15 @@ const (
 )
 
 // load takes an instance from the pool and copies the account into it.
-func (m *Machine) load(a *Account, env *Env) (*step, error) {
+func (m *Machine) load(a, work *Account, env *Env) (*step, error) {
 	if u := env.Now.Unix(); u < earliest || u >= latest {
 		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, env.Now.UTC().Format(time.RFC3339))
 	}
 	s := m.pool.Get().(*step)
-	s.acct, s.rnd = *a, env.Entropy
+	if s.acct = work; work == nil || work == a {
+		s.acct = &s.own
+	}
+	*s.acct, s.rnd = *a, env.Entropy
 	s.now, s.fault = m.clock(a, env.Now)
 	s.ideal, s.block, s.nmoves, s.i = false, false, 0, 0
 	s.in, s.login, s.dir = input{}, Login{}, [maxFactors]pin{}

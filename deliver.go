@@ -70,7 +70,7 @@ func (s *Service) record(a *Account, p id) Record {
 // Acknowledge returns the account with what became of attempts at effects,
 // and whether that changed anything. The account is not changed in place.
 func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now time.Time) (next Account, changed bool, err error) {
-	s, err := m.load(a, &Env{Now: now})
+	s, err := m.load(a, nil, &Env{Now: now})
 	if err != nil {
 		return *a, false, err
 	}
@@ -82,7 +82,7 @@ func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now t
 	}
 	next, s.acct.seen = *a, s.now
 	if changed {
-		next = s.acct
+		next = *s.acct
 	}
 	m.pool.Put(s)
 	return next, changed, nil
@@ -93,7 +93,7 @@ func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now t
 func (m *Machine) Code(a *Account, e Effect) (Secret, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	s.acct = *a
+	s.acct, s.own = &s.own, *a
 	for s.i = range s.acct.txs {
 		var code [maxDigits]byte
 		if t := s.tx(); e.Do == SendCode && t.mail.state == mailPending && t.mailKey() == e.Key && s.derive(&code) {
@@ -109,16 +109,13 @@ func (s *Service) carryOut(ctx context.Context, c *call, a *Account, e Effect) D
 	defer stop()
 	var err error
 	switch e.Do {
-	case SignedIn, FactorDisabled:
+	case SignedIn, FactorEnrolled, FactorDisabled:
 		err = s.tell(ctx, c, e)
 	default:
 		var f Factor
 		if f, err = s.addressee(ctx, c, a, e); err == nil {
 			if e.Do == FactorActivated {
 				err = guarded("directory", func() error { return s.cfg.Directory.Activated(ctx, e.Key, e.User, f) })
-				if err == nil {
-					err = s.tell(ctx, c, e)
-				}
 			} else {
 				err = s.mail(ctx, a, e, f)
 			}
@@ -152,7 +149,7 @@ func (s *Service) addressee(ctx context.Context, c *call, a *Account, e Effect) 
 	}
 	st := s.m.pool.Get().(*step)
 	defer s.m.pool.Put(st)
-	st.acct = *a
+	st.acct, st.own = &st.own, *a
 	for i := range fs {
 		p, err := st.pin(&fs[i])
 		if err != nil {
@@ -196,6 +193,9 @@ func (s *Service) mail(ctx context.Context, a *Account, e Effect, f Factor) erro
 			return errMoved
 		}
 		t := a.transaction(e.Transaction)
+		if now, _ := s.m.clock(a, s.cfg.Now()); !t.code.good(now) {
+			return ErrUndeliverable // too late to be of use
+		}
 		m.Kind, m.Code, m.Generation = CodeMessage, code, e.Generation
 		m.Purpose, m.Expires = purposeOf(t.name()), unix(t.code.expires)
 	}

@@ -169,3 +169,48 @@ func TestTendDeletes(t *testing.T) {
 		t.Error("a count of consecutive failures was forgotten")
 	}
 }
+
+// A mail that could not go out while its code was good does not go out after.
+func TestLateMail(t *testing.T) {
+	fail, sent := true, 0
+	d := newDesk(t, func(_ *desk, c *authn.Config) {
+		c.Policy.Life = 30 * time.Minute
+		c.Mailer = mailFunc(func(context.Context, authn.Message) error {
+			if fail {
+				return errors.New("later")
+			}
+			sent++
+			return nil
+		})
+	})
+	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	fail = false
+	d.wait(20 * time.Minute)
+	if _, err := d.Tend(t.Context()); err != nil || sent != 0 {
+		t.Errorf("%d mails with a dead code, %v", sent, err)
+	}
+	if s, err := d.Status(t.Context(), a.Token); err != nil || s.Delivery != authn.Failed {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// A factor that the Directory has taken is not handed over again because the
+// Auditor was down.
+func TestHandedOverOnce(t *testing.T) {
+	down := true
+	d := newDesk(t, func(_ *desk, c *authn.Config) {
+		c.Auditor = auditFunc(func(context.Context, authn.AuditEvent) error {
+			if down {
+				return errors.New("down")
+			}
+			return nil
+		})
+	})
+	a := d.do(t, d.begin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	d.do(t, a.Token, authn.Activate{Code: d.mail.Last("grace@example.com").Code})
+	down = false
+	d.wait(time.Hour)
+	if _, err := d.Tend(t.Context()); err != nil || len(d.took) != 1 {
+		t.Errorf("handed over %d times, %v", len(d.took), err)
+	}
+}

@@ -154,12 +154,13 @@ type EffectKind uint8
 // The kinds of effect.
 const (
 	SendCode        EffectKind = iota + 1 // mail the live code
-	FactorActivated                       // hand the enrolled factor to the Directory, and tell the Auditor
+	FactorActivated                       // hand the enrolled factor to the Directory
 	NotifyActivated                       // tell the user that a factor was enrolled
 	NotifyBackoff                         // tell the user of several wrong codes in a row
 	NotifyLocked                          // tell the user that the account is locked
 	SignedIn                              // tell the Auditor of a SUCCESS
 	FactorDisabled                        // tell the Auditor of a factor disabled
+	FactorEnrolled                        // tell the Auditor of a factor enrolled
 	effectKinds
 )
 
@@ -170,6 +171,7 @@ var effectDocs = [effectKinds]struct{ name, doc string }{
 	NotifyBackoff:   {"notify of failures", "tell the user of several wrong codes after the right password"},
 	NotifyLocked:    {"notify of lock", "tell the user that the account is locked"},
 	SignedIn:        {"report sign-in", "tell the Auditor, until it takes it"},
+	FactorEnrolled:  {"report factor", "tell the Auditor that a factor was enrolled, until it takes it"},
 	FactorDisabled:  {"report disabling", "tell the Auditor that the factor is disabled, until it takes it"},
 }
 

@@ -164,7 +164,7 @@ func askSending(s *step) guard {
 
 func askKept(s *step) guard {
 	t := s.tx()
-	if t.code.live && s.now < t.code.expires && s.chosen() == int(t.chosen) && !s.moved() {
+	if t.code.good(s.now) && s.chosen() == int(t.chosen) && !s.moved() {
 		return codeKept
 	}
 	return codeGone

@@ -66,7 +66,7 @@ func refused(t testing.TB, r *Result, err, want error) *Refusal {
 func (m *Machine) liveCode(a *Account, i int) Secret {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	s.acct, s.i = *a, i
+	s.acct, s.own, s.i = &s.own, *a, i
 	var code [maxDigits]byte
 	if !s.derive(&code) {
 		return ""

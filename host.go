@@ -21,7 +21,7 @@ func (s *Service) Revoke(ctx context.Context, user string) error {
 func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 	return s.host(ctx, user, "reinstate", reason, func(st *step) error {
 		err := st.offerAll(cancel)
-		a := &st.acct
+		a := st.acct
 		a.disabled, a.fails, a.notBefore, a.lockedUntil, a.failures = false, 0, 0, 0, failures{}
 		return err
 	})
@@ -33,7 +33,7 @@ func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 func (s *Service) Erase(ctx context.Context, user string) error {
 	return s.host(ctx, user, "erase", "", func(st *step) error {
 		err := st.offerAll(cancel)
-		a := &st.acct
+		a := st.acct
 		a.user, a.txs, a.outbox = "", [maxTx]transaction{}, [maxOutbox]entry{}
 		a.failures.by = strings.Repeat("\x00", len(a.failures.by))
 		return err
@@ -68,10 +68,12 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 			return err
 		}
 		var r Result
-		if err := s.m.do(&r, &a, &Env{Now: s.cfg.Now()}, f); err != nil {
+		if err := s.m.do(&r, &a, &Env{Now: s.cfg.Now()}, func(st *step) error {
+			defer st.tidy()
+			return f(st)
+		}); err != nil {
 			return err
 		}
-		r.Account.seen = max(r.Account.seen, a.seen)
 		err = s.save(ctx, p, rec.Version, s.record(&r.Account, p))
 		if errors.Is(err, ErrConflict) {
 			continue
@@ -166,7 +168,7 @@ func (s *Service) forgetUnheard(a *Account) {
 		return
 	}
 	for i := maxOutbox - 1; i >= 0; i-- {
-		if k := a.outbox[i].kind; k == SignedIn || k == FactorDisabled {
+		if k := a.outbox[i].kind; k == SignedIn || k == FactorEnrolled || k == FactorDisabled {
 			a.drop(i)
 		}
 	}

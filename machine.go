@@ -223,7 +223,7 @@ func (m *Machine) Step(a *Account, h Handle, ev Event, env Env, r *Result) error
 // do runs f on a working copy of the account. The result is filled in place:
 // it is large, and every copy of it would show in the time of a step.
 func (m *Machine) do(r *Result, a *Account, env *Env, f func(*step) error) error {
-	s, err := m.load(a, env)
+	s, err := m.load(a, &r.Account, env)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (m *Machine) redeem(a *Account, h Handle, env Env, r *Result) (as *Assertio
 			return &Refusal{Event: redeem.String(), Err: ErrFinished}
 		}
 		s.op = redeem
-		was := s.acct
+		was := *s.acct
 		if err := s.event(); err != nil {
 			return err
 		}
@@ -275,7 +275,7 @@ func (m *Machine) Explain(a *Account, h Handle, ev Event, env Env) (asked [][2]s
 	if err != nil {
 		return nil, row, err
 	}
-	s, err := m.load(a, &env)
+	s, err := m.load(a, nil, &env)
 	if err != nil {
 		return nil, row, err
 	}

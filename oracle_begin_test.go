@@ -54,29 +54,26 @@ func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
 
 // victims are the transactions one of which makes room: the oldest without a
 // live code, then the oldest, an unredeemed SUCCESS last. Of those begun at
-// the same instant any will do, and whether a code whose time is up still
-// counts, as long as nobody handed it in, is left open.
+// the same instant any will do.
 func (o *oracle) victims(live []int, t time.Time) (either []int) {
-	for _, lateCounts := range []bool{false, true} {
-		order := func(a, b int) int {
-			return cmp.Or(o.rank(a, t, lateCounts)-o.rank(b, t, lateCounts), o.first(a).at.Compare(o.first(b).at))
-		}
-		first := slices.MinFunc(live, order)
-		for _, tx := range live {
-			if order(tx, first) == 0 {
-				either = append(either, tx)
-			}
+	order := func(a, b int) int {
+		return cmp.Or(o.rank(a, t)-o.rank(b, t), o.first(a).at.Compare(o.first(b).at))
+	}
+	first := slices.MinFunc(live, order)
+	for _, tx := range live {
+		if order(tx, first) == 0 {
+			either = append(either, tx)
 		}
 	}
 	return either
 }
 
-func (o *oracle) rank(tx int, t time.Time, lateCounts bool) int {
-	c, code := o.kept(tx)
+func (o *oracle) rank(tx int, t time.Time) int {
+	_, code := o.live(tx, t)
 	switch {
 	case o.state(tx) == stateSuccess:
 		return 2
-	case code && (lateCounts || t.Before(c.expires)):
+	case code:
 		return 1
 	}
 	return 0

@@ -110,7 +110,7 @@ func (w *world) learnDeliveries(a *account, t time.Time, g seen) {
 	for _, h := range g.hands {
 		if h.user == a.user {
 			what := handedOver
-			if h.err != nil || w.log.deaf { // one effect, for both: at least once
+			if h.err != nil {
 				what = notHanded
 			}
 			a.o.facts = append(a.o.facts, fact{what: what, at: t, tx: -1, factor: h.factor.ID})

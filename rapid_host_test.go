@@ -149,7 +149,7 @@ func (w *world) judgeRepeated(m attempt) {
 		t, _ := a.o.clock(w.now)
 		alive := m.Kind != authn.CodeMessage
 		for _, tx := range a.o.open(t) {
-			c, ok := a.o.kept(tx)
+			c, ok := a.o.live(tx, t)
 			alive = alive || ok && c.letter == m.Key
 		}
 		if !alive {

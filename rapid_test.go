@@ -41,6 +41,8 @@ import (
 //	T5                              followAudit; the state that each row leaves
 //	T1 T2 T3 T4 T6 T7               in package (the table); the cells of asks are all visited here
 //	L1 L2 L3                        follow, finish
+//
+// rapid_fixed_test.go has fixed sequences for what random ones reach too seldom.
 func TestModel(t *testing.T) {
 	cover := map[string]int{}
 	rapid.Check(t, func(r *rapid.T) {

@@ -55,7 +55,7 @@ func (s *step) decide() error {
 	e := s.pick()
 	switch {
 	case e == nil:
-		return s.m.noRow(&s.acct, s.i, s.op)
+		return s.m.noRow(s.acct, s.i, s.op)
 	case e.row.Refuse != nil:
 		return s.refuse(e.guard, e.row.Refuse, s.retryAt(e))
 	}
@@ -152,7 +152,7 @@ func (s *step) vacate() error {
 		t := &s.acct.txs[i]
 		if t.isLive() {
 			n++
-			if best < 0 || t.before(&s.acct.txs[best]) {
+			if best < 0 || t.before(&s.acct.txs[best], s.now) {
 				best = i
 			}
 		} else if free < 0 || t.expires < s.acct.txs[free].expires {
@@ -177,12 +177,12 @@ func (t *transaction) isLive() bool {
 }
 
 // before says that t has to make room before o.
-func (t *transaction) before(o *transaction) bool {
+func (t *transaction) before(o *transaction, now int64) bool {
 	if t.session.live != o.session.live {
 		return o.session.live
 	}
-	if t.code.live != o.code.live {
-		return o.code.live
+	if mine, other := t.code.good(now), o.code.good(now); mine != other {
+		return other
 	}
 	return t.born < o.born
 }
@@ -233,12 +233,14 @@ func (s *step) result(r *Result) {
 	} else if l := s.tx().last; l.set {
 		r.Outcome = outcomes[l.say]
 	}
-	r.Account = s.acct
+	if s.acct == &s.own {
+		r.Account = s.own
+	}
 }
 
 // tidy sets the mark and forgets charges that have left every window.
 func (s *step) tidy() {
-	a := &s.acct
+	a := s.acct
 	a.seen = s.now
 	a.failures = a.failures.trim(s.now, s.m.failureSpan())
 	a.sends, a.starts = a.sends.trim(s.now, day), a.starts.trim(s.now, hour)

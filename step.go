@@ -24,7 +24,8 @@ type step struct {
 	in    input
 	dir   [maxFactors]pin // what the Directory says now
 	block bool            // the Directory has a disabled factor
-	acct  Account
+	acct  *Account        // the working copy: the caller's result, or own
+	own   Account
 	i     int // slot of the transaction at hand
 	op    op
 

@@ -105,8 +105,8 @@ var table = []row{
 
 	// A code comes back.
 	{At: in(verify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The code is used up by the very save that makes this true."},
-	{At: in(activate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated}, Others: cancel, Why: "Another required factor is still missing."},
-	{At: in(activate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, SignedIn}, Others: cancel, Why: "The factor is enrolled, and whatever else was begun on the password alone ends."},
+	{At: in(activate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: cancel, Why: "Another required factor is still missing."},
+	{At: in(activate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: cancel, Why: "The factor is enrolled, and whatever else was begun on the password alone ends."},
 	{At: codeBack, When: all{codeWrong, triesLeft, quietFailure}, To: stay, Then: do{countWrong}, Say: WrongCode, Why: "Saved before it is answered: a crash gives no free guess."},
 	{At: codeBack, When: all{codeWrong, triesLeft, alarmingFailure}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Say: WrongCode, Why: "Somebody has the password and guesses: the owner should know."},
 	{At: codeBack, When: all{codeWrong, codeSpent, quietFailure}, To: stay, Then: do{countWrong, eraseCode}, Say: WrongCode, Why: "From here on even the right code is worthless: ask for another."},
