@@ -12,7 +12,7 @@ import (
 // that is forgotten.
 const swapText = `
 local head = redis.call('GETRANGE', KEYS[1], 0, 8)
-if head ~= '' and string.byte(head) ~= 1 then
+if head ~= '' and (#head < 9 or string.byte(head) ~= 1) then
 	return redis.error_reply('ERR the record was not written by this version')
 end
 if head ~= ARGV[1] then

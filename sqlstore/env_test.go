@@ -55,13 +55,23 @@ var worlds = []world{
 	}},
 }
 
+// setting says whether w is another one in a setting that is not the usual.
+func (w world) setting() bool { return strings.Contains(w.name, "/") }
+
+// unlessShort skips settings if the test has little time.
+func (w world) unlessShort(t *testing.T) {
+	if w.setting() && testing.Short() {
+		t.Skip("only a setting")
+	}
+}
+
 func sqlitePlace(tb testing.TB) place {
 	dsn := "file:" + tb.TempDir() + "/authn.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(30000)&_pragma=synchronous(FULL)"
 	return place{"sqlite", dsn, sqlstore.Config{Dialect: sqlstore.SQLite}}
 }
 
 func postgresPlace(tb testing.TB, settings url.Values) place {
-	dsn := env("AUTHN_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/test")
+	dsn := env("AUTHN_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
 	admin := reach(tb, "pgx", dsn, "PostgreSQL with a database for tests", "AUTHN_TEST_POSTGRES")
 	schema := "authn_test_" + random()
 	run(tb, admin, "CREATE SCHEMA "+schema)
@@ -128,7 +138,8 @@ func reach(tb testing.TB, driver, dsn, what, variable string) *sql.DB {
 		if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
 			say = tb.Fatalf
 		}
-		say("start %s, or say where it is in %s: %v", what, variable, err)
+		oneLine := strings.Join(strings.Fields(err.Error()), " ")
+		say("start %s, or say where it is in %s: %s", what, variable, oneLine)
 	}
 	return db
 }

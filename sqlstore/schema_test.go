@@ -170,6 +170,19 @@ func TestOneConnection(t *testing.T) {
 	})
 }
 
+// TestSameAgain saves a record as it is: nobody else has changed it, so that
+// is no conflict, although some databases count no row then.
+func TestSameAgain(t *testing.T) {
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.store(t)
+		for _, old := range []uint64{0, 1, 1} {
+			if err := s.Save(t.Context(), "k", old, record); err != nil {
+				t.Errorf("at %d: %v", old, err)
+			}
+		}
+	})
+}
+
 func TestConfig(t *testing.T) {
 	for _, cfg := range []sqlstore.Config{
 		{},

@@ -95,7 +95,7 @@ func (s *Store) Load(ctx context.Context, key string) (authn.Record, error) {
 	var r authn.Record
 	var version int64
 	var due sql.NullInt64
-	err := s.db.QueryRowContext(ctx, s.query.load, s.id(key)).Scan(&r.Value, &version, &due)
+	err := s.db.QueryRowContext(ctx, s.query.load, key).Scan(&r.Value, &version, &due)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = authn.ErrNotFound
 	}
@@ -120,20 +120,20 @@ func (s *Store) Save(ctx context.Context, key string, old uint64, r authn.Record
 }
 
 func (s *Store) save(ctx context.Context, key string, old uint64, r authn.Record) error {
-	id, version, value := s.id(key), int64(r.Version), r.Value
+	version, value := int64(r.Version), r.Value
 	switch {
 	case len(key) == 0 || len(key) > maxKey:
 		return fmt.Errorf("key has %d bytes, want 1 to %d", len(key), maxKey)
 	case len(value) == 0 && old == 0:
-		return s.absent(ctx, id)
+		return s.absent(ctx, key)
 	case len(value) == 0:
-		return s.swap(ctx, s.query.remove, id, int64(old))
+		return s.swap(ctx, s.query.remove, key, int64(old))
 	case r.Version == 0:
 		return errors.New("version is 0")
 	case old == 0:
-		return s.swap(ctx, s.query.create, id, value, version, micros(r.Due))
+		return s.swap(ctx, s.query.create, key, value, version, micros(r.Due))
 	default:
-		return s.swap(ctx, s.query.update, value, version, micros(r.Due), id, int64(old))
+		return s.swap(ctx, s.query.update, value, version, micros(r.Due), key, int64(old))
 	}
 }
 
@@ -164,9 +164,9 @@ func (s *Store) swap(ctx context.Context, query string, args ...any) error {
 }
 
 // absent answers a delete of what should not be there.
-func (s *Store) absent(ctx context.Context, id any) error {
+func (s *Store) absent(ctx context.Context, key string) error {
 	var n int
-	err := s.db.QueryRowContext(ctx, s.query.count, id).Scan(&n)
+	err := s.db.QueryRowContext(ctx, s.query.count, key).Scan(&n)
 	if err == nil && n > 0 {
 		err = authn.ErrConflict
 	}
@@ -213,15 +213,6 @@ func (s *Store) due(ctx context.Context, before time.Time, limit int) ([]string,
 		keys = append(keys, key)
 	}
 	return keys, rows.Err()
-}
-
-// id returns the key as the driver is to have it. MySQL compares bytes with
-// bytes, text perhaps by the connection's collation.
-func (s *Store) id(key string) any {
-	if s.dialect == MySQL {
-		return []byte(key)
-	}
-	return key
 }
 
 // micros returns t as it is stored: NULL for the zero time, else microseconds

@@ -12,13 +12,20 @@ import (
 )
 
 // TestStore holds each kind of database to the contract: a client in another
-// process, which is killed, and one in this.
+// process, which is killed, and one in this. What is only a setting gets two
+// clients in this process.
 func TestStore(t *testing.T) {
 	for _, w := range worlds {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
+			w.unlessShort(t)
 			p := w.place(t)
-			h := &harness{place: p, db: p.open(t), child: newChild(t)}
+			h := &harness{place: p, db: p.open(t), other: p.open(t)}
+			if w.setting() {
+				storetest.Harness{Open: h.open, Second: h.second}.Run(t)
+				return
+			}
+			h.child = newChild(t)
 			storetest.Harness{Open: h.open, Second: h.second, Reopen: h.reopen}.Run(t)
 		})
 	}
@@ -27,23 +34,26 @@ func TestStore(t *testing.T) {
 // harness gives each subtest tables of its own.
 type harness struct {
 	place
-	db    *sql.DB // of the clients in this process
-	child *child
-	n     int
-	last  *testing.T // whose tables these are
-	table place
+	db, other *sql.DB // of the clients in this process
+	child     *child  // nil: do without
+	n         int
+	last      *testing.T // whose tables these are
+	table     place
 }
 
 func (h *harness) open(t *testing.T) authn.Store {
 	if t == h.last { // the model: many runs in one subtest
 		run(t, h.db, "DELETE FROM "+h.table.table())
-		return remote{h.child, h.table.String()}
+	} else {
+		h.n++
+		h.last, h.table = t, h.place
+		h.table.Config.Prefix += fmt.Sprintf("t%d_", h.n)
+		if err := sqlstore.Migrate(t.Context(), h.db, h.table.Config); err != nil {
+			t.Fatal(err)
+		}
 	}
-	h.n++
-	h.last, h.table = t, h.place
-	h.table.Config.Prefix += fmt.Sprintf("t%d_", h.n)
-	if err := sqlstore.Migrate(t.Context(), h.db, h.table.Config); err != nil {
-		t.Fatal(err)
+	if h.child == nil {
+		return newStore(t, h.other, h.table.Config)
 	}
 	return remote{h.child, h.table.String()}
 }
@@ -62,6 +72,7 @@ func TestLinearizable(t *testing.T) {
 	for _, w := range worlds {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
+			w.unlessShort(t)
 			p := w.place(t)
 			s := p.store(t)
 			checkLinear(t, 5, s, p.store(t))
