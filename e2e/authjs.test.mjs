@@ -19,7 +19,7 @@ let server, client
 before(async () => {
   server = await start({ args: ['-dev', '-resend-wait', '1s'] })
 })
-after(() => server?.stop())
+after(async () => assert.equal(await server?.stop(), 0, 'it ends in peace'))
 beforeEach(() => {
   client = new OktaAuth({ issuer: `${server.url}/oauth2/default` })
 })

@@ -18,7 +18,7 @@ before(async () => {
 })
 after(async () => {
   await browser?.close()
-  await server?.stop()
+  assert.equal(await server?.stop(), 0, 'it ends in peace')
 })
 afterEach(async () => {
   await forget(page)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Drives examples/idp with Okta's own JavaScript client and with a browser.
+# Drives examples/idp with Okta's own JavaScript client and sign-in widget, and
+# with a browser on its own page.
 #
 #   e2e/run.sh             installs what is needed, builds, runs all
 #   e2e/run.sh --pictures  also renews docs/img/idp-*.png
@@ -44,4 +45,5 @@ fi
 echo "== building examples/idp"
 go build -C .. -o "$IDP" ./examples/idp
 
-timeout --kill-after=10 170 node --test --test-reporter=spec authjs.test.mjs browser.test.mjs
+# The time is a guard against a hang: an idle machine of two cores needs a fraction of it.
+timeout --kill-after=10 300 node --test --test-reporter=spec authjs.test.mjs widget.test.mjs browser.test.mjs

@@ -37,9 +37,12 @@ before(async () => {
 })
 after(async () => {
   await browser?.close()
-  await server?.stop()
+  assert.equal(await server?.stop(), 0, 'it ends in peace')
 })
-afterEach(() => forget(page))
+afterEach(async () => {
+  await forget(page)
+  assert.deepEqual(faults.splice(0), [], 'the console is clean')
+})
 
 async function login(user) {
   await page.goto(`${server.url}/host`)

@@ -66,6 +66,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	srv := &http.Server{Handler: p.handler(), ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, MaxHeaderBytes: 16 << 10, ErrorLog: p.log}
 	var tending sync.WaitGroup
 	tending.Go(func() { p.tend(ctx) })
+	tending.Go(func() { laidOut() }) // before somebody waits for it
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 	fmt.Fprint(out, welcome(base, st.name, o.dev))
