@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/authnfsm/authn/examples/internal/host"
 )
 
 // server is a provider that listens.
@@ -34,13 +36,13 @@ func serve(t *testing.T, args ...string) (s *server, stop func()) {
 		t.Fatal(err)
 	}
 	o.cost = bcrypt.MinCost
-	st, err := openStorage(t.Context(), o.store)
+	st, err := host.Open(t.Context(), o.store)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ts := httptest.NewUnstartedServer(nil)
 	base := "http://" + ts.Listener.Addr().String()
-	p, err := newProvider(o, st, base, log.New(&bytes.Buffer{}, "", 0))
+	p, err := newProvider(t.Context(), o, st, base, log.New(&bytes.Buffer{}, "", 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func serve(t *testing.T, args ...string) (s *server, stop func()) {
 			stopped = true
 			p.close()
 			ts.Close()
-			st.close()
+			st.Close()
 		}
 	}
 	t.Cleanup(stop)

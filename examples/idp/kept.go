@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+
+	"github.com/authnfsm/authn/examples/internal/host"
 )
 
 // kept is the little that this host has to remember by itself: small values
@@ -24,6 +26,17 @@ const (
 	mailKind    = "mail"    // that was sent; by time
 	traceKind   = "trace"   // of a visitor's sign-in; by visitor
 )
+
+// newKept keeps it where the store is.
+func newKept(ctx context.Context, st *host.Storage) (kept, error) {
+	switch {
+	case st.DB != nil:
+		return newKeptInSQL(ctx, st.DB, st.Dialect)
+	case st.Redis != nil:
+		return keptInRedis{st.Redis}, nil
+	}
+	return new(keptInMemory), nil
+}
 
 // load returns nil if there is none.
 func load[T any](ctx context.Context, k kept, kind, name string) (*T, error) {

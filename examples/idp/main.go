@@ -23,6 +23,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/authnfsm/authn/examples/internal/host"
 )
 
 func main() {
@@ -48,17 +50,17 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	st, err := openStorage(ctx, o.store)
+	st, err := host.Open(ctx, o.store)
 	if err != nil {
-		return err
+		return fmt.Errorf("-store: %w", err)
 	}
-	defer st.close()
+	defer st.Close()
 	ln, err := net.Listen("tcp", o.addr)
 	if err != nil {
 		return err
 	}
 	base := baseURL(ln.Addr().(*net.TCPAddr))
-	p, err := newProvider(o, st, base, log.New(errs, "", log.Ltime))
+	p, err := newProvider(ctx, o, st, base, log.New(errs, "", log.Ltime))
 	if err != nil {
 		ln.Close()
 		return err
@@ -69,7 +71,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	tending.Go(func() { laidOut() }) // before somebody waits for it
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
-	fmt.Fprint(out, welcome(base, st.name, o.dev))
+	fmt.Fprint(out, welcome(base, st.Name, o.dev))
 	select {
 	case err = <-served:
 		return err

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/internal/host"
 	"github.com/authnfsm/authn/okta"
 )
 
@@ -27,7 +28,7 @@ func parse(args []string, out io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("idp", flag.ContinueOnError)
 	fs.SetOutput(out)
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to serve on; port 0 takes a free one")
-	fs.StringVar(&o.store, "store", "memory", "where sign-ins are kept: memory, sqlite:`FILE`, postgres://…, mysql://… or redis://…")
+	fs.StringVar(&o.store, "store", host.Memory, "where sign-ins are kept: memory, sqlite:`FILE`, postgres://…, mysql://… or redis://…")
 	fs.StringVar(&o.smtp, "smtp", "", "send mail to the relay at `host:port`, without encryption or a login, instead of showing it in /inbox")
 	fs.StringVar(&o.keys, "keys", "", "`FILE` with the keys; made, with random ones, if it is not there (default: none with memory, FILE.keys with sqlite:FILE)")
 	fs.DurationVar(&o.codeLifetime, "code-lifetime", 5*time.Minute, "how long a code is good for, 1m to 9m30s")
@@ -62,7 +63,7 @@ func (o *options) check(fs *flag.FlagSet) error {
 	if file, ok := strings.CutPrefix(o.store, "sqlite:"); ok && o.keys == "" {
 		o.keys = file + ".keys"
 	}
-	if o.store != "memory" && o.keys == "" {
+	if o.store != host.Memory && o.keys == "" {
 		return fmt.Errorf("-keys: this store outlives the program, and so must the keys: name a file for them")
 	}
 	return nil

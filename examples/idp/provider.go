@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/internal/host"
 	"github.com/authnfsm/authn/okta"
 )
 
@@ -31,23 +33,27 @@ type provider struct {
 	closing  chan struct{}
 }
 
-func newProvider(o options, st *storage, base string, logger *log.Logger) (*provider, error) {
+func newProvider(ctx context.Context, o options, st *host.Storage, base string, logger *log.Logger) (*provider, error) {
 	p := &provider{dev: o.dev, base: base, relay: o.smtp, log: logger, closing: make(chan struct{})}
-	k, err := openKeys(o.keys)
+	k, err := host.OpenKeys(o.keys)
 	if err != nil {
+		return nil, fmt.Errorf("-keys: %w", err)
+	}
+	kept, err := newKept(ctx, st)
+	if err != nil {
+		return nil, fmt.Errorf("-store: %w", err)
+	}
+	if p.people, err = newPeople(kept, o.cost); err != nil {
 		return nil, err
 	}
-	if p.people, err = newPeople(st.kept, o.cost); err != nil {
-		return nil, err
-	}
-	p.sessions = &sessions{st.kept, p.clock.now}
-	p.tracer = &tracer{kept: st.kept, now: p.clock.now, say: logger.Printf}
+	p.sessions = &sessions{kept, p.clock.now}
+	p.tracer = &tracer{kept: kept, now: p.clock.now, say: logger.Printf}
 	cfg := authn.Config{
-		Tenant: "idp", Keys: k.ring(), PseudonymKey: k.Pseudonym,
-		Store: st.store, Directory: p.people, Auditor: p.tracer, Policy: o.policy(), Now: p.clock.now,
+		Tenant: "idp", Keys: k.KeyRing(), PseudonymKey: k.Pseudonym,
+		Store: st.Store, Directory: p.people, Auditor: p.tracer, Policy: o.policy(), Now: p.clock.now,
 	}
 	if o.smtp == "" {
-		p.inbox = &inbox{kept: st.kept, now: p.clock.now}
+		p.inbox = &inbox{kept: kept, now: p.clock.now}
 		cfg.Mailer = p.inbox
 	} else if cfg.Mailer, err = relay(o.smtp, p.clock.now); err != nil {
 		return nil, err

@@ -5,28 +5,7 @@ import (
 	"errors"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
-
-	"github.com/authnfsm/authn/redisstore"
 )
-
-// openRedis also takes a server that may forget, with a warning: it is a demo.
-func openRedis(ctx context.Context, spec string) (*storage, error) {
-	o, err := redis.ParseURL(spec)
-	if err != nil {
-		return nil, errors.New("redis: the URL cannot be parsed") // the cause may quote its password
-	}
-	o.MaxRetries = -1 // a save must not be sent twice
-	o.ContextTimeoutEnabled = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	c := redis.NewClient(o)
-	st, err := redisstore.New(ctx, c, redisstore.Config{AllowVolatile: true})
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	return &storage{store: st, kept: keptInRedis{c}, close: c.Close}, nil
-}
 
 // keptInRedis is a hash for each kind.
 type keptInRedis struct{ c *redis.Client }

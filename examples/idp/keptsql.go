@@ -5,61 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
-
-	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
-	_ "modernc.org/sqlite"             // driver "sqlite"
 
 	"github.com/authnfsm/authn/sqlstore"
 )
-
-func openSQLite(ctx context.Context, file string) (*storage, error) {
-	if file == "" || strings.ContainsAny(file, "?#") {
-		return nil, fmt.Errorf("sqlite: a file name is expected, without ? and #")
-	}
-	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)"
-	return openSQL(ctx, "sqlite", dsn, sqlstore.SQLite)
-}
-
-// openMySQL takes a URL where the driver has a form of its own.
-func openMySQL(ctx context.Context, spec string) (*storage, error) {
-	u, err := url.Parse(spec)
-	if err != nil {
-		return nil, fmt.Errorf("mysql: the URL cannot be parsed") // the cause would quote its password
-	}
-	c := mysql.NewConfig()
-	c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
-	c.User = u.User.Username()
-	c.Passwd, _ = u.User.Password()
-	if u.Port() == "" {
-		c.Addr += ":3306"
-	}
-	c.InterpolateParams = true
-	return openSQL(ctx, "mysql", c.FormatDSN(), sqlstore.MySQL)
-}
-
-func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect) (*storage, error) {
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(8)
-	cfg := sqlstore.Config{Dialect: dialect}
-	s := &storage{close: db.Close}
-	if err = sqlstore.Migrate(ctx, db, cfg); err == nil {
-		s.store, err = sqlstore.New(ctx, db, cfg)
-	}
-	if err == nil {
-		s.kept, err = newKeptInSQL(ctx, db, dialect)
-	}
-	if err != nil {
-		db.Close()
-		return nil, err
-	}
-	return s, nil
-}
 
 // keptInSQL is a table beside those of the store.
 type keptInSQL struct {

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"bytes"
@@ -13,9 +13,11 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// keys are all secrets of the server. In production they come from a secret
+// Keys are all secrets of a host. In production they come from a secret
 // manager; here they are random, or in a file that only its owner may read.
-type keys struct {
+// A store that outlives the program is worth nothing without them: they name
+// its records, seal them, and derive every code and token.
+type Keys struct {
 	Ring      []ringKey `json:"keys"`
 	Pseudonym []byte    `json:"pseudonymKey"`
 	Cookie    []byte    `json:"cookieKey"`
@@ -26,21 +28,22 @@ type ringKey struct {
 	Secret []byte `json:"secret"`
 }
 
-func randomKeys() *keys {
+func randomKeys() *Keys {
 	b := make([]byte, 3*32)
 	rand.Read(b)
-	return &keys{[]ringKey{{1, b[:32]}}, b[32:64], b[64:]}
+	return &Keys{[]ringKey{{1, b[:32]}}, b[32:64], b[64:]}
 }
 
-func (k *keys) ring() (ring []authn.Key) {
+// KeyRing returns the keys that derive codes, the one in use first.
+func (k *Keys) KeyRing() (ring []authn.Key) {
 	for _, r := range k.Ring {
 		ring = append(ring, authn.Key{ID: r.ID, Secret: r.Secret})
 	}
 	return ring
 }
 
-// openKeys reads the file, or makes it.
-func openKeys(file string) (*keys, error) {
+// OpenKeys reads the file, or makes it. Without a file the keys are random.
+func OpenKeys(file string) (*Keys, error) {
 	if file == "" {
 		return randomKeys(), nil
 	}
@@ -52,12 +55,12 @@ func openKeys(file string) (*keys, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("-keys: %w", err)
+		return nil, err
 	}
 	return k, nil
 }
 
-func readKeys(file string) (*keys, error) {
+func readKeys(file string) (*Keys, error) {
 	st, err := os.Stat(file)
 	if err != nil {
 		return nil, err
@@ -69,7 +72,7 @@ func readKeys(file string) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := new(keys)
+	k := new(Keys)
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if d.Decode(k) != nil || len(k.Ring) == 0 {
