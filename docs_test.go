@@ -1,8 +1,6 @@
 package authn_test
 
 import (
-	"crypto/sha256"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,7 +13,7 @@ import (
 )
 
 // The pages in docs/ come from the table that runs: a change of a row makes
-// these tests ask for them anew (go generate).
+// these tests ask for them anew (go generate work).
 func TestDocs(t *testing.T) {
 	for name, page := range map[string]func() string{
 		"states.md": statesPage, "events.md": eventsPage, "guards.md": guardsPage, "policy.md": policyPage, "errors.md": errorsPage,
@@ -44,17 +42,13 @@ func sameFile(t *testing.T, path, want string) {
 		}
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != want {
-		t.Errorf("%s is not what the table says (%v): go generate, and read the difference", path, err)
+		t.Errorf("%s is not what the table says (%v): go generate work, and read the difference", path, err)
 	}
 }
 
 // footer names the table that the page was made from.
 func footer() string {
-	h := sha256.New()
-	for _, x := range authn.Transitions() {
-		fmt.Fprintf(h, "%+v\n", x)
-	}
-	return fmt.Sprintf("---\n\nGenerated from the table %x by `go generate`. Do not edit.\n", h.Sum(nil)[:6])
+	return "---\n\nGenerated from the table " + diagram.Digest(authn.Transitions()) + " by `go generate work`. Do not edit.\n"
 }
 
 // What each state means, what a host shows in it, and how long it can last.
@@ -168,56 +162,6 @@ func policyPage() string {
 	b.WriteString("| Cooldowns | 30s, 1m, 2m | 1 to 4 values of 1s to 30m | the last one repeats |\n| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivateEmail | false | | true demands an enrolment step even of a verified address |\n")
 	b.WriteString("\nWith 8 digits or more there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
 	fmt.Fprintf(&b, "\n`MaxSkew`, by which the clocks of two nodes may differ, is %v and fixed.\n", authn.MaxSkew)
-	return b.String()
-}
-
-// Every sentinel, when it comes and what to do.
-var sentinels = []struct {
-	err        error
-	name, when string
-	todo       string
-}{
-	{authn.ErrNotAllowed, "ErrNotAllowed", "the state has no row for the event", "choose one of `Refusal.Answer.Allowed`"},
-	{authn.ErrFinished, "ErrFinished", "the token is unknown, foreign, expired, used or finished; they all look the same", "begin again with the password"},
-	{authn.ErrMalformed, "ErrMalformed", "a code, an id, a key or a user id is not of its form; nothing is counted", "correct the input"},
-	{authn.ErrNotOffered, "ErrNotOffered", "the Directory does not offer the factor here now", "choose one of `Refusal.Answer.Factors`"},
-	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is demanded, and there is none to prove or to enrol", "the host gives the user a factor"},
-	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "the host's business"},
-	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, spent or late; nothing is counted", "`resend`"},
-	{authn.ErrRequired, "ErrRequired", "`skip` while something that is required is missing", "`enroll`"},
-	{authn.ErrSpent, "ErrSpent", "the transaction has no sends left", "use the code that was sent, or begin again"},
-	{authn.ErrTooSoon, "ErrTooSoon", "a cool-down, a back-off, or a budget of sends or starts", "wait until `Refusal.RetryAt`"},
-	{authn.ErrLocked, "ErrLocked", "the account is locked, or a factor is disabled", "wait until `Refusal.RetryAt`; if it is zero, the host calls `Reinstate`"},
-	{authn.ErrKeyReused, "ErrKeyReused", "the idempotency key of the last event came with another event", "draw a key for each event"},
-	{authn.ErrUnavailable, "ErrUnavailable", "a port failed or panicked, or every save was lost to others: no verdict", "send the same event again"},
-	{authn.ErrCorrupt, "ErrCorrupt", "a stored record cannot be opened; wrapped in ErrUnavailable", "an operator looks at the record and the keys"},
-	{authn.ErrEngine, "ErrEngine", "the engine and the table disagree: a bug", "report it"},
-	{authn.ErrNotFound, "ErrNotFound", "a Store says that there is no such record", "for stores"},
-	{authn.ErrConflict, "ErrConflict", "a Store says that the record has another version", "for stores"},
-	{authn.ErrUndeliverable, "ErrUndeliverable", "a Mailer says that trying again is pointless", "for mailers"},
-}
-
-func sentinelName(err error) string {
-	for _, s := range sentinels {
-		if errors.Is(err, s.err) {
-			return s.name
-		}
-	}
-	return "?"
-}
-
-func errorsPage() string {
-	var b strings.Builder
-	b.WriteString("# Errors\n\nA refused event changed nothing. The error is a `*Refusal` that wraps one of these, and its `Answer` says what is allowed instead. The last\nones are faults or belong to ports: they are never refusals.\n\n| error | when | what to do | rows that refuse with it |\n|---|---|---|---|\n")
-	for _, s := range sentinels {
-		var at []string
-		for _, r := range rowsOf(func(r authn.Transition) bool { return r.Refuse == s.err }) {
-			if g := r.Event + " [" + strings.Join(r.When, ", ") + "]"; !slices.Contains(at, g) {
-				at = append(at, g)
-			}
-		}
-		fmt.Fprintf(&b, "| `%s`: %s | %s | %s | %s |\n", s.name, s.err, s.when, s.todo, strings.Join(at, "; "))
-	}
 	return b.String()
 }
 

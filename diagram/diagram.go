@@ -16,6 +16,8 @@
 package diagram
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io"
 
 	"github.com/authnfsm/authn"
@@ -125,6 +127,16 @@ func (d *drawing) export(a *arrow) Arrow {
 		x.Rows = append(x.Rows, l.rows...)
 	}
 	return x
+}
+
+// Digest names a table, in twelve hexadecimal digits that any change of a row
+// changes: pages and pictures that carry it say what they were made from.
+func Digest(ts []authn.Transition) string {
+	h := sha256.New()
+	for _, t := range ts {
+		fmt.Fprintf(h, "%+v\n", t)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:6])
 }
 
 // writer remembers the first error, so that drawing reads as a list.

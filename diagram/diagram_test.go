@@ -283,3 +283,37 @@ func TestWriteErrors(t *testing.T) {
 		}
 	}
 }
+
+// Whatever changes in a row changes the digest.
+func TestDigest(t *testing.T) {
+	seen := map[string]bool{Digest(nil): true}
+	for i := range 10 {
+		ts := authn.Transitions()
+		r := &ts[3]
+		switch i {
+		case 1:
+			r.From += "x"
+		case 2:
+			r.Event += "x"
+		case 3:
+			r.When = append(r.When, "x")
+		case 4:
+			r.To += "x"
+		case 5:
+			r.Then = append(r.Then, "x")
+		case 6:
+			r.Emit = append(r.Emit, "x")
+		case 7:
+			r.Others += "x"
+		case 8:
+			r.Refuse = authn.ErrEngine
+		case 9:
+			r.Why += "x"
+		}
+		if d := Digest(ts); seen[d] || len(d) != 12 {
+			t.Errorf("change %d: digest %s", i, d)
+		} else {
+			seen[d] = true
+		}
+	}
+}

@@ -127,6 +127,28 @@ func (x *exchange) failure(err error) *failure {
 	return &failure{code: internal, retry: x.h.cfg.Now().Add(time.Second), err: err}
 }
 
+// ErrorCode returns the error code and the HTTP status that the handler has for
+// what [authn.Service.Begin] or [authn.Service.Do] returned, for a host that
+// speaks Okta's language over a transport of its own; for what
+// [authn.Service.Redeem] returned a is nil. A wrong code is an error there. The
+// code is "" with status 200 for all that goes on, and for [authn.ErrLocked],
+// which is the status LOCKED_OUT.
+func ErrorCode(a *authn.Answer, err error) (code string, status int) {
+	x := exchange{h: &Handler{cfg: Config{Now: time.Now}}}
+	var f *failure
+	switch {
+	case errors.Is(err, authn.ErrLocked):
+		return "", http.StatusOK
+	case err != nil:
+		f = x.failure(err)
+	case a != nil && a.Outcome != authn.Done:
+		f = x.codeFailure(a)
+	default:
+		return "", http.StatusOK
+	}
+	return f.name, f.status
+}
+
 // refusal maps what the machine refused. What has no case is a token that
 // leads nowhere, or a user who may not sign in any more.
 func (x *exchange) refusal(r *authn.Refusal) *failure {
@@ -135,6 +157,12 @@ func (x *exchange) refusal(r *authn.Refusal) *failure {
 		f.code, f.causes = c, fault(c, format, args...).causes
 	}
 	switch {
+	case r.Event == "redeem":
+		// Why a session token is not good is nobody's business.
+	case errors.Is(r.Err, authn.ErrNoUser) && r.Event == "primary":
+		f.code = badPassword
+	case errors.Is(r.Err, authn.ErrMalformed) && r.Event == "primary":
+		f.code, f.err = internal, errNobody
 	case errors.Is(r.Err, authn.ErrNotAllowed):
 		say(wrongState, "The transaction is in %s.", r.State)
 		f.causes = append(f.causes, x.h.operations(r.Answer)...)
@@ -169,11 +197,13 @@ func (x *exchange) refusal(r *authn.Refusal) *failure {
 	case errors.Is(r.Err, authn.ErrNoFactor):
 		f.code = noAccess
 	}
-	if f.status == http.StatusTooManyRequests && f.retry.IsZero() {
+	if f.retry.IsZero() && (f.code == tooMany || f.code == tooSoon || f.code == internal) {
 		f.retry = x.now(f.answer).Add(time.Second)
 	}
 	return f
 }
+
+var errNobody = errors.New("okta: the password verifier gave a user id or a requirement that is none") // a fault of the host's
 
 // sends says that an event would have sent a message.
 func sends(event string) bool {

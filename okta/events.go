@@ -80,10 +80,6 @@ func (x *exchange) primary() (any, error) {
 		return x.answer(a)
 	case errors.As(err, &r) && errors.Is(err, authn.ErrLocked):
 		return x.lockedOut(r), nil
-	case errors.Is(err, authn.ErrNoUser):
-		return nil, fault(badPassword, "")
-	case errors.Is(err, authn.ErrMalformed):
-		return nil, fmt.Errorf("okta: the password verifier gave a user id or a requirement that is none") // a fault of the host's
 	}
 	return nil, err
 }

@@ -98,3 +98,15 @@ func Example() {
 	// a session for u1 [pwd otp]
 	// 200 ACTIVE
 }
+
+// A host that speaks Okta's language over a transport of its own: what the
+// service returned, in one call.
+func ExampleErrorCode() {
+	fmt.Println(okta.ErrorCode(nil, &authn.Refusal{State: authn.MFARequired, Event: "verify", Err: authn.ErrNotAllowed}))
+	fmt.Println(okta.ErrorCode(&authn.Answer{State: authn.MFAChallenge, Outcome: authn.WrongCode}, nil))
+	fmt.Println(okta.ErrorCode(&authn.Answer{State: authn.Success}, nil))
+	// Output:
+	// E0000079 403
+	// E0000068 403
+	//  200
+}

@@ -3,7 +3,6 @@ package okta
 import (
 	"crypto/hmac"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,10 +53,6 @@ func (x *exchange) session() (any, error) {
 func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
 	a, err := x.h.cfg.Service.Redeem(x.r.Context(), unwrap(sessionMark, t))
 	if err != nil {
-		var r *authn.Refusal
-		if errors.As(err, &r) {
-			return nil, Session{}, fault(badToken, "")
-		}
 		return nil, Session{}, err
 	}
 	s, err := x.h.cfg.Sessions.StartSession(x.w, x.r, a)

@@ -203,6 +203,21 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestDocs: the pictures of the documentation are those of the table.
+func TestDocs(t *testing.T) {
+	digest := diagram.Digest(authn.Transitions())
+	for view := range views {
+		file := filepath.Join("..", "..", "docs", "img", view+".svg")
+		got, err := os.ReadFile(file)
+		if err != nil || !bytes.Equal(got, output(t, "-format", "svg", "-view", view)) {
+			t.Errorf("%s is not what the table yields (%v): go generate work, and look at it", file, err)
+		}
+		if !bytes.Contains(got, []byte(digest)) {
+			t.Errorf("%s does not name the table %s", file, digest)
+		}
+	}
+}
+
 func TestPNG(t *testing.T) {
 	img, err := png.Decode(bytes.NewReader(output(t, "-format", "png", "-view", "email")))
 	if err != nil {

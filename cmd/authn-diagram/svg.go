@@ -35,7 +35,7 @@ const style = `<style>
 </style>
 `
 
-// SVG writes the drawing as Graphviz lays it out.
+// SVG writes the drawing as Graphviz lays it out, with the table's digest.
 func SVG(ctx context.Context, w io.Writer, ts []authn.Transition, o diagram.Options) error {
 	b, err := layout(ctx, ts, o)
 	if err != nil {
@@ -45,7 +45,8 @@ func SVG(ctx context.Context, w io.Writer, ts []authn.Transition, o diagram.Opti
 	if i < 0 {
 		return fmt.Errorf("graphviz: no drawing")
 	}
-	for _, p := range [][]byte{b[:i], []byte(style), b[i:]} {
+	digest := "<!-- Drawn from the table " + diagram.Digest(ts) + ". -->\n"
+	for _, p := range [][]byte{b[:i], []byte(digest), []byte(style), b[i:]} {
 		if _, err := w.Write(p); err != nil {
 			return err
 		}
