@@ -1,0 +1,320 @@
+package authn
+
+import (
+	"slices"
+	"time"
+)
+
+// The abstraction. Two accounts are of one class if the machine cannot tell
+// them apart, and canon gives the one member that stands for its class. It
+// forgets nothing else than:
+//
+//   - when it is: all that a step does with a time is to compare it with now
+//     or with another time, so times become distances to now. What lies so far
+//     back that a falling clock cannot reach it any more is simply past. (Not
+//     what is merely past: a clock that falls would revive it.)
+//   - how old a charge is, except for the spans that it has left: between two
+//     leaps an exploration waits for less than the shortest span, and a leap is
+//     as long as a span.
+//   - the names of transactions, tokens and nonces, which are compared with
+//     themselves only, and the numbers of steps, which name effects; and with
+//     them the limit of 100 steps.
+//   - finished transactions once there is another one, and in which slot the
+//     others are: a slot that is free is as good as a finished one. (Those
+//     whose session token was used are kept where several are explored.)
+//     And when the slot of a finished one is to be freed.
+//   - in SUCCESS, when it began, except before or after which other.
+//
+// Two members of one class are held against each other by classes.
+
+const tick = 30 * time.Second
+
+// zero is the now of every canonical account.
+var zero = t0.Add(1000 * time.Hour)
+
+// aged is how old a canonical charge is besides the spans that it has left:
+// older than any transaction of an exploration, so that order is kept.
+const aged = 10 * time.Minute
+
+// memory is what the checks remember of a transaction, and no code under test
+// ever sees.
+type memory struct {
+	late     bool  // its live code was answered as late
+	won      uint8 // generation of the last code that was accepted
+	redeemed uint8 // times its session token was redeemed
+	mails    uint8 // codes that were accepted by the mailer
+}
+
+// canon makes accounts canonical: those of a machine, at one time, with a
+// clock that may still fall.
+type canon struct {
+	m      *Machine
+	now    int64
+	fall   int64 // nanoseconds
+	memory *[maxTx]memory
+	used   bool        // keep transactions whose session token was used
+	from   [maxTx]int8 // the slot in which the transaction of each slot was
+}
+
+// date moves a time that is compared with now.
+func (c *canon) date(t *int64) { *t = max(*t-c.now, -c.fall) + zero.UnixNano() }
+
+// until is date for a time of which 0 means that it is past.
+func (c *canon) until(t *int64) {
+	if *t <= c.now-c.fall {
+		*t = 0
+		return
+	}
+	c.date(t)
+}
+
+func (c *canon) of(a Account) Account {
+	if a.idle() {
+		clear(c.memory[:])
+		return Account{}
+	}
+	c.compact(&a)
+	c.orphans(&a)
+	c.date(&a.seen)
+	c.until(&a.notBefore)
+	c.until(&a.lockedUntil)
+	c.charges(&a)
+	var was [maxTx]int64
+	for i := range a.txs {
+		if was[i] = a.txs[i].born; a.txs[i].state != 0 {
+			c.transaction(&a, i)
+		}
+	}
+	c.order(&a, was)
+	return a
+}
+
+// compact forgets finished transactions, but the last if there is no other,
+// and moves those that are left to the first slots.
+func (c *canon) compact(a *Account) {
+	last := -1
+	for i := range a.txs {
+		switch t := &a.txs[i]; {
+		case t.state == 0:
+		case !c.over(t):
+			last = maxTx
+		case last < 0 || last < maxTx && a.txs[last].ended() && (!t.ended() || a.txs[last].expires < t.expires):
+			last = i
+		}
+	}
+	var kept [maxTx]transaction
+	var mem [maxTx]memory
+	by := []byte(a.failures.by)
+	n := 0
+	for i := range a.txs {
+		if t := &a.txs[i]; t.state == 0 || c.over(t) && i != last {
+			continue
+		}
+		kept[n], mem[n], c.from[n] = a.txs[i], c.memory[i], int8(i)
+		for j := range by {
+			if by[j] == byte(i+1) {
+				by[j] = byte(n + 1)
+			}
+		}
+		n++
+	}
+	a.txs, *c.memory, a.failures.by = kept, mem, string(by)
+}
+
+// over says that nothing more can come of it.
+func (c *canon) over(t *transaction) bool {
+	return t.ended() || t.name() == Success && !t.session.live && !c.used
+}
+
+func (c *canon) charges(a *Account) {
+	spans := []time.Duration{0, day}
+	a.failures = a.failures.trim(c.now-c.fall, c.m.failureSpan())
+	a.failures.at = c.age(a.failures.at, spans)
+	a.sends = c.age(a.sends.trim(c.now-c.fall, day), []time.Duration{0, hour})
+	// The charge of a start is given back by its time, so it stays exact while
+	// its transaction is live.
+	starts := a.starts.trim(c.now-c.fall, hour)
+	var own []uint32
+	for i := range a.txs {
+		if t := &a.txs[i]; t.isLive() && t.name() != Success {
+			n := starts.len()
+			if starts = starts.remove(t.born); starts.len() < n {
+				own = append(own, seconds(c.birth(t)))
+			}
+		}
+	}
+	starts = c.age(starts, spans[:1])
+	slices.Sort(own)
+	for _, at := range own {
+		starts = starts.add(int64(at) * 1e9)
+	}
+	a.starts = starts
+}
+
+// age makes each charge as old as the longest span that it has left, and then
+// some.
+func (c *canon) age(w window, spans []time.Duration) (aging window) {
+	for i := w.len() - 1; i >= 0; i-- {
+		age := time.Duration(0)
+		for _, s := range spans {
+			if w.until(i, s) <= c.now-c.fall {
+				age = s
+			}
+		}
+		aging = aging.add(zero.Add(-age - aged).UnixNano())
+	}
+	return aging
+}
+
+// birth is when a live transaction began, as its canonical end has it.
+func (c *canon) birth(t *transaction) int64 {
+	end := t.expires
+	c.date(&end)
+	return end - int64(c.m.policy.Life)
+}
+
+func (c *canon) transaction(a *Account, i int) {
+	t := &a.txs[i]
+	old := t.id
+	t.id, t.token = nameOf(i), tokens[i]
+	t.rev = c.steps(a, old, t)
+	switch {
+	case t.ended():
+		t.born, t.expires = zero.UnixNano(), zero.Add(tombstone).UnixNano()
+		return
+	case t.name() != Success:
+		t.born = c.birth(t)
+	}
+	c.date(&t.expires)
+	c.until(&t.sendAt)
+	if t.done != 0 {
+		t.done = t.expires - int64(c.m.policy.SessionLife)
+	}
+	if t.session.live {
+		t.session.nonce = nonceOf(i, 0)
+	}
+	if t.code.live {
+		t.code.nonce = nonceOf(i, t.sends)
+		c.date(&t.code.expires)
+	}
+	if t.mail.state == mailPending {
+		c.until(&t.mail.next)
+	} else {
+		t.mail.attempts = 0
+	}
+}
+
+// steps renumbers the steps that effects are named after, and returns the
+// last. It renames the effects too, and those of transactions that are gone.
+func (c *canon) steps(a *Account, old id, t *transaction) uint8 {
+	var revs []uint8
+	pending := t.mail.state == mailPending
+	if pending {
+		revs = append(revs, t.mail.rev)
+	}
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 && e.tx == old {
+			revs = append(revs, e.rev)
+		}
+	}
+	slices.Sort(revs)
+	revs = slices.Compact(revs)
+	rank := func(rev uint8) uint8 { return uint8(slices.Index(revs, rev) + 1) }
+	t.mail.rev = rank(t.mail.rev)
+	if !pending {
+		t.mail.rev = 0
+	}
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 && e.tx == old {
+			e.tx, e.rev = t.id, rank(e.rev)
+		}
+	}
+	return uint8(len(revs) + 1)
+}
+
+// order keeps of the beginnings of SUCCESSes only which came before which, and
+// before or after those of live transactions, while their time is not up: else
+// they end before anything compares them. was are all of them as they were.
+func (c *canon) order(a *Account, was [maxTx]int64) {
+	compared := func(t *transaction) bool {
+		return t.state != 0 && !t.ended() && t.expires > zero.UnixNano()-c.fall
+	}
+	var ranks []int64
+	for i := range a.txs {
+		if compared(&a.txs[i]) {
+			ranks = append(ranks, was[i])
+		}
+	}
+	slices.Sort(ranks)
+	ranks = slices.Compact(ranks)
+	rank := func(i int) int64 { return int64(slices.Index(ranks, was[i])) }
+	for i := range a.txs {
+		if a.txs[i].name() != Success {
+			continue
+		}
+		a.txs[i].born = zero.UnixNano()
+		if !compared(&a.txs[i]) {
+			continue
+		}
+		born, from := zero.UnixNano()+rank(i), int64(-1)
+		for j := range a.txs { // next to the last live one before, or else the first after
+			t := &a.txs[j]
+			if !compared(t) || t.name() == Success {
+				continue
+			}
+			if r := rank(j); r <= rank(i) && r > from || from < 0 && r > rank(i) {
+				born = t.born + rank(i) - r
+				if r <= rank(i) {
+					from = r
+				}
+			}
+		}
+		a.txs[i].born = born
+	}
+}
+
+// orphans keeps of the effects of transactions that are gone only that they
+// are different.
+func (c *canon) orphans(a *Account) {
+	for i := range a.outbox {
+		e := &a.outbox[i]
+		if e.kind == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(a.txs[:], func(t transaction) bool { return t.state != 0 && t.id == e.tx }) {
+			e.tx, e.rev = nameOf(100+i), 1
+		}
+		// Nothing asks when it happened, and the next attempt is Tend's business.
+		e.at, e.attempts, e.next, e.until = zero.UnixNano(), 1, zero.UnixNano(), 0
+	}
+}
+
+func nameOf(slot int) (x id) {
+	copy(x[:], "transaction")
+	x[15] = byte(slot)
+	return x
+}
+
+func nonceOf(slot int, generation uint8) (x id) {
+	copy(x[:], "nonce")
+	x[14], x[15] = byte(slot), generation
+	return x
+}
+
+// secretOf is the handle of the transaction in a slot.
+func secretOf(slot int) (h Handle) {
+	copy(h[:], "handle")
+	h[31] = byte(slot)
+	return h
+}
+
+var tokens = [maxTx]digest{secretOf(0).digest(), secretOf(1).digest(), secretOf(2).digest()}
+
+// entropy makes the names that canon gives.
+func entropy(slot int, generation uint8) (e [64]byte) {
+	name, h, nonce := nameOf(slot), secretOf(slot), nonceOf(slot, generation)
+	copy(e[:], name[:])
+	copy(e[16:], h[:])
+	copy(e[48:], nonce[:])
+	return e
+}
