@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// compared are the modules whose versions matter.
+var compared = []string{
+	"github.com/looplab/fsm", "github.com/qmuntal/stateless", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql",
+	"modernc.org/sqlite", "github.com/redis/go-redis/v9",
+}
+
+// about ends the page with the machine, the versions and the date.
+func about(b *strings.Builder, now time.Time) {
+	t := table{head: []string{"", ""}}
+	t.add("date", now.UTC().Format("2 January 2006"))
+	t.add("processor", fmt.Sprintf("%s, %d cores", fileField("/proc/cpuinfo", "model name"), runtime.NumCPU()))
+	t.add("memory", fileField("/proc/meminfo", "MemTotal"))
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	t.add("system", strings.TrimSpace(fmt.Sprintf("%s/%s %s", runtime.GOOS, runtime.GOARCH, kernel)))
+	t.add("Go", runtime.Version())
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if slices.Contains(compared, d.Path) {
+				t.add(d.Path, d.Version)
+			}
+		}
+	}
+	b.WriteString("\n## Machine and versions\n")
+	t.markdown(b)
+}
+
+// fileField returns what a line "name: value" of a system file says.
+func fileField(path, name string) string {
+	raw, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(raw)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == name {
+			return strings.TrimSpace(v)
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// challenged is an account with one transaction in MFA_CHALLENGE whose mail
+// was delivered, 45 seconds ago: a code may be handed in, or another asked for.
+type challenged struct {
+	account authn.Account
+	handle  authn.Handle
+	code    authn.Secret
+	env     authn.Env
+}
+
+func newChallenged(m *authn.Machine, user string) (*challenged, error) {
+	var r authn.Result
+	e := environment(user, 0)
+	c := &challenged{handle: authn.Handle(e.Entropy[16:48])}
+	if err := m.Begin(&r.Account, authn.Login{User: user}, e, &r); err != nil {
+		return nil, err
+	}
+	if err := m.Step(&r.Account, c.handle, authn.Challenge{Factor: factorOf(user).ID}, environment(user, 0), &r); err != nil {
+		return nil, err
+	}
+	c.account = r.Account
+	// What is owed is told after its first attempt might have been lost.
+	owed, err := m.Tend(&c.account, start.Add(40*time.Second), &r)
+	if err != nil {
+		return nil, err
+	}
+	if len(owed) != 1 || owed[0].Do != authn.SendCode {
+		return nil, fmt.Errorf("%d effects are owed after a challenge", len(owed))
+	}
+	var live bool
+	if c.code, live = m.Code(&r.Account, owed[0]); !live {
+		return nil, fmt.Errorf("the code of a challenge is dead")
+	}
+	c.account, _, err = m.Acknowledge(&c.account, owed, []authn.Delivered{authn.Accepted}, start)
+	c.env = environment("", 45*time.Second)
+	return c, err
+}
+
+// environment is what a step learns from outside, at a time after the start.
+// The Directory is asked only for events that need it: "" is nobody.
+func environment(user string, after time.Duration) authn.Env {
+	e := authn.Env{Now: start.Add(after)}
+	if user != "" {
+		e.Factors = []authn.Factor{factorOf(user)}
+	}
+	for i := range e.Entropy {
+		e.Entropy[i] = byte(i*7) ^ byte(len(user)) ^ byte(after>>28)
+	}
+	return e
+}
+
+// step returns a repeated step: Step is pure, so each is the first. It fails
+// unless it ends in the state.
+func (c *challenged) step(m *authn.Machine, ev authn.Event, to authn.State) func() error {
+	var r authn.Result
+	env := c.env
+	if _, sends := ev.(authn.Resend); sends {
+		env = environment(user, 45*time.Second)
+	}
+	if err := m.Step(&c.account, c.handle, ev, env, &r); err != nil {
+		return func() error { return err }
+	}
+	if ms := r.Moves(); len(ms) != 1 || ms[0].Row.To != to {
+		return func() error { return fmt.Errorf("%T led to %+v, not to %s", ev, ms, to) }
+	}
+	return func() error { return m.Step(&c.account, c.handle, ev, env, &r) }
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+)
+
+func result(b bound, v float64) outcome { return outcome{bound: b, value: spread{v, v, v}} }
+
+// TestDoubling holds for each comparison that the regression check lets through
+// what is usual, with a third of noise, and not what has doubled.
+func TestDoubling(t *testing.T) {
+	all := bounds
+	for name := range storeUsual {
+		for _, n := range crowds {
+			all = append(all, named(storeName(name, n)))
+		}
+	}
+	for _, b := range all {
+		usual := b.usual
+		if usual == 0 {
+			usual = b.target // exact
+		}
+		for factor, want := range map[float64]bool{1: true, 1.33: b.usual != 0, 2.01: false} {
+			v := usual * factor
+			if b.least {
+				v = usual / factor
+			}
+			o := result(b, v)
+			if line, ok := o.verdict(true); ok != want || strings.HasSuffix(line, " ok") != want {
+				t.Errorf("usual × %v: %s", factor, line)
+			}
+		}
+	}
+}
+
+func TestNotANumberIsOver(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for _, least := range []bool{false, true} {
+			o := result(bound{name: "x", target: 1, usual: 1, least: least}, v)
+			if _, ok := o.verdict(true); ok || o.met() {
+				t.Errorf("%v is fine, at least: %v", v, least)
+			}
+		}
+	}
+}
+
+// TestExitStatus runs the program on results that are made up.
+func TestExitStatus(t *testing.T) {
+	good, bad := result(named(rightRaw), named(rightRaw).usual), result(named(rightRaw), 2*named(rightRaw).usual)
+	skipped := outcome{bound: named(httpBare), skipped: "not reachable"}
+	for _, c := range []struct {
+		name     string
+		found    []outcome
+		err      error
+		required string
+		want     int
+		says     string
+	}{
+		{"usual", []outcome{good}, nil, "", 0, " ok\n"},
+		{"doubled", []outcome{good, bad}, nil, "", 1, " over\n"},
+		{"skipped", []outcome{skipped}, nil, "", 0, "skipped: not reachable\n"},
+		{"skipped, but required", []outcome{skipped}, nil, "required", 1, "skipped: not reachable\n"},
+		{"failed", []outcome{good}, errors.New("no luck"), "", 1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("AUTHN_TEST_SERVICES", c.required)
+			var out, log bytes.Buffer
+			fake := []part{{"fake", func(*plan) (*section, error) { return &section{found: c.found}, c.err }}}
+			if got := run([]string{"-quick"}, fake, &out, &log); got != c.want {
+				t.Errorf("status %d, want %d\n%s%s", got, c.want, out.String(), log.String())
+			}
+			if !strings.HasSuffix(out.String(), c.says) {
+				t.Errorf("it says %q", out.String())
+			}
+			if lines := strings.Count(out.String(), "\n"); c.err == nil && lines != len(c.found) {
+				t.Errorf("%d lines for %d comparisons", lines, len(c.found))
+			}
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for arg, want := range map[string]int{"-h": 0, "-nonsense": 2, "-only=nothing": 1} {
+		var out, log bytes.Buffer
+		if got := run([]string{arg}, parts, &out, &log); got != want || out.Len() > 0 {
+			t.Errorf("%s: status %d, want %d; %s", arg, got, want, out.String())
+		}
+		if arg == "-h" && !strings.Contains(log.String(), "-quick") {
+			t.Errorf("no help: %s", log.String())
+		}
+	}
+}

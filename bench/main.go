@@ -1,0 +1,60 @@
+// Bench measures authn beside what people would use instead, in one process,
+// and writes docs/performance.md and its picture.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+const help = `Usage: go run ./bench [-quick] [-only PART] [-o DIR]
+
+Without -quick it runs every comparison, which takes about ten minutes, and writes
+DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than 45 seconds,
+prints one line for each comparison (name, value, bound, ok or over), writes nothing, and
+exits with status 1 if any is over: these bounds lie between noise and a doubling.
+
+Comparisons are of ratios within one run. PostgreSQL, MariaDB and Redis are looked for at
+AUTHN_TEST_POSTGRES, AUTHN_TEST_MYSQL and AUTHN_TEST_REDIS, on this machine otherwise; what
+cannot be reached is skipped, or over if AUTHN_TEST_SERVICES is "required".
+
+`
+
+func main() { os.Exit(run(os.Args[1:], parts, os.Stdout, os.Stderr)) }
+
+// run is the program with these parts; it returns its exit status.
+func run(args []string, parts []part, stdout, stderr io.Writer) int {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	quick := f.Bool("quick", false, "check for regressions and write nothing")
+	only := f.String("only", "", "run one part and write nothing")
+	dir := f.String("o", "docs", "where the page goes")
+	f.Usage = func() { fmt.Fprint(stderr, help); f.PrintDefaults() }
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	}
+	p := newPlan(*quick, stderr)
+	p.only = *only
+	all, err := p.run(parts)
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	if *quick || *only != "" {
+		if !judge(stdout, outcomes(all), os.Getenv("AUTHN_TEST_SERVICES") == "required") {
+			return 1
+		}
+		return 0
+	}
+	if err = write(p, *dir, all); err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}

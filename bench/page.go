@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// write makes the page and its picture.
+func write(p *plan, dir string, all []section) error {
+	var b strings.Builder
+	b.WriteString(pageHead)
+	verdicts(&b, outcomes(all))
+	b.WriteString("\n![What a step costs, and steps per second on each store](img/performance.svg)\n")
+	if err := misses(p, &b, outcomes(all)); err != nil {
+		return err
+	}
+	b.WriteString(howMeasured)
+	for _, s := range all {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", s.title, s.text)
+		for _, t := range s.tables {
+			t.markdown(&b)
+		}
+	}
+	about(&b, time.Now())
+	if err := os.MkdirAll(filepath.Join(dir, "img"), 0o755); err != nil {
+		return err
+	}
+	var svg bytes.Buffer
+	draw(&svg, panels(all))
+	if err := os.WriteFile(filepath.Join(dir, "img", "performance.svg"), svg.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "performance.md"), []byte(b.String()), 0o644)
+}
+
+const pageHead = `# Performance
+
+What a sign-in costs, beside what people would use instead. This page is the output of one run of
+
+    go run ./bench
+
+and says nothing that the run did not measure. Read the ratios: the times are those of one machine, described at the end.
+
+`
+
+const howMeasured = `
+## How it is measured
+
+All in one process. What is compared takes turns, lap by lap, each lap begun by another one, so that what disturbs the machine disturbs all. A value is
+the median of the laps; a ratio is the median of the ratios of neighbouring laps; a spread is the distance between the quarters, in percent of the
+median, or the quarters themselves. CPU time is that of the whole process, collector included; others on the machine do not show in it.
+Ratios of work in memory are of CPU time, those with a network, a disk or more than one core of time on the wall.
+`
+
+// verdicts lists every comparison that has a target, then those that have none.
+func verdicts(b *strings.Builder, all []outcome) {
+	t := table{head: []string{"comparison", "value", "spread", "bound", ""}}
+	rest := table{head: []string{"comparison", "value", "spread"}}
+	for _, o := range all {
+		around := short(o.value.low) + "–" + short(o.value.high)
+		if o.value.low == o.value.high {
+			around = ""
+		}
+		switch {
+		case o.skipped != "":
+			rest.add(o.name, "skipped: "+o.skipped, "")
+		case o.target == 0:
+			rest.add(o.name, short(o.value.mid), around)
+		default:
+			word := "met"
+			if !o.met() {
+				word = "**not met**"
+			}
+			t.add(o.name, short(o.value.mid), around, o.sign()+" "+short(o.target), word)
+		}
+	}
+	t.markdown(b)
+	b.WriteString("\nWithout a bound, and watched by the regression check all the same:\n")
+	rest.markdown(b)
+}
+
+// misses says why bounds are not met, and shows where the time goes.
+func misses(p *plan, b *strings.Builder, all []outcome) error {
+	shown := map[string]bool{}
+	for _, o := range all {
+		if o.met() {
+			continue
+		}
+		if len(shown) == 0 {
+			b.WriteString("\n## Bounds that are not met\n")
+		}
+		fmt.Fprintf(b, "\n**%s**: %s instead of %s %s. %s\n", o.name, short(o.value.mid), o.sign(), short(o.target), o.why)
+		if shown[o.why] || o.hot == nil {
+			continue
+		}
+		shown[o.why] = true
+		p.say("profile: %s", o.name)
+		t, err := profiled(o.hot, 100*p.lap)
+		if err != nil {
+			return err
+		}
+		t.markdown(b)
+	}
+	return nil
+}
+
+func (t *table) markdown(b *strings.Builder) {
+	if t.caption != "" {
+		fmt.Fprintf(b, "\n%s:\n", strings.ToUpper(t.caption[:1])+t.caption[1:])
+	}
+	fmt.Fprintf(b, "\n| %s |\n|%s\n", strings.Join(t.head, " | "), strings.Repeat("---|", len(t.head)))
+	for _, r := range t.rows {
+		fmt.Fprintf(b, "| %s |\n", strings.Join(r, " | "))
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// A plan says how long to look.
+type plan struct {
+	quick bool
+	laps  int           // of what runs in this process alone
+	lap   time.Duration // how long each is
+	log   io.Writer
+	began time.Time
+	only  string // the part to run; "": all
+}
+
+func newPlan(quick bool, log io.Writer) *plan {
+	p := &plan{quick: quick, laps: 25, lap: 40 * time.Millisecond, log: log, began: time.Now()}
+	if quick {
+		p.laps, p.lap = 31, 4*time.Millisecond
+	}
+	return p
+}
+
+// say tells whoever waits what is being done.
+func (p *plan) say(format string, args ...any) {
+	fmt.Fprintf(p.log, "%6.1fs  "+format+"\n", append([]any{time.Since(p.began).Seconds()}, args...)...)
+}
+
+// A section is a part of the page.
+type section struct {
+	title  string
+	text   string
+	tables []table
+	found  []outcome
+	panels []panel // of the picture
+}
+
+type table struct {
+	caption string
+	head    []string
+	rows    [][]string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// find adds an outcome to the section.
+func (s *section) find(name string, ratios []float64, hot *contestant) {
+	s.found = append(s.found, outcome{bound: named(name), value: spreadOf(ratios), hot: hot})
+}
+
+func (s *section) skip(name, why string) {
+	s.found = append(s.found, outcome{bound: named(name), skipped: why})
+}
+
+// A part measures one section.
+type part struct {
+	name string
+	run  func(*plan) (*section, error)
+}
+
+var parts = []part{
+	{"steps", steps},
+	{"service", signIns},
+	{"http", overHTTP},
+	{"stores", stores},
+	{"scaling", scaling},
+	{"idle", idle},
+	{"records", longTraces},
+	{"start", startUps},
+}
+
+// run measures all sections, or the one asked for.
+func (p *plan) run(parts []part) ([]section, error) {
+	var all []section
+	for _, x := range parts {
+		if p.only != "" && p.only != x.name {
+			continue
+		}
+		p.say("%s", x.name)
+		s, err := x.run(p)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", x.name, err)
+		}
+		all = append(all, *s)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no part is named %q", p.only)
+	}
+	return all, nil
+}
+
+// outcomes of all sections.
+func outcomes(all []section) (found []outcome) {
+	for _, s := range all {
+		found = append(found, s.found...)
+	}
+	return found
+}

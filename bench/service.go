@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+)
+
+const (
+	serviceStep   = "Service step on memstore, right code : the step alone"
+	serviceWrong  = "Service step on memstore, wrong code : the step alone"
+	serviceSignIn = "sign-in through Service on memstore : its steps alone"
+)
+
+// A ticket is a transaction in MFA_CHALLENGE and its code.
+type ticket struct {
+	token, code authn.Secret
+}
+
+// tickets begins n sign-ins of n users and challenges each.
+func (h *host) tickets(svc *authn.Service, prefix string, n int) ([]ticket, error) {
+	ctx := context.Background()
+	all := make([]ticket, n)
+	for i := range all {
+		user := prefix + strconv.Itoa(i)
+		a, err := svc.Begin(ctx, authn.Login{User: user})
+		if err != nil {
+			return nil, err
+		}
+		if a, err = svc.Do(ctx, a.Token, authn.Challenge{Factor: a.Factors[0].ID}); err != nil {
+			return nil, err
+		}
+		all[i] = ticket{a.Token, h.code(user)}
+	}
+	return all, nil
+}
+
+// verifies is a contestant that hands in a code on a fresh store, each in a
+// transaction of its own.
+func verifies(name string, spell func(authn.Secret) authn.Secret, to authn.State) contestant {
+	h := newHost()
+	var svc *authn.Service
+	var all []ticket
+	return contestant{
+		name: name,
+		prepare: func(n int) (err error) {
+			if svc, err = h.service(new(memstore.Store)); err == nil {
+				all, err = h.tickets(svc, "user-with-a-name-of-thirty-bytes", n)
+			}
+			return err
+		},
+		run: func(n int) error {
+			for i := range n {
+				a, err := svc.Do(context.Background(), all[i].token, authn.Verify{Code: spell(all[i].code)})
+				if err != nil {
+					return err
+				}
+				if a.State != to {
+					return fmt.Errorf("a code led to %s, not to %s", a.State, to)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func asIs(c authn.Secret) authn.Secret { return c }
+
+// signsIn is a whole sign-in of a new user: begin, challenge, a wrong code, the
+// right one, redeem.
+func signsIn() (contestant, error) {
+	h := newHost()
+	svc, err := h.service(new(memstore.Store))
+	users := 0
+	return contestant{name: "authn.Service, five calls", run: times(func() error {
+		users++
+		return h.signIn(svc, "user-with-a-name-of-thirty-bytes"+strconv.Itoa(users))
+	})}, err
+}
+
+func (h *host) signIn(svc *authn.Service, user string) error {
+	ctx := context.Background()
+	a, err := svc.Begin(ctx, authn.Login{User: user})
+	if err != nil {
+		return err
+	}
+	if a, err = svc.Do(ctx, a.Token, authn.Challenge{Factor: a.Factors[0].ID}); err != nil {
+		return err
+	}
+	code := h.code(user)
+	if a, err = svc.Do(ctx, a.Token, authn.Verify{Code: wrong(code)}); err != nil {
+		return err
+	}
+	if a, err = svc.Do(ctx, a.Token, authn.Verify{Code: code}); err != nil {
+		return err
+	}
+	as, err := svc.Redeem(ctx, a.Session)
+	if err == nil && as.User != user {
+		err = fmt.Errorf("signed in as %q", as.User)
+	}
+	return err
+}
+
+// bareSteps are the steps of a sign-in, without store, mail, tokens and
+// answers. The machine offers no redeem, so there are four.
+func bareSteps(m *authn.Machine, c *challenged) contestant {
+	var r authn.Result
+	name := "user-with-a-name-of-thirty-bytes1"
+	begin := environment(name, 0)
+	h := authn.Handle(begin.Entropy[16:48])
+	// The code is that of another account: the same entropy gives the same.
+	return contestant{name: "Machine alone, four steps", run: times(func() error {
+		r.Account = authn.Account{}
+		if err := m.Begin(&r.Account, authn.Login{User: name}, begin, &r); err != nil {
+			return err
+		}
+		if err := m.Step(&r.Account, h, authn.Challenge{Factor: "emf1"}, begin, &r); err != nil {
+			return err
+		}
+		if err := m.Step(&r.Account, h, authn.Verify{Code: wrong(c.code)}, c.env, &r); err != nil {
+			return err
+		}
+		if err := m.Step(&r.Account, h, authn.Verify{Code: c.code}, c.env, &r); err != nil {
+			return err
+		}
+		if r.Outcome != authn.Done {
+			return fmt.Errorf("the right code is %s", r.Outcome)
+		}
+		return nil
+	})}
+}
+
+// signIns compares calls of the Service with the steps they make.
+func signIns(p *plan) (*section, error) {
+	sec := &section{title: "Through the Service", text: serviceText}
+	m, err := newMachine()
+	if err != nil {
+		return nil, err
+	}
+	c, err := newChallenged(m, "user-with-a-name-of-thirty-bytes1")
+	if err != nil {
+		return nil, err
+	}
+	whole, err := signsIn()
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range []struct {
+		name, caption string
+		ours, alone   contestant
+	}{
+		{serviceStep, "one call, right code", verifies("authn.Service.Do", asIs, authn.Success),
+			contestant{name: "Machine.Step", run: times(c.step(m, authn.Verify{Code: c.code}, authn.Success))}},
+		{serviceWrong, "one call, wrong code", verifies("authn.Service.Do", wrong, authn.MFAChallenge),
+			contestant{name: "Machine.Step", run: times(c.step(m, authn.Verify{Code: wrong(c.code)}, authn.MFAChallenge))}},
+		{serviceSignIn, "a whole sign-in: begin, challenge, wrong code, right code, redeem", whole, bareSteps(m, c)},
+	} {
+		p.say("  %s", x.caption)
+		laps, err := race([]contestant{x.ours, x.alone}, p.laps, p.lap)
+		if err != nil {
+			return nil, err
+		}
+		sec.tables = append(sec.tables, costs(x.caption, laps))
+		sec.find(x.name, paired(laps[0].of(cpu), laps[1].of(cpu)), &x.ours)
+	}
+	return sec, nil
+}
+
+const serviceText = `The same on a memstore: the token is read, the record loaded, opened and checked, the step taken, the new record sealed and saved, and the answer
+made, with all that is allowed next and a new token. A sign-in also sends one mail, to a mailer that costs nothing, and records that it was sent.`

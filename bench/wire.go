@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+const (
+	loginPath    = "/api/v1/authn"
+	verifyPath   = "/api/v1/authn/factors/emf1/verify"
+	sessionsPath = "/api/v1/sessions"
+)
+
+// A shot sends one request and returns the answer's body, which is good until
+// the next shot.
+type shot func(path, body string) ([]byte, error)
+
+const requestsPerSignIn = 5
+
+// exchange makes the requests of a sign-in: password, code please, a wrong
+// code, the right one, session. codes gives what was mailed.
+func exchange(do shot, user string, codes func(user string) string) error {
+	ask := func(path, body, want string) (token string, err error) {
+		raw, err := do(path, body)
+		if err != nil {
+			return "", err
+		}
+		if !bytes.Contains(raw, []byte(want)) {
+			return "", fmt.Errorf("%s: no %s in %s", path, want, raw)
+		}
+		if token = value(raw, `"stateToken":"`); token == "" {
+			token = value(raw, `"sessionToken":"`)
+		}
+		return token, nil
+	}
+	token, err := ask(loginPath, `{"username":"`+user+`","password":"`+password+`"}`, `"status":"MFA_REQUIRED"`)
+	if err != nil {
+		return err
+	}
+	begin := `{"stateToken":"` + token + `"`
+	if _, err = ask(verifyPath, begin+`}`, `"status":"MFA_CHALLENGE"`); err != nil {
+		return err
+	}
+	code := codes(user)
+	if _, err = ask(verifyPath, begin+`,"passCode":"`+string(wrong(authn.Secret(code)))+`"}`, `"errorCode":"E0000068"`); err != nil {
+		return err
+	}
+	if token, err = ask(verifyPath, begin+`,"passCode":"`+code+`"}`, `"status":"SUCCESS"`); err != nil {
+		return err
+	}
+	_, err = ask(sessionsPath, `{"sessionToken":"`+token+`"}`, `"status":"ACTIVE"`)
+	return err
+}
+
+// value returns the text of a JSON member; a look is enough for what we made.
+func value[T ~string | ~[]byte](raw T, name string) string {
+	_, v, _ := strings.Cut(string(raw), name)
+	v, _, _ = strings.Cut(v, `"`)
+	return v
+}
+
+// dial makes a client on one connection that does as little as can be.
+func dial(addr string) (shot, io.Closer, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, out, buf := bufio.NewReader(conn), make([]byte, 0, 1024), make([]byte, 8192)
+	return func(path, body string) ([]byte, error) {
+		out = fmt.Appendf(out[:0], "POST %s HTTP/1.1\r\nHost: id.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+		if _, err := conn.Write(out); err != nil {
+			return nil, err
+		}
+		n, err := head(in)
+		if err != nil {
+			return nil, err
+		}
+		_, err = io.ReadFull(in, buf[:n])
+		return buf[:n], err
+	}, conn, nil
+}
+
+// head reads the head of an answer and returns how long the body is.
+func head(in *bufio.Reader) (n int, err error) {
+	n = -1
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return 0, err
+		}
+		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if n, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
+				return 0, err
+			}
+		}
+		if len(line) <= 2 {
+			break
+		}
+	}
+	if n < 0 {
+		err = errors.New("an answer without Content-Length")
+	}
+	return n, err
+}
