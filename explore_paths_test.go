@@ -110,44 +110,47 @@ func (x *explorer) header() string {
 		}
 	}
 	b.WriteString("\n")
-	for _, view := range x.views {
-		fmt.Fprintf(&b, "directory %s:", view.name)
-		for i, f := range view.fs {
-			if i > 0 {
-				b.WriteString(",")
-			}
-			fmt.Fprintf(&b, " %s %s %s", f.ID, f.Status, f.Address)
-			if f.Required {
-				b.WriteString(" required")
-			}
-		}
-		b.WriteString("\n")
+	mood := "fixed" // what is handed over to it changes nothing in it
+	if x.deaf {
+		mood = "deaf"
 	}
+	fmt.Fprintf(&b, "directory %s\nuser ada:%s\n", mood, x.views[0].factors())
 	return b.String()
+}
+
+// factors is how a script says what the directory has.
+func (v view) factors() string {
+	var list []string
+	for _, f := range v.fs {
+		s := fmt.Sprintf(" %s %s %s", f.ID, f.Status, f.Address)
+		if f.Required {
+			s += " required"
+		}
+		list = append(list, s)
+	}
+	return strings.Join(list, ",")
 }
 
 // script writes the way to a hop, and the hop.
 func (x *explorer) script(last int32) string {
 	var b strings.Builder
-	directory, mailer, deaf := x.views[0].name, moodNames[works], false
+	directory, mailer := x.views[0].name, moodNames[works]
 	var tabs [maxTx]int
 	begun := 0
 	ways := append(x.g.path(x.g.hops[last].from), last)
 	for _, n := range ways {
 		h := x.g.hops[n]
 		text, mood := option(x.g.words[h.act], "mailer", moodNames[works])
-		text, view := option(text, "directory", x.views[0].name)
-		if view != directory && !strings.HasPrefix(text, "wait") && !strings.HasPrefix(text, "clock") {
-			fmt.Fprintf(&b, "directory %s\n", view)
-			directory = view
+		text, name := option(text, "directory", x.views[0].name)
+		passes := strings.HasPrefix(text, "wait") || strings.HasPrefix(text, "clock")
+		if name != directory && !passes {
+			i := slices.IndexFunc(x.views, func(v view) bool { return v.name == name })
+			fmt.Fprintf(&b, "user ada:%s\n", x.views[i].factors())
+			directory = name
 		}
-		if mood != mailer && !strings.HasPrefix(text, "wait") && !strings.HasPrefix(text, "clock") {
+		if mood != mailer && !passes {
 			fmt.Fprintf(&b, "mailer %s\n", mood)
 			mailer = mood
-		}
-		if x.deaf && !deaf {
-			b.WriteString("directory deaf\n")
-			deaf = true
 		}
 		if slot, ok := x.slots[n]; ok {
 			begun++

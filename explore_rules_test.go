@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -40,6 +41,7 @@ var rules = []rule{
 	{"E5", mailedToWhatIsListed},
 	{"K1", redeemedOnce},
 	{"L3", lateEventEnds},
+	{"H4", finishedLooksUnknown},
 }
 
 // judge holds a step against every rule.
@@ -254,6 +256,16 @@ func endsAbsorb(h *trial) (bool, string) {
 		return false, ""
 	}
 	return true, says(!h.refused(ErrFinished), "something happened after the end")
+}
+
+// H4: what finds its transaction finished is answered like a token that never
+// was.
+func finishedLooksUnknown(h *trial) (bool, string) {
+	var ref *Refusal
+	if !errors.As(h.err, &ref) || ref.Err != ErrFinished {
+		return false, ""
+	}
+	return true, says(ref.State != "" || ref.Guard != "" || !ref.RetryAt.IsZero(), "it tells of %s, %s, %v", ref.State, ref.Guard, ref.RetryAt)
 }
 
 // S19: where no code is live, none is accepted or counted.

@@ -71,7 +71,7 @@ var enrol = expedition{
 	name: "enrol", live: 1, single: true, paths: true,
 	policy: Policy{
 		CodeTries: 1, Tries: 3, Sends: 3, SendsPerHour: 2, SendsPerDay: 4, Live: 1, StartsPerHour: 2,
-		BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick},
+		BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick, 2 * tick},
 		CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
 	},
 	views: []view{
@@ -81,7 +81,7 @@ var enrol = expedition{
 		{"active", []Factor{mailbox(Active, usualBox, true), spare(NotSetUp, false)}},
 	},
 	begins: []beginning{{"", anyone, 0}},
-	pin:    pins{418, 7275, 93},
+	pin:    pins{479, 8310, 93},
 }
 
 // Both factors are required.
@@ -195,7 +195,20 @@ var tabsEnrol = expedition{
 	pin:    pins{3911, 34150, 61},
 }
 
-var expeditions = []*expedition{&signIn, &account, &enrol, &enrolBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnrol}
+// Two tabs, and a clock that falls far.
+var tabsClock = expedition{
+	name: "tabs-clock", live: 2, falls: 2, paths: true,
+	policy: Policy{
+		CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 1, SendsPerDay: 1, Live: 2, StartsPerHour: 2,
+		BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 1, FailuresPerYear: 1, DisableAfter: 2, Cooldowns: []time.Duration{tick},
+		CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+	},
+	views:  usual,
+	begins: []beginning{{"", anyone, 0}},
+	pin:    pins{1566, 11572, 32},
+}
+
+var expeditions = []*expedition{&signIn, &account, &enrol, &enrolBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnrol, &tabsClock}
 
 // unreached are the rows that no exploration takes, and why.
 var unreached = map[string]string{

@@ -10,8 +10,9 @@
 //	}
 //
 // Each subtest holds one sentence of the contract and prints it when the store
-// breaks it. The last one, "model", compares the store with a map over random
-// sequences of calls; RAPID_CHECKS=1000 in the environment makes it try more
+// breaks it. "paths" is [Replay]: a whole service on the store, whose answers
+// are compared with recorded ones. The last one, "model", compares the store
+// with a map over random sequences of calls; RAPID_CHECKS=1000 in the environment makes it try more
 // of them. The cases of an [authn.Sweeper] run if the store is one.
 //
 // A store that keeps its records outside the process should use a [Harness]:
@@ -82,6 +83,13 @@ func (h Harness) Run(t *testing.T) {
 			}
 		})
 	}
+	t.Run("paths", func(t *testing.T) {
+		e := h.env(t)
+		if _, ok := e.s.(authn.Sweeper); !ok {
+			t.Skip("not an authn.Sweeper")
+		}
+		Replay(t, &turns{clients: e.clients()})
+	})
 	t.Run("model", func(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			if err := model(rt, h.env(t)); err != nil {

@@ -1,0 +1,137 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+var errDown = errors.New("it is down")
+
+// store is a Store with moods that remembers what it keeps. It is down, or it
+// swallows the answer to its next Save.
+type store struct {
+	authn.Store
+	mood string
+	keys map[string]bool
+}
+
+func (s *store) Load(ctx context.Context, key string) (authn.Record, error) {
+	if s.mood == "down" {
+		return authn.Record{}, errDown
+	}
+	return s.Store.Load(ctx, key)
+}
+
+func (s *store) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	if s.mood == "down" {
+		return errDown
+	}
+	if s.keys == nil {
+		s.keys = map[string]bool{}
+	}
+	s.keys[key] = true
+	err := s.Store.Save(ctx, key, old, r)
+	if s.mood == "swallows" && err == nil {
+		s.mood, err = "works", errDown
+	}
+	return err
+}
+
+func (s *store) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	sw, ok := s.Store.(authn.Sweeper)
+	if s.mood == "down" || !ok {
+		return nil, errDown
+	}
+	return sw.Due(ctx, before, limit)
+}
+
+// Clear takes out of the store whatever was played into it.
+func (s *Stage) Clear(ctx context.Context) error {
+	for _, key := range slices.Sorted(maps.Keys(s.store.keys)) {
+		r, err := s.store.Store.Load(ctx, key)
+		if err == nil {
+			err = s.store.Store.Save(ctx, key, r.Version, authn.Record{Version: r.Version ^ 1})
+		}
+		if err != nil && !errors.Is(err, authn.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// people is a Directory that scripts change. It is down, deaf (Activated
+// fails) or fixed (Activated changes nothing).
+type people struct {
+	users map[string][]authn.Factor
+	mood  string
+	took  []string // factors handed over in the line that is played
+}
+
+// set reads "mail ACTIVE ada@example.com required, spare NOT_SETUP …", or
+// "gone".
+func (p *people) set(name, list string) error {
+	if strings.TrimSpace(list) == "gone" {
+		delete(p.users, name)
+		return nil
+	}
+	fs, err := readFactors(list)
+	p.users[name] = fs
+	return err
+}
+
+func (p *people) Factors(_ context.Context, user string) ([]authn.Factor, error) {
+	fs, ok := p.users[user]
+	switch {
+	case p.mood == "down":
+		return nil, errDown
+	case !ok:
+		return nil, authn.ErrNoUser
+	}
+	return slices.Clone(fs), nil
+}
+
+func (p *people) Activated(_ context.Context, _, user string, f authn.Factor) error {
+	if p.mood == "deaf" || p.mood == "down" {
+		return errDown
+	}
+	p.took = append(p.took, f.ID)
+	if p.mood == "fixed" {
+		return nil
+	}
+	fs := slices.Clone(p.users[user])
+	for i := range fs {
+		if fs[i].ID == f.ID {
+			fs[i].Status = authn.Active
+		}
+	}
+	p.users[user] = fs
+	return nil
+}
+
+// mailer is a Mailer: it is down, refuses, or dies with the whole process.
+type mailer struct {
+	mood  string
+	tried []authn.Message // in the line that is played
+	seen  []string        // keys of messages that were tried
+}
+
+func (m *mailer) Mail(_ context.Context, msg authn.Message) error {
+	m.tried = append(m.tried, msg)
+	switch m.mood {
+	case "down":
+		return errDown
+	case "refuses":
+		return fmt.Errorf("no such mailbox: %w", authn.ErrUndeliverable)
+	case "dies":
+		runtime.Goexit()
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// Replay plays the scripts of a file of paths on an empty store, which is empty
+// again after, and returns how many answers it has compared, and an error for
+// each that is another one. A file begins with lines that hold for all its
+// scripts; each script begins with "new", in a world of its own.
+func Replay(ctx context.Context, file string, s authn.Store) (answers int, err error) {
+	var errs []error
+	var stage *Stage
+	var common []string
+	var last, about string
+	var got Reply
+	play := func(line string) {
+		if got, err = stage.Run(ctx, line); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	clear := func() {
+		if stage != nil {
+			errs = append(errs, stage.Clear(ctx))
+		}
+	}
+	for i, line := range strings.Split(file, "\n") {
+		want, isAnswer := strings.CutPrefix(line, "=> ")
+		switch {
+		case line == "":
+		case strings.HasPrefix(line, "#"):
+			about = line
+		case line == "new":
+			clear()
+			stage = New(s)
+			for _, c := range common {
+				play(c)
+			}
+		case stage == nil:
+			common = append(common, line)
+		case isAnswer:
+			if answers++; got.Brief != want {
+				errs = append(errs, fmt.Errorf("line %d, %s\n%s: %q, want %q", i+1, about, last, got.Brief, want))
+			}
+		default:
+			last = line
+			play(line)
+		}
+	}
+	clear()
+	return answers, errors.Join(errs...)
+}

@@ -1,0 +1,154 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// A Reply is what one line came to.
+type Reply struct {
+	Brief string   // "MFA_CHALLENGE, wrong code", "refused: too soon (cooling down)"; "" where there is nothing to say
+	Lines []string // the rest of it, for people to read
+
+	answer *authn.Answer
+}
+
+func (r *Reply) add(format string, args ...any) {
+	r.Lines = append(r.Lines, fmt.Sprintf(format, args...))
+}
+
+// told is a reply to what has no answer of its own.
+func told(brief string, err error) Reply {
+	if err == nil {
+		return Reply{Brief: brief}
+	}
+	var ref *authn.Refusal
+	switch {
+	case errors.As(err, &ref):
+		return refused(ref)
+	case errors.Is(err, authn.ErrUnavailable):
+		return Reply{Brief: "unavailable: no verdict"}
+	}
+	return Reply{Brief: err.Error()}
+}
+
+func refused(ref *authn.Refusal) Reply {
+	r := Reply{Brief: "refused: " + ref.Err.Error(), answer: ref.Answer}
+	if ref.Guard != "" {
+		r.Brief += " (" + ref.Guard + ")"
+	}
+	if !ref.RetryAt.IsZero() {
+		r.add("again at %s", clock(ref.RetryAt))
+	}
+	if ref.Answer != nil {
+		r.may(ref.Answer)
+	}
+	return r
+}
+
+func answered(a *authn.Answer, err error) Reply {
+	if err != nil {
+		return told("", err)
+	}
+	r := Reply{Brief: string(a.State), answer: a}
+	if a.Outcome != authn.Done {
+		r.Brief += ", " + string(a.Outcome)
+	}
+	for _, f := range a.Factors {
+		r.add("to choose from: %s", factor(f))
+	}
+	if a.Factor.ID != "" {
+		r.add("at hand: %s", factor(a.Factor))
+	}
+	if a.Generation > 0 && !a.CodeExpires.IsZero() {
+		r.add("code %d is good until %s; its mail: %s", a.Generation, clock(a.CodeExpires), a.Delivery)
+	}
+	switch {
+	case a.State == authn.Success && a.Session != "":
+		r.add("a session token, good until %s", clock(a.Expires))
+	case !a.Expires.IsZero():
+		r.add("tries left: %d; ends at %s", a.TriesLeft, clock(a.Expires))
+	}
+	if !a.Until.IsZero() {
+		r.add("the account is locked until %s", clock(a.Until))
+	}
+	r.may(a)
+	return r
+}
+
+// may says what is allowed next.
+func (r *Reply) may(a *authn.Answer) {
+	var list []string
+	for _, x := range a.Allowed {
+		s := x.Event
+		if !x.At.IsZero() {
+			s += " from " + clock(x.At)
+		}
+		list = append(list, s)
+	}
+	if len(list) > 0 {
+		r.add("may: %s", strings.Join(list, ", "))
+	}
+}
+
+func factor(f authn.Factor) string {
+	s := fmt.Sprintf("%s, %s %s, %s", f.ID, f.Type, f.Address, f.Status)
+	if f.Required {
+		s += ", required"
+	}
+	return s
+}
+
+func redeemed(as *authn.Assertion, err error) Reply {
+	if err != nil {
+		return told("", err)
+	}
+	r := Reply{Brief: "redeemed"}
+	r.add("%s has signed in by %s; the password was right at %s, the rest at %s", as.User, strings.Join(append(as.Methods, as.Channels...), ", "), clock(as.Began), clock(as.At))
+	return r
+}
+
+// noticed adds what others were told meanwhile.
+func (s *Stage) noticed(r Reply) Reply {
+	for _, id := range s.people.took {
+		r.add("the directory is told: %s is enrolled", id)
+	}
+	for _, m := range s.mailer.tried {
+		text := string(m.Kind)
+		switch m.Kind {
+		case authn.CodeMessage:
+			text = fmt.Sprintf("code %d to %s, good until %s", m.Generation, strings.ReplaceAll(string(m.Purpose), "_", " "), clock(m.Expires))
+		case authn.LockedMessage:
+			text = "the account is locked until the host unlocks it"
+			if !m.Until.IsZero() {
+				text = "the account is locked until " + clock(m.Until)
+			}
+		case authn.BackoffMessage:
+			text = "several wrong codes after the right password"
+		case authn.ActivatedMessage:
+			text = "a factor was enrolled"
+		}
+		if slices.Contains(s.mailer.seen, m.Key) {
+			text += " (the same message again)"
+		}
+		s.mailer.seen = append(s.mailer.seen, m.Key)
+		r.add("mail to %s: %s", m.To, text)
+	}
+	return r
+}
+
+// clock is the time of day, to the nanosecond where that matters, and the date
+// if it is another day's.
+func clock(t time.Time) string {
+	t = t.UTC()
+	s := t.Format("15:04:05.999999999")
+	if y, m, d := t.Date(); d != curtain.Day() || m != curtain.Month() || y != curtain.Year() {
+		s = t.Format("2006-01-02 ") + s
+	}
+	return s
+}

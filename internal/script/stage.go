@@ -1,0 +1,311 @@
+// Package script plays scripts: lines that say what browsers, the host, the
+// mailer and the clock do, each with what a whole service answers. The paths
+// and scenarios in testdata are such scripts.
+package script
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// A Stage is the world of one script: a service on a store, a clock, users, a
+// mailer with moods, and the tabs of browsers.
+type Stage struct {
+	now     time.Time
+	policy  authn.Policy
+	keys    []authn.Key
+	service *authn.Service
+	store   *store
+	people  *people
+	mailer  *mailer
+	tabs    []*tab
+	at      int // the tab that was begun last, from 1
+}
+
+// tab is what one browser knows.
+type tab struct {
+	token, session authn.Secret
+	codes          []authn.Secret // that were mailed for it
+}
+
+// last is the code that was mailed last.
+func (b *tab) last() authn.Secret {
+	if len(b.codes) == 0 {
+		return "000000"
+	}
+	return b.codes[len(b.codes)-1]
+}
+
+// curtain is when every script begins.
+var curtain = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// New returns a stage on an empty store, with the policy that is recommended
+// and nobody in the directory.
+func New(s authn.Store) *Stage {
+	return &Stage{now: curtain, keys: []authn.Key{ring[0]}, store: &store{Store: s}, people: &people{users: map[string][]authn.Factor{}}, mailer: &mailer{}}
+}
+
+func (s *Stage) clock() time.Time { return s.now }
+
+// ring are the keys there are, by ID from 1.
+var ring = []authn.Key{
+	{ID: 1, Secret: []byte("first key of scripts 0123456789abcdef")},
+	{ID: 2, Secret: []byte("second key of scripts 0123456789abcde")},
+}
+
+// open opens a service on the store if there is none.
+func (s *Stage) open() error {
+	if s.service != nil {
+		return nil
+	}
+	var err error
+	s.service, err = authn.New(authn.Config{
+		Tenant: "acme", Keys: s.keys, PseudonymKey: []byte("pseudonym key of scripts 0123456789ab"), Policy: s.policy,
+		Store: s.store, Mailer: s.mailer, Directory: s.people, Now: s.clock,
+	})
+	return err
+}
+
+// Run plays one line and returns what came of it. An error means that the line
+// cannot be played.
+func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
+	s.mailer.tried, s.people.took = nil, nil
+	n := s.at
+	if rest, ok := strings.CutPrefix(line, "tab "); ok {
+		no, cmd, _ := strings.Cut(rest, ": ")
+		var err error
+		if n, err = strconv.Atoi(no); err != nil {
+			return Reply{}, fmt.Errorf("%q: %w", line, err)
+		}
+		line = cmd
+	}
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return Reply{}, fmt.Errorf("%q: no command", line)
+	}
+	if known, err := s.set(line, words); known || err != nil {
+		return Reply{}, err
+	}
+	if err := s.open(); err != nil {
+		return Reply{}, err
+	}
+	if words[0] == "begin" {
+		s.tabs = append(s.tabs, &tab{})
+		s.at = len(s.tabs)
+		n = s.at
+	}
+	b := &tab{token: "unknown"}
+	if n >= 1 && n <= len(s.tabs) {
+		b = s.tabs[n-1]
+	}
+	return s.call(ctx, b, words)
+}
+
+// call calls the service, for a browser or the host.
+func (s *Stage) call(ctx context.Context, b *tab, words []string) (r Reply, err error) {
+	r.Brief = "nothing"
+	done := make(chan struct{})
+	go func() { // of its own: it may die
+		defer close(done)
+		if slices.Contains(hostCommands, words[0]) {
+			r = s.host(ctx, words)
+		} else {
+			r, err = s.client(ctx, b, words)
+		}
+	}()
+	<-done
+	if r.Brief == "nothing" { // the process is gone, and another begins
+		s.mailer.mood, s.service = "works", nil
+	}
+	b.learn(r.answer, s.mailer.tried)
+	return s.noticed(r), err
+}
+
+// learn keeps what a browser is told and mailed.
+func (b *tab) learn(a *authn.Answer, mails []authn.Message) {
+	for _, m := range mails {
+		if m.Kind == authn.CodeMessage && b.last() != m.Code {
+			b.codes = append(b.codes, m.Code)
+		}
+	}
+	if a != nil && a.Token != "" {
+		b.token = a.Token
+	}
+	if a != nil && a.Session != "" {
+		b.session = a.Session
+	}
+}
+
+// set changes the world around the service. known is false if line is not for
+// that.
+func (s *Stage) set(line string, words []string) (known bool, err error) {
+	what := words[len(words)-1]
+	switch words[0] {
+	case "wait", "clock":
+		d, err := time.ParseDuration(what)
+		if words[0] == "clock" {
+			d = -d
+		}
+		s.now = s.now.Add(d)
+		return true, err
+	case "policy":
+		s.service = nil
+		s.policy, err = readPolicy(words[1:])
+	case "keys":
+		s.service, s.keys = nil, nil
+		for _, w := range words[1:] {
+			s.keys = append(s.keys, ring[w[0]-'1'])
+		}
+	case "restart":
+		s.service = nil
+	case "user":
+		name, list, _ := strings.Cut(strings.TrimPrefix(line, "user "), ":")
+		err = s.people.set(name, list)
+	case "directory":
+		s.people.mood = what
+	case "mailer":
+		s.mailer.mood = what
+	case "store":
+		s.store.mood = what
+	default:
+		return false, nil
+	}
+	if moods := allMoods[words[0]]; moods != nil && !slices.Contains(moods, what) {
+		err = fmt.Errorf("%q: no such mood", line)
+	}
+	return true, err
+}
+
+var allMoods = map[string][]string{
+	"mailer":    {"works", "down", "refuses", "dies"},
+	"directory": {"works", "down", "deaf", "fixed"},
+	"store":     {"works", "down", "swallows"},
+}
+
+var hostCommands = []string{"tend", "revoke", "reinstate", "erase"}
+
+// host lets the host do something for a user, ada unless another is named.
+func (s *Stage) host(ctx context.Context, words []string) Reply {
+	user := append(words, "ada")[1]
+	switch words[0] {
+	case "revoke":
+		return told("ok", s.service.Revoke(ctx, user))
+	case "reinstate":
+		return told("ok", s.service.Reinstate(ctx, user, "asked for"))
+	case "erase":
+		return told("ok", s.service.Erase(ctx, user))
+	}
+	did, err := s.service.Tend(ctx)
+	r := told("ok", err)
+	for _, x := range []struct {
+		n    int
+		what string
+	}{{did.Records, "records were due"}, {did.Ended, "transactions ended"}, {did.Delivered, "effects delivered"}, {did.Deleted, "records deleted"}} {
+		if x.n > 0 {
+			r.Lines = append(r.Lines, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	return r
+}
+
+// client lets a browser do something.
+func (s *Stage) client(ctx context.Context, b *tab, words []string) (Reply, error) {
+	switch words[0] {
+	case "begin":
+		l := authn.Login{User: "ada"}
+		for i, w := range words {
+			switch w {
+			case "if-active":
+				l.Require = authn.RequireIfActive
+			case "password-only":
+				l.Require = authn.RequireNothing
+			case "as":
+				l.User = append(words, "")[i+1]
+			}
+		}
+		return answered(s.service.Begin(ctx, l)), nil
+	case "status":
+		return answered(s.service.Status(ctx, b.token)), nil
+	case "redeem":
+		return redeemed(s.service.Redeem(ctx, b.session)), nil
+	}
+	ev, err := s.event(b, words)
+	if err != nil {
+		return Reply{}, err
+	}
+	return answered(s.service.Do(ctx, b.token, ev)), nil
+}
+
+// event reads "verify wrong for mail once k1".
+func (s *Stage) event(b *tab, words []string) (authn.Event, error) {
+	var factor string
+	var code authn.Secret
+	arg := append(words, "")[1]
+	switch words[0] {
+	case "enroll", "challenge":
+		factor = arg
+	case "verify", "activate":
+		var err error
+		if code, err = s.code(b, arg, append(words, "", "")[2]); err != nil {
+			return nil, err
+		}
+	}
+	if i := slices.Index(words, "for"); i > 0 {
+		factor = append(words, "")[i+1]
+	}
+	ev, err := authn.ParseEvent(words[0], factor, code)
+	if i := slices.Index(words, "once"); i > 0 && err == nil {
+		key := "key"
+		if i+1 < len(words) {
+			key = words[i+1]
+		}
+		ev = authn.Once(key, ev)
+	}
+	return ev, err
+}
+
+// code makes what is typed as a code.
+func (s *Stage) code(b *tab, kind, n string) (authn.Secret, error) {
+	right := b.last()
+	switch kind {
+	case "right":
+		return right, nil
+	case "code": // of a generation
+		if i, err := strconv.Atoi(n); err == nil && i >= 1 && i <= len(b.codes) {
+			return b.codes[i-1], nil
+		}
+	case "old":
+		if i := len(b.codes) - 2; i >= 0 {
+			return b.codes[i], nil
+		}
+	case "wrong":
+		return turned(right, 1), nil
+	case "another":
+		for _, o := range s.tabs {
+			if o != b && len(o.codes) > 0 && o.last() != right {
+				return o.last(), nil
+			}
+		}
+		return turned(right, 2), nil
+	case "long":
+		return right + "0", nil
+	case "short":
+		return right[1:], nil
+	case "spaced":
+		return " " + right[:3] + "-" + right[3:] + "\r\n", nil
+	case "letters":
+		return "l" + right[1:], nil
+	}
+	return "", fmt.Errorf("there is no code %q %s", kind, n)
+}
+
+// turned is a code with another first digit.
+func turned(code authn.Secret, by byte) authn.Secret {
+	return authn.Secret('0'+(code[0]-'0'+by)%10) + code[1:]
+}
