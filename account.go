@@ -21,6 +21,13 @@ const (
 // nothing in it can be changed from outside. The zero value is a fresh account.
 // It holds no code, no token, no key and no address.
 type Account struct {
+	ledger
+	txs    [maxTx]transaction
+	outbox [maxOutbox]entry
+}
+
+// ledger is what is remembered of the account itself.
+type ledger struct {
 	user        string // the host's user id; "" after Erase
 	seen        int64  // latest time at which it was saved, Unix nanoseconds like all times here
 	disabled    bool   // a factor was disabled: only Reinstate ends it
@@ -30,8 +37,6 @@ type Account struct {
 	failures    failures
 	sends       window
 	starts      window
-	txs         [maxTx]transaction
-	outbox      [maxOutbox]entry
 }
 
 // transaction is one sign-in under way, or the little that is kept of a
@@ -96,20 +101,21 @@ type lastEvent struct {
 
 var outcomes = [...]Outcome{Done, WrongCode, LateCode}
 
-// tightened returns the stricter of the pinned limits and those in force now.
-func (l *limits) tightened(now *limits) limits {
-	if *l == *now {
-		return *l
+// copyFrom is *a = *b without copying what is empty in both: most of an
+// account is room that it seldom needs.
+func (a *Account) copyFrom(b *Account) {
+	a.ledger = b.ledger
+	for i := range a.txs {
+		if a.txs[i].state != 0 || b.txs[i].state != 0 {
+			a.txs[i] = b.txs[i]
+		}
 	}
-	t := limits{
-		digits:    l.digits,
-		codeTries: min(l.codeTries, now.codeTries), tries: min(l.tries, now.tries), sends: min(l.sends, now.sends),
-		codeLife: min(l.codeLife, now.codeLife),
+	for i := range a.outbox {
+		if a.outbox[i].kind == 0 && b.outbox[i].kind == 0 {
+			return
+		}
+		a.outbox[i] = b.outbox[i]
 	}
-	for i := range t.cooldowns {
-		t.cooldowns[i] = max(l.cooldowns[i], now.cooldowns[i])
-	}
-	return t
 }
 
 // find returns the slot of the transaction with this token, or -1.

@@ -249,3 +249,16 @@ func TestLateCodeMakesRoom(t *testing.T) {
 		t.Error("the wrong one made room")
 	}
 }
+
+// Whatever the working copy held before, it is the account afterwards.
+func TestWorkingCopy(t *testing.T) {
+	as := accounts(t, newMachine(t, Policy{}))
+	for before, a := range as {
+		for after, b := range as {
+			x := a
+			if x.copyFrom(&b); x != b {
+				t.Errorf("%s over %s:\n%v\nwant\n%v", after, before, &x, &b)
+			}
+		}
+	}
+}

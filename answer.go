@@ -74,7 +74,7 @@ func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
 	if t.name() == Success {
 		return ans, nil
 	}
-	ans.TriesLeft = int(s.limits().tries) - int(t.tries)
+	ans.TriesLeft = int(s.maxTries()) - int(t.tries)
 	ans.Generation, ans.Delivery = int(t.sends), deliveries[t.mail.state]
 	if t.code.live {
 		ans.CodeExpires = unix(t.code.expires)

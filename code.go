@@ -19,16 +19,18 @@ func (in *input) normalise(code Secret, least uint8) bool {
 	if len(code) > maxRaw {
 		return false
 	}
+	n := 0
 	for i := range len(code) {
 		switch c := code[i]; {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '-':
-		case c < '0' || c > '9' || in.digits == maxDigits:
+		case c < '0' || c > '9' || n == maxDigits:
 			return false
 		default:
-			in.code[in.digits] = c
-			in.digits++
+			in.code[n] = c
+			n++
 		}
 	}
+	in.digits = uint8(n)
 	return in.digits >= least
 }
 

@@ -13,6 +13,7 @@ type edge struct {
 	cell
 	row   *row
 	to    State  // "" for a refusal
+	state uint8  // to, as in transaction
 	guard string // all guards in one text
 	label string // looplab's name of the event: every row is one
 }
@@ -66,6 +67,7 @@ func expand(table []row) ([]edge, error) {
 				e.to = c.State
 			}
 			t := e.transition()
+			e.state = uint8(e.to.index() + 1)
 			e.guard, e.label = strings.Join(t.When, ", "), t.Label()
 			edges = append(edges, e)
 		}

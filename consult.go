@@ -13,18 +13,20 @@ const (
 )
 
 // load takes an instance from the pool and copies the account into it.
-func (m *Machine) load(a, work *Account, env *Env) (*step, error) {
+func (m *Machine) load(a *Account, r *Result, env *Env) (*step, error) {
 	if u := env.Now.Unix(); u < earliest || u >= latest {
 		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, env.Now.UTC().Format(time.RFC3339))
 	}
 	s := m.pool.Get().(*step)
-	if s.acct = work; work == nil || work == a {
-		s.acct = &s.own
+	if s.r = r; r == nil || &r.Account == a {
+		s.r = &s.own
 	}
-	*s.acct, s.rnd = *a, env.Entropy
+	s.acct, s.r.nmoves = &s.r.Account, 0
+	s.acct.copyFrom(a)
+	s.rnd = env.Entropy
 	s.now, s.fault = m.clock(a, env.Now)
-	s.ideal, s.block, s.nmoves, s.i = false, false, 0, 0
-	s.in, s.login, s.dir = input{}, Login{}, [maxFactors]pin{}
+	s.ideal, s.block, s.i = false, false, 0
+	s.in, s.login, s.dir = input{}, Login{}, s.listing[:0]
 	if s.fault {
 		s.acct.unskew(s.now, &m.policy)
 	}
@@ -48,15 +50,15 @@ func (m *Machine) clock(a *Account, now time.Time) (ns int64, fault bool) {
 // unskew sets back what a clock that was ahead has written.
 func (a *Account) unskew(now int64, p *Policy) {
 	a.seen = now
-	a.failures.at = a.failures.at.clamp(now)
-	a.sends, a.starts = a.sends.clamp(now), a.starts.clamp(now)
+	a.failures.at.clamp(now)
+	a.sends.clamp(now)
+	a.starts.clamp(now)
 	a.notBefore = min(a.notBefore, now+int64(p.BackoffMax))
 	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))
 }
 
 // consult pins what the Directory says: the first factors that can be used.
 func (s *step) consult(factors []Factor) error {
-	n := 0
 	for i := range factors {
 		p, err := s.pin(&factors[i])
 		if err != nil {
@@ -69,9 +71,8 @@ func (s *step) consult(factors []Factor) error {
 		}
 		if p.status == Disabled {
 			s.block = true
-		} else if p.kind != 0 && n < maxFactors {
-			s.dir[n] = p
-			n++
+		} else if p.kind != 0 && len(s.dir) < maxFactors {
+			s.dir = append(s.dir, p)
 		}
 	}
 	return nil

@@ -93,7 +93,7 @@ func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now t
 func (m *Machine) Code(a *Account, e Effect) (Secret, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	s.acct, s.own = &s.own, *a
+	s.acct = a
 	for s.i = range s.acct.txs {
 		var code [maxDigits]byte
 		if t := s.tx(); e.Do == SendCode && t.mail.state == mailPending && t.mailKey() == e.Key && s.derive(&code) {
@@ -149,7 +149,7 @@ func (s *Service) addressee(ctx context.Context, c *call, a *Account, e Effect) 
 	}
 	st := s.m.pool.Get().(*step)
 	defer s.m.pool.Put(st)
-	st.acct, st.own = &st.own, *a
+	st.acct = a
 	for i := range fs {
 		p, err := st.pin(&fs[i])
 		if err != nil {

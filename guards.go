@@ -152,7 +152,7 @@ func askSending(s *step) guard {
 		return notOffered
 	case s.now < s.acct.notBefore:
 		return sendBackoff
-	case t.sends >= s.limits().sends:
+	case t.sends >= s.maxSends():
 		return sendsSpent
 	case s.now < t.sendAt:
 		return coolingDown
@@ -177,7 +177,7 @@ func askCode(s *step) guard {
 		return otherFactor
 	case s.now < s.acct.notBefore:
 		return backingOff
-	case !t.code.live || t.code.tries >= s.limits().codeTries || s.withdrawn():
+	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.withdrawn():
 		return noCode
 	case s.now >= t.code.expires, s.m.keyIndex(t.code.key) < 0:
 		return codeLate
@@ -195,9 +195,9 @@ func askCost(s *step) guard {
 		return factorSpent
 	case n%p.LockEvery == 0, s.lastOf(p.FailuresPerDay, day), p.FailuresPerYear > 0 && s.lastOf(p.FailuresPerYear, year):
 		return accountSpent
-	case t.tries+1 >= s.limits().tries:
+	case t.tries+1 >= s.maxTries():
 		return transactionSpent
-	case t.code.tries+1 >= s.limits().codeTries:
+	case t.code.tries+1 >= s.maxCodeTries():
 		return codeSpent
 	}
 	return triesLeft
@@ -228,7 +228,7 @@ func askEnrolment(s *step) guard {
 }
 
 func askDeadline(s *step) guard {
-	if t := s.tx(); s.fault || s.now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, s.m.limits.tries) {
+	if t := s.tx(); s.fault || s.now >= t.expires || t.rev >= maxSteps || t.tries >= s.maxTries() {
 		return timeUp
 	}
 	return timeLeft

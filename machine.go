@@ -223,7 +223,7 @@ func (m *Machine) Step(a *Account, h Handle, ev Event, env Env, r *Result) error
 // do runs f on a working copy of the account. The result is filled in place:
 // it is large, and every copy of it would show in the time of a step.
 func (m *Machine) do(r *Result, a *Account, env *Env, f func(*step) error) error {
-	s, err := m.load(a, &r.Account, env)
+	s, err := m.load(a, r, env)
 	if err != nil {
 		return err
 	}

@@ -73,10 +73,10 @@ func (s *step) emit(e *edge) error {
 		if !ok {
 			return errOutbox
 		}
-		s.acct.outbox[i] = entry{
-			kind: k, tx: t.id, rev: t.rev + 1, n: uint8(n), attempts: 1, at: s.now, next: s.claim(),
-			factor: f.id, recipient: f.recipient, kindOf: f.kind,
-		}
+		o := &s.acct.outbox[i]
+		o.kind, o.tx, o.rev, o.n = k, t.id, t.rev+1, uint8(n)
+		o.attempts, o.at, o.next = 1, s.now, s.claim()
+		o.factor, o.recipient, o.kindOf = f.id, f.recipient, f.kind
 	}
 	return nil
 }
@@ -85,13 +85,15 @@ func (s *step) emit(e *edge) error {
 func (s *step) settleEffects(e *edge) {
 	t := s.tx()
 	for _, k := range e.row.Emit {
-		if k == SendCode {
+		switch k {
+		case SendCode:
 			t.mail = mail{state: mailPending, rev: t.rev, attempts: 1, next: s.claim()}
-		}
-	}
-	for i := range s.acct.outbox {
-		if o := &s.acct.outbox[i]; o.kind == NotifyLocked && o.tx == t.id && o.rev == t.rev && !s.acct.disabled {
-			o.until = s.lockEnd()
+		case NotifyLocked:
+			for i := range s.acct.outbox {
+				if o := &s.acct.outbox[i]; o.kind == k && o.tx == t.id && o.rev == t.rev && !s.acct.disabled {
+					o.until = s.lockEnd()
+				}
+			}
 		}
 	}
 }

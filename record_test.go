@@ -65,11 +65,12 @@ func accounts(t testing.TB, m *Machine) map[string]Account {
 
 // fullest has every field as large as it gets.
 func fullest() Account {
-	a := Account{user: strings.Repeat("u", maxUser), seen: 1 << 60, disabled: true, fails: 100, notBefore: 1 << 60, lockedUntil: 1 << 60}
+	a := Account{ledger: ledger{user: strings.Repeat("u", maxUser), seen: 1 << 60, disabled: true, fails: 100, notBefore: 1 << 60, lockedUntil: 1 << 60}}
 	for i := range maxWindow {
 		at := int64(1.7e18) + int64(i)*3*int64(day)
-		a.failures = a.failures.add(at, i%3)
-		a.sends, a.starts = a.sends.add(at), a.starts.add(at)
+		a.failures.add(at, i%3)
+		a.sends.add(at)
+		a.starts.add(at)
 	}
 	for i := range a.txs {
 		t := &a.txs[i]
@@ -189,10 +190,10 @@ func TestRecordImpossible(t *testing.T) {
 		"mail without a code":     func(a *Account) { a.txs[0].code = liveCode{} },
 		"unknown delivery":        func(a *Account) { a.txs[0].mail.state = 9 },
 		"negative time":           func(a *Account) { a.seen = -1 },
-		"window out of order":     func(a *Account) { a.sends = a.sends.add(t0.UnixNano() - int64(time.Hour)) },
+		"window out of order":     func(a *Account) { a.sends.add(t0.UnixNano() - int64(time.Hour)) },
 		"charge at no time":       func(a *Account) { a.sends = "\x00\x00\x00\x00" },
-		"charge of a free slot":   func(a *Account) { a.failures = a.failures.add(t0.UnixNano(), 2) },
-		"charge of no slot":       func(a *Account) { a.failures = a.failures.add(t0.UnixNano(), 9) },
+		"charge of a free slot":   func(a *Account) { a.failures.add(t0.UnixNano(), 2) },
+		"charge of no slot":       func(a *Account) { a.failures.add(t0.UnixNano(), 9) },
 		"user with a newline":     func(a *Account) { a.user = "a\nb" },
 		"unknown effect":          func(a *Account) { a.outbox[0].kind = effectKinds },
 		"unknown outcome":         func(a *Account) { a.txs[0].last = lastEvent{set: true, say: 9} },

@@ -40,11 +40,11 @@ func (s *step) event() error {
 	if n := s.tx().limits.digits; s.in.digits != 0 && n != 0 && s.in.digits != n && s.root() != 0 {
 		return s.refuse("", ErrMalformed, 0)
 	}
-	first := s.nmoves
+	first := s.r.nmoves
 	if err := s.decide(); err != nil {
 		return err
 	}
-	s.remember(o, s.moves[first].edge.row.Say)
+	s.remember(o, s.r.moves[first].edge.row.Say)
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (s *step) offer(o op) error {
 
 // took says that the transaction in slot i has taken a row in this step.
 func (s *step) took(i int) bool {
-	for _, m := range s.moves[:s.nmoves] {
+	for _, m := range s.r.moves[:s.r.nmoves] {
 		if m.tx == s.acct.txs[i].id {
 			return true
 		}
@@ -119,10 +119,11 @@ func (s *step) take(e *edge) error {
 		return err
 	}
 	t := s.tx()
-	s.moves[s.nmoves] = move{edge: e, tx: t.id, rev: t.rev + 1, factor: t.factor().id}
-	s.nmoves++
-	t.state = uint8(e.to.index() + 1)
+	t.state = e.state
 	t.rev++
+	m := &s.r.moves[s.r.nmoves]
+	m.edge, m.tx, m.rev, m.factor = e, t.id, t.rev, t.factor().id
+	s.r.nmoves++
 	for _, u := range e.row.Then {
 		updates[u].do(s)
 	}
@@ -217,15 +218,15 @@ func (s *step) refuse(guard string, err error, retryAt int64) error {
 	return r
 }
 
-// result makes the working copy what is to be saved.
-func (s *step) result(r *Result) {
-	r.Changed, r.Ended, r.Outcome = s.nmoves > 0, false, Done
-	r.slot, r.nmoves = s.i, copy(r.moves[:], s.moves[:s.nmoves])
+// result completes what the step came to, and hands it over.
+func (s *step) result(to *Result) {
+	r := s.r
+	r.Changed, r.Ended, r.Outcome, r.slot = r.nmoves > 0, false, Done, s.i
 	if r.Changed {
-		e := s.moves[s.nmoves-1].edge
-		for i := range s.nmoves {
-			if s.moves[i].tx == s.tx().id {
-				e = s.moves[i].edge
+		e := r.moves[r.nmoves-1].edge
+		for i := range r.nmoves {
+			if r.moves[i].tx == s.tx().id {
+				e = r.moves[i].edge
 			}
 		}
 		r.Outcome, r.Ended = e.row.Say, e.op == expire
@@ -233,8 +234,8 @@ func (s *step) result(r *Result) {
 	} else if l := s.tx().last; l.set {
 		r.Outcome = outcomes[l.say]
 	}
-	if s.acct == &s.own {
-		r.Account = s.own
+	if to != r {
+		*to = *r
 	}
 }
 
@@ -242,8 +243,9 @@ func (s *step) result(r *Result) {
 func (s *step) tidy() {
 	a := s.acct
 	a.seen = s.now
-	a.failures = a.failures.trim(s.now, s.m.failureSpan())
-	a.sends, a.starts = a.sends.trim(s.now, day), a.starts.trim(s.now, hour)
+	a.failures.trim(s.now, s.m.failureSpan())
+	a.sends.trim(s.now, day)
+	a.starts.trim(s.now, hour)
 	if a.lockedUntil <= s.now {
 		a.lockedUntil = 0
 	}

@@ -22,15 +22,15 @@ type step struct {
 	rnd   [64]byte
 	login Login
 	in    input
-	dir   [maxFactors]pin // what the Directory says now
-	block bool            // the Directory has a disabled factor
-	acct  *Account        // the working copy: the caller's result, or own
-	own   Account
+	dir   []pin    // what the Directory says now, in listing
+	block bool     // the Directory has a disabled factor
+	r     *Result  // what the step comes to: the caller's, or own
+	acct  *Account // the working copy, in r
+	own   Result
 	i     int // slot of the transaction at hand
 	op    op
 
-	moves  [maxMoves]move
-	nmoves int
+	listing [maxFactors]pin
 }
 
 // move is a row that was taken.
@@ -56,8 +56,10 @@ type input struct {
 
 func (s *step) tx() *transaction { return &s.acct.txs[s.i] }
 
-// limits are those pinned to the transaction, or those in force if stricter.
-func (s *step) limits() limits { return s.tx().limits.tightened(&s.m.limits) }
+// What the transaction may spend: as pinned to it, or as in force if stricter.
+func (s *step) maxTries() uint8     { return min(s.tx().limits.tries, s.m.limits.tries) }
+func (s *step) maxCodeTries() uint8 { return min(s.tx().limits.codeTries, s.m.limits.codeTries) }
+func (s *step) maxSends() uint8     { return min(s.tx().limits.sends, s.m.limits.sends) }
 
 // lockEnd is when the account's lock ends: the soft lock, or a budget of wrong
 // codes that is spent until its oldest charge leaves the span.
@@ -86,7 +88,7 @@ func (s *step) mailboxFreeAt() int64 {
 // has says whether the Directory has a factor with this status.
 func (s *step) has(st Status) bool {
 	for i := range s.dir {
-		if s.dir[i].kind != 0 && s.dir[i].status == st {
+		if s.dir[i].status == st {
 			return true
 		}
 	}

@@ -43,24 +43,24 @@ var updates = [updatesEnd]struct {
 func doBegin(s *step) {
 	t := s.tx()
 	s.acct.user = s.login.User
-	s.acct.starts = s.acct.starts.add(s.now)
+	s.acct.starts.add(s.now)
 	t.require = s.login.Require
 	t.born, t.expires = s.now, s.now+int64(s.m.policy.Life)
 	t.limits = s.m.limits
-	t.factors = s.dir
+	copy(t.factors[:], s.dir)
 	t.token = sha256.Sum256(s.rnd[16:48])
 }
 
 func doNewCode(s *step) {
-	t, l := s.tx(), s.limits()
-	i := s.chosen()
+	t, now := s.tx(), &s.m.limits
+	i, n := s.chosen(), min(int(t.sends), maxCooldown-1)
 	t.chosen = uint8(i)
 	t.factors[i] = *s.listed(i)
-	t.sendAt = s.now + l.cooldowns[min(int(t.sends), maxCooldown-1)]
+	t.sendAt = s.now + max(t.limits.cooldowns[n], now.cooldowns[n])
 	t.sends++
-	t.code = liveCode{live: true, key: s.m.keys[0].id, expires: min(s.now+l.codeLife, t.expires)}
+	t.code = liveCode{live: true, key: s.m.keys[0].id, expires: min(s.now+min(t.limits.codeLife, now.codeLife), t.expires)}
 	copy(t.code.nonce[:], s.rnd[48:64])
-	s.acct.sends = s.acct.sends.add(s.now)
+	s.acct.sends.add(s.now)
 }
 
 func doEraseCode(s *step) {
@@ -71,7 +71,7 @@ func doEraseCode(s *step) {
 func doUseCode(s *step) {
 	doEraseCode(s)
 	s.acct.fails, s.acct.notBefore = 0, 0
-	s.acct.failures = s.acct.failures.forgive(s.i)
+	s.acct.failures.forgive(s.i)
 	s.tx().proved |= 1 << s.tx().chosen
 }
 
@@ -80,7 +80,7 @@ func doCountWrong(s *step) {
 	t.tries++
 	t.code.tries++
 	s.acct.fails++
-	s.acct.failures = s.acct.failures.add(s.now, s.i)
+	s.acct.failures.add(s.now, s.i)
 	if over := int(s.acct.fails) - p.BackoffFrom; over >= 0 && !p.NoBackoff {
 		s.acct.notBefore = s.now + doubled(p.Backoff, over, p.BackoffMax)
 	}
@@ -101,8 +101,8 @@ func doActivate(s *step) { s.tx().factor().status = Active }
 func doSucceed(s *step) {
 	t := s.tx()
 	doEraseCode(s)
-	s.acct.failures = s.acct.failures.settle(s.i)
-	s.acct.starts = s.acct.starts.remove(t.born)
+	s.acct.failures.settle(s.i)
+	s.acct.starts.remove(t.born)
 	t.session = session{live: true, key: s.m.keys[0].id}
 	copy(t.session.nonce[:], s.rnd[48:64])
 	t.done, t.expires = s.now, s.now+int64(s.m.policy.SessionLife)
@@ -115,7 +115,7 @@ func doUseSession(s *step) {
 
 func doFinish(s *step) {
 	t := s.tx()
-	s.acct.failures = s.acct.failures.settle(s.i)
+	s.acct.failures.settle(s.i)
 	*t = transaction{id: t.id, token: t.token, state: t.state, rev: t.rev, born: t.born, expires: s.now + int64(tombstone), last: t.last}
 }
 

@@ -38,39 +38,42 @@ func (w window) until(i int, span time.Duration) int64 {
 	return 0
 }
 
-func (w window) add(now int64) window {
+func (w *window) add(now int64) {
 	var b [maxWindow * moment]byte
 	binary.BigEndian.PutUint32(b[:], seconds(now))
-	n := moment + copy(b[moment:], w)
-	return window(b[:n])
+	n := moment + copy(b[moment:], *w)
+	*w = window(b[:n])
 }
 
 // remove takes back the charge made at a time.
-func (w window) remove(at int64) window {
+func (w *window) remove(at int64) {
 	for i, s := 0, seconds(at); i < w.len(); i++ {
 		if w.at(i) == s {
-			return w[:i*moment] + w[(i+1)*moment:]
+			*w = (*w)[:i*moment] + (*w)[(i+1)*moment:]
+			return
 		}
 	}
-	return w
 }
 
-// trim forgets what has left the span.
-func (w window) trim(now int64, span time.Duration) window {
+// trim forgets what has left the span, and says how many charges stay.
+func (w *window) trim(now int64, span time.Duration) int {
 	n := w.len()
 	for n > 0 && w.until(n-1, span) <= now {
 		n--
 	}
-	return w[:n*moment]
+	if n < w.len() {
+		*w = (*w)[:n*moment]
+	}
+	return n
 }
 
 // clamp counts charges from the future as made now.
-func (w window) clamp(now int64) window {
-	b := []byte(w)
+func (w *window) clamp(now int64) {
+	b := []byte(*w)
 	for i := range w.len() {
 		binary.BigEndian.PutUint32(b[i*moment:], min(w.at(i), seconds(now)))
 	}
-	return window(b)
+	*w = window(b)
 }
 
 // failures is the window of wrong codes; by tells which transaction's each
@@ -80,20 +83,22 @@ type failures struct {
 	by string
 }
 
-func (f failures) add(now int64, slot int) failures {
+func (f *failures) add(now int64, slot int) {
 	by := string(rune(slot+1)) + f.by
-	return failures{f.at.add(now), by[:min(len(by), maxWindow)]}
+	f.at.add(now)
+	f.by = by[:min(len(by), maxWindow)]
 }
 
-func (f failures) trim(now int64, span time.Duration) failures {
-	at := f.at.trim(now, span)
-	return failures{at, f.by[:at.len()]}
+func (f *failures) trim(now int64, span time.Duration) {
+	if n := f.at.trim(now, span); n < len(f.by) {
+		f.by = f.by[:n]
+	}
 }
 
 // forgive takes back what a transaction was charged.
-func (f failures) forgive(slot int) failures {
+func (f *failures) forgive(slot int) {
 	if strings.IndexByte(f.by, byte(slot+1)) < 0 {
-		return f
+		return
 	}
 	var kept failures
 	for i := range len(f.by) {
@@ -102,13 +107,12 @@ func (f failures) forgive(slot int) failures {
 			kept.by += f.by[i : i+1]
 		}
 	}
-	return kept
+	*f = kept
 }
 
 // settle makes what a transaction was charged nobody's: it stays.
-func (f failures) settle(slot int) failures {
+func (f *failures) settle(slot int) {
 	if strings.IndexByte(f.by, byte(slot+1)) >= 0 {
 		f.by = strings.ReplaceAll(f.by, string(rune(slot+1)), "\x00")
 	}
-	return f
 }
