@@ -128,27 +128,27 @@ func (c *canon) over(t *transaction) bool {
 
 func (c *canon) charges(a *Account) {
 	spans := []time.Duration{0, day}
-	a.failures = a.failures.trim(c.now-c.fall, c.m.failureSpan())
+	a.failures.trim(c.now-c.fall, c.m.failureSpan())
 	a.failures.at = c.age(a.failures.at, spans)
-	a.sends = c.age(a.sends.trim(c.now-c.fall, day), []time.Duration{0, hour})
+	a.sends.trim(c.now-c.fall, day)
+	a.sends = c.age(a.sends, []time.Duration{0, hour})
 	// The charge of a start is given back by its time, so it stays exact while
 	// its transaction is live.
-	starts := a.starts.trim(c.now-c.fall, hour)
+	a.starts.trim(c.now-c.fall, hour)
 	var own []uint32
 	for i := range a.txs {
 		if t := &a.txs[i]; t.isLive() && t.name() != Success {
-			n := starts.len()
-			if starts = starts.remove(t.born); starts.len() < n {
+			n := a.starts.len()
+			if a.starts.remove(t.born); a.starts.len() < n {
 				own = append(own, seconds(c.birth(t)))
 			}
 		}
 	}
-	starts = c.age(starts, spans[:1])
+	a.starts = c.age(a.starts, spans[:1])
 	slices.Sort(own)
 	for _, at := range own {
-		starts = starts.add(int64(at) * 1e9)
+		a.starts.add(int64(at) * 1e9)
 	}
-	a.starts = starts
 }
 
 // age makes each charge as old as the longest span that it has left, and then
@@ -161,7 +161,7 @@ func (c *canon) age(w window, spans []time.Duration) (aging window) {
 				age = s
 			}
 		}
-		aging = aging.add(zero.Add(-age - aged).UnixNano())
+		aging.add(zero.Add(-age - aged).UnixNano())
 	}
 	return aging
 }

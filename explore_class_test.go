@@ -160,7 +160,7 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 		try(func(b *Account) { // its start was charged when it began
 			t := &b.txs[i]
 			n := b.starts.len()
-			b.starts = b.starts.remove(t.born)
+			b.starts.remove(t.born)
 			t.expires, t.born = t.expires+late, t.born+late
 			if b.starts.len() < n {
 				b.starts = sorted(append(moments(b.starts), t.born))
@@ -223,7 +223,7 @@ func moments(w window) (at []int64) {
 func sorted(at []int64) (w window) {
 	slices.Sort(at)
 	for _, ns := range at {
-		w = w.add(ns)
+		w.add(ns)
 	}
 	return w
 }
@@ -295,7 +295,7 @@ func shift(b *Account, by int64) {
 	for _, w := range []*window{&b.failures.at, &b.sends, &b.starts} {
 		var moved window
 		for i := w.len() - 1; i >= 0; i-- {
-			moved = moved.add(int64(w.at(i))*1e9 + by)
+			moved.add(int64(w.at(i))*1e9 + by)
 		}
 		*w = moved
 	}

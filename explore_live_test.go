@@ -130,7 +130,7 @@ func (p *prospect) at(now int64) string {
 			p.useful, t.code.expires = true, now+p.l.codeLife
 			t.sendAt = now + p.l.cooldowns[min(int(t.sends), maxCooldown-1)]
 			t.sends++
-			p.mailbox = p.mailbox.add(now)
+			p.mailbox.add(now)
 		}
 	}
 	return ""

@@ -311,7 +311,7 @@ func TestRedeemUsedRow(t *testing.T) {
 		t.Fatalf("the first time: %v", err)
 	}
 	used := *s.acct
-	s.op, s.nmoves = redeem, 0
+	s.op, s.r.nmoves = redeem, 0
 	if err := s.event(); !errors.Is(err, ErrFinished) || *s.acct != used {
 		t.Errorf("the second time: %v", err)
 	}

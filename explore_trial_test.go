@@ -56,6 +56,19 @@ func (h *trial) due() bool {
 	return t.state != 0 && !t.ended() && (h.fault || h.now >= t.expires || t.tries >= h.limits().tries)
 }
 
+// tightened returns the stricter of the pinned limits and those in force now.
+func (l *limits) tightened(now *limits) limits {
+	t := limits{
+		digits:    l.digits,
+		codeTries: min(l.codeTries, now.codeTries), tries: min(l.tries, now.tries), sends: min(l.sends, now.sends),
+		codeLife: min(l.codeLife, now.codeLife),
+	}
+	for i := range t.cooldowns {
+		t.cooldowns[i] = max(l.cooldowns[i], now.cooldowns[i])
+	}
+	return t
+}
+
 func (h *trial) limits() limits { return h.tx().limits.tightened(&h.x.m.limits) }
 
 // here says that a code may be handed in in this state, with this event.
@@ -151,7 +164,7 @@ func (x *explorer) recipient(f *Factor) id {
 		return r
 	}
 	s := x.m.fresh()
-	s.acct = &s.own
+	s.acct = &s.own.Account
 	p, err := s.pin(f)
 	if err != nil {
 		x.t.Fatal(err)
