@@ -230,6 +230,8 @@ func (m *Machine) do(r *Result, a *Account, env *Env, f func(*step) error) error
 	// After a panic or an error of the engine the instance is dropped.
 	if err = f(s); err == nil {
 		s.result(r)
+	} else {
+		s.r.Changed, s.r.nmoves = false, 0
 	}
 	if !errors.Is(err, ErrEngine) {
 		m.pool.Put(s)
