@@ -13,7 +13,7 @@ type reader struct {
 	bad bool
 }
 
-func (r *reader) account() (a Account, err error) {
+func (r *reader) account(a *Account) error {
 	a.user = r.text(maxUser)
 	a.disabled = r.boolean()
 	a.seen = r.time()
@@ -33,9 +33,10 @@ func (r *reader) account() (a Account, err error) {
 	}
 	r.check(len(r.b) == 0 && (a.user == "" || validUser(a.user)))
 	if r.bad {
-		return Account{}, corrupt("malformed")
+		*a = Account{}
+		return corrupt("malformed")
 	}
-	return a, nil
+	return nil
 }
 
 func (r *reader) window() window {

@@ -49,20 +49,20 @@ func (s *Service) attempt(ctx context.Context, c *call, a *Account, rec Record, 
 	// The acknowledgement loses to any step, and is made again after it: a
 	// lost one would only send a message twice, with the same key.
 	for try := 1; err == nil && changed && try <= maxReruns; try++ {
-		err = s.save(ctx, c.p, rec.Version, s.record(&next, c.p))
+		err = s.save(ctx, c.key, rec.Version, s.record(&next, c.key))
 		if !errors.Is(err, ErrConflict) || rest(ctx, try) != nil {
 			return
 		}
-		if rec, err = s.read(ctx, c.p, &next); err == nil {
+		if rec, err = s.read(ctx, c.key, &next); err == nil {
 			next, changed, err = s.m.Acknowledge(&next, es, became, s.cfg.Now())
 		}
 	}
 }
 
-func (s *Service) record(a *Account, p id) Record {
+func (s *Service) record(a *Account, key string) Record {
 	r := Record{Version: newVersion(), Due: unix(s.m.nextDue(a))}
 	if !a.idle() {
-		r.Value = s.m.Seal(a, p.key())
+		r.Value = s.m.Seal(a, key)
 	}
 	return r
 }
@@ -272,10 +272,10 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 	}
 	did.Records++
 	var a Account
-	rec, err := s.read(ctx, p, &a)
+	rec, err := s.read(ctx, key, &a)
 	if errors.Is(err, ErrCorrupt) {
 		did.Unreadable++
-		return errors.Join(err, s.putOff(ctx, p, rec))
+		return errors.Join(err, s.putOff(ctx, key, rec))
 	}
 	if err != nil || rec.Version == 0 {
 		return err
@@ -286,8 +286,8 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 		return err
 	}
 	s.forgetUnheard(&r.Account)
-	next := s.record(&r.Account, p)
-	if err := s.save(ctx, p, rec.Version, next); errors.Is(err, ErrConflict) {
+	next := s.record(&r.Account, key)
+	if err := s.save(ctx, key, rec.Version, next); errors.Is(err, ErrConflict) {
 		return nil // somebody was faster
 	} else if err != nil {
 		return err
@@ -296,7 +296,7 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 		did.Deleted++
 	}
 	did.Ended += r.nmoves
-	c := &call{ctx: ctx, p: p, op: expire, user: a.user}
+	c := &call{ctx: ctx, p: p, key: key, op: expire, user: a.user}
 	s.audit(c, &r)
 	if len(es) > 0 {
 		n := len(r.Account.owed(1<<63 - 1))
@@ -309,13 +309,13 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 // putOff lets an unreadable record come back later, so that it starves nobody.
 // Its bytes are written back only if a second look finds the same ones: what
 // was damaged on the way must not replace what is stored.
-func (s *Service) putOff(ctx context.Context, p id, rec Record) error {
+func (s *Service) putOff(ctx context.Context, key string, rec Record) error {
 	var a Account
-	again, err := s.read(ctx, p, &a)
+	again, err := s.read(ctx, key, &a)
 	if !errors.Is(err, ErrCorrupt) || !bytes.Equal(again.Value, rec.Value) {
 		return nil
 	}
 	old := rec.Version
 	rec.Version, rec.Due = newVersion(), s.cfg.Now().Add(unreadable)
-	return s.save(ctx, p, old, rec)
+	return s.save(ctx, key, old, rec)
 }

@@ -99,10 +99,9 @@ func (x *explorer) explore() {
 	}
 }
 
-func (x *explorer) open(s spot) Account {
+func (x *explorer) open(s spot) (a Account) {
 	r := reader{b: []byte(s.account)}
-	a, err := r.account()
-	if err != nil {
+	if err := r.account(&a); err != nil {
 		x.t.Fatalf("P4: %v: %x", err, s.account)
 	}
 	return a

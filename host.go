@@ -48,7 +48,7 @@ func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
 		return Account{}, &Refusal{Event: "inspect", Err: ErrMalformed}
 	}
 	var a Account
-	_, err := s.read(ctx, s.m.pseudonym(user), &a)
+	_, err := s.read(ctx, s.m.pseudonym(user).key(), &a)
 	return a, err
 }
 
@@ -57,13 +57,13 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 	if !validUser(user) {
 		return &Refusal{Event: event, Err: ErrMalformed}
 	}
-	p := s.m.pseudonym(user)
+	key := s.m.pseudonym(user).key()
 	for try := range maxReruns {
 		if err := rest(ctx, try); err != nil {
 			return err
 		}
 		var a Account
-		rec, err := s.read(ctx, p, &a)
+		rec, err := s.read(ctx, key, &a)
 		if err != nil || rec.Version == 0 {
 			return err
 		}
@@ -74,15 +74,15 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 		}); err != nil {
 			return err
 		}
-		err = s.save(ctx, p, rec.Version, s.record(&r.Account, p))
+		err = s.save(ctx, key, rec.Version, s.record(&r.Account, key))
 		if errors.Is(err, ErrConflict) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		s.auditMoves(ctx, p, user, &r)
-		s.auditHost(ctx, p, user, event, reason)
+		s.auditMoves(ctx, key, user, &r)
+		s.auditHost(ctx, key, user, event, reason)
 		return nil
 	}
 	return fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)

@@ -34,27 +34,33 @@ func (m *Machine) Seal(a *Account, key string) []byte {
 // longer in the ring, or made by another schema is an error that wraps
 // [ErrCorrupt], never a fresh account. Replacing a record by an older one of
 // the same account cannot be seen.
-func (m *Machine) Open(b []byte, key string) (Account, error) {
+func (m *Machine) Open(b []byte, key string) (a Account, err error) {
+	err = m.open(&a, b, key)
+	return a, err
+}
+
+// open fills in a zero account, which is zero again after an error.
+func (m *Machine) open(a *Account, b []byte, key string) error {
 	if len(b) > maxSize {
-		return Account{}, corrupt("too long")
+		return corrupt("too long")
 	}
 	r := reader{b: b}
 	if v := r.byte(); r.bad || v != schema {
-		return Account{}, corrupt(fmt.Sprintf("schema %d, not %d", v, schema))
+		return corrupt(fmt.Sprintf("schema %d, not %d", v, schema))
 	}
 	k := m.keyIndex(uint32(r.number(1<<32 - 1)))
 	n := len(b) - sealLen
 	if r.bad || k < 0 || n < len(b)-len(r.b) {
-		return Account{}, corrupt("its key is not in the ring")
+		return corrupt("its key is not in the ring")
 	}
 	s := m.pool.Get().(*step)
 	ok := hmac.Equal(s.seal(k, key, b[:n]), b[n:])
 	m.pool.Put(s)
 	if !ok {
-		return Account{}, corrupt("altered or moved")
+		return corrupt("altered or moved")
 	}
 	r.b = r.b[:len(r.b)-sealLen]
-	return r.account()
+	return r.account(a)
 }
 
 func (s *step) seal(k int, key string, b []byte) []byte {

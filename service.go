@@ -90,7 +90,8 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 	if !validUser(l.User) || l.Require > RequireNothing {
 		return nil, &Refusal{Event: primary.String(), Err: ErrMalformed}
 	}
-	c := &call{ctx: ctx, p: s.m.pseudonym(l.User), op: primary, user: l.User}
+	p := s.m.pseudonym(l.User)
+	c := &call{ctx: ctx, p: p, key: p.key(), op: primary, user: l.User}
 	return s.answer(c, func(a *Account, env Env, r *Result) error {
 		c.h = Handle(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
@@ -111,7 +112,7 @@ func (s *Service) Do(ctx context.Context, token Secret, ev Event) (*Answer, erro
 	if !ok {
 		return nil, &Refusal{Event: o.String(), Err: ErrFinished}
 	}
-	c := &call{ctx: ctx, p: p, h: h, op: o}
+	c := &call{ctx: ctx, p: p, key: p.key(), h: h, token: token, hash: h.digest(), op: o}
 	return s.answer(c, func(a *Account, env Env, r *Result) error { return s.m.Step(a, h, ev, env, r) })
 }
 
@@ -122,16 +123,17 @@ func (s *Service) Status(ctx context.Context, token Secret) (*Answer, error) {
 	if !ok {
 		return nil, &Refusal{Event: "status", Err: ErrFinished}
 	}
+	c := &call{p: p, h: h, token: token, hash: h.digest()}
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
-	if _, err := s.read(ctx, p, &w.a); err != nil {
+	if _, err := s.read(ctx, p.key(), &w.a); err != nil {
 		return nil, err
 	}
 	ans, err := s.m.Status(&w.a, h, s.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
-	s.tokens(ans, &w.a, w.a.find(h.digest()), p, h)
+	s.tokens(c, ans, &w.a, w.a.find(c.hash))
 	return ans, nil
 }
 
@@ -145,7 +147,7 @@ func (s *Service) Redeem(ctx context.Context, session Secret) (*Assertion, error
 		return nil, &Refusal{Event: redeem.String(), Err: ErrFinished}
 	}
 	var as *Assertion
-	c := &call{ctx: ctx, p: p, op: redeem}
+	c := &call{ctx: ctx, p: p, key: p.key(), op: redeem}
 	_, err := s.answer(c, func(a *Account, env Env, r *Result) (err error) {
 		as, err = s.m.redeem(a, h, env, r)
 		return err
@@ -159,8 +161,11 @@ func (s *Service) Redeem(ctx context.Context, session Secret) (*Assertion, error
 // call is one call of the service, over all its re-runs.
 type call struct {
 	ctx     context.Context
-	p       id // the account
+	p       id     // the account
+	key     string // of its record
 	h       Handle
+	token   Secret // of h, as it came; "" in Begin, which makes one
+	hash    digest // of h; zero, which no transaction has, in Begin
 	op      op
 	user    string   // known before the load only to Begin
 	factors []Factor // as the Directory said after the last load
@@ -186,21 +191,23 @@ func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer
 		return nil, err
 	}
 	ans.Outcome = r.Outcome
-	s.tokens(ans, &r.Account, r.slot, c.p, c.h)
+	s.tokens(c, ans, &r.Account, r.slot)
 	return ans, nil
 }
 
 // tokens adds those that still lead somewhere.
-func (s *Service) tokens(ans *Answer, a *Account, slot int, p id, h Handle) {
+func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 	if len(ans.Allowed) > 0 {
-		ans.Token = s.m.mint(stateToken, h, p)
+		if ans.Token = c.token; ans.Token == "" {
+			ans.Token = s.m.mint(stateToken, c.h, c.p)
+		}
 	}
 	if ans.State == Success {
 		st := s.m.pool.Get().(*step)
 		secret, ok := st.sessionSecret(&a.txs[slot])
 		s.m.pool.Put(st)
 		if ok {
-			ans.Session = s.m.mint(sessionToken, secret, p)
+			ans.Session = s.m.mint(sessionToken, secret, c.p)
 		}
 	}
 }
@@ -212,7 +219,7 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 		if err := rest(c.ctx, try); err != nil {
 			return next, err
 		}
-		rec, err := s.read(c.ctx, c.p, a)
+		rec, err := s.read(c.ctx, c.key, a)
 		if err != nil {
 			return next, err
 		}
@@ -227,8 +234,8 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 			return rec, s.refused(c, a, err)
 		}
 		s.forgetUnheard(&r.Account)
-		next = s.record(&r.Account, c.p)
-		err = s.save(c.ctx, c.p, rec.Version, next)
+		next = s.record(&r.Account, c.key)
+		err = s.save(c.ctx, c.key, rec.Version, next)
 		if err == nil {
 			return next, nil
 		}
@@ -245,7 +252,7 @@ func (s *Service) recover(c *call, next Record, cause error) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.ctx), s.m.policy.DeliveryTimeout)
 	defer stop()
 	var a Account
-	if rec, err := s.read(ctx, c.p, &a); err == nil && rec.Version == next.Version {
+	if rec, err := s.read(ctx, c.key, &a); err == nil && rec.Version == next.Version {
 		return nil
 	}
 	return cause
@@ -255,7 +262,8 @@ func (s *Service) recover(c *call, next Record, cause error) error {
 func (s *Service) env(c *call, a *Account) (Env, error) {
 	env := Env{Now: s.cfg.Now()}
 	rand.Read(env.Entropy[:])
-	if i := a.find(c.h.digest()); i >= 0 && s.m.roots[a.txs[i].state-1][c.op] == 0 {
+	i := a.find(c.hash)
+	if i >= 0 && s.m.roots[a.txs[i].state-1][c.op] == 0 {
 		return env, nil // refused in any case: nobody need be asked
 	}
 	user := c.user
@@ -264,7 +272,7 @@ func (s *Service) env(c *call, a *Account) (Env, error) {
 	}
 	switch c.op {
 	case enroll, challenge, resend:
-		if s.cfg.Limiter != nil && !c.limited && a.find(c.h.digest()) >= 0 {
+		if s.cfg.Limiter != nil && !c.limited && i >= 0 {
 			if err := s.limit(c, user); err != nil {
 				return env, err
 			}
@@ -305,10 +313,10 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 	if err == nil || !errors.As(err, &r) {
 		return err
 	}
-	if i := a.find(c.h.digest()); i >= 0 && !errors.Is(err, ErrFinished) {
+	if i := a.find(c.hash); i >= 0 && !errors.Is(err, ErrFinished) {
 		r.State = a.txs[i].name()
 		if ans, err := s.m.answer(a, i, s.cfg.Now()); err == nil {
-			s.tokens(ans, a, i, c.p, c.h)
+			s.tokens(c, ans, a, i)
 			r.Answer = ans
 		}
 	}
@@ -317,10 +325,10 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 }
 
 // read loads an account; one that has no record is a fresh one.
-func (s *Service) read(ctx context.Context, p id, a *Account) (rec Record, err error) {
+func (s *Service) read(ctx context.Context, key string, a *Account) (rec Record, err error) {
 	*a = Account{}
 	err = guarded("load", func() (err error) {
-		rec, err = s.cfg.Store.Load(ctx, p.key())
+		rec, err = s.cfg.Store.Load(ctx, key)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -329,15 +337,15 @@ func (s *Service) read(ctx context.Context, p id, a *Account) (rec Record, err e
 	if err != nil {
 		return rec, err
 	}
-	if *a, err = s.m.Open(rec.Value, p.key()); err != nil {
+	if err = s.m.open(a, rec.Value, key); err != nil {
 		return rec, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return rec, nil
 }
 
 // save keeps a conflict apart from every other error.
-func (s *Service) save(ctx context.Context, p id, old uint64, r Record) error {
-	return guarded("save", func() error { return s.cfg.Store.Save(ctx, p.key(), old, r) })
+func (s *Service) save(ctx context.Context, key string, old uint64, r Record) error {
+	return guarded("save", func() error { return s.cfg.Store.Save(ctx, key, old, r) })
 }
 
 func (s *Service) factors(ctx context.Context, user string) (fs []Factor, err error) {

@@ -142,8 +142,9 @@ func TestPage(t *testing.T) {
 		tables: []table{{caption: "a table", head: []string{"x", "y"}, rows: [][]string{{"1", "2"}}}},
 		panels: []panel{{"a < b", []bar{{"one & all", spread{1, 2, 3}, "2 ns", true}, {"other", spread{4, 4, 4}, "4 ns", false}}}},
 	}
-	dir := t.TempDir()
-	if err := write(tiny(t), dir, []section{sec}); err != nil {
+	dir, p := t.TempDir(), tiny(t)
+	p.lap = 20 * time.Millisecond // a profile has a sample every 10 ms
+	if err := write(p, dir, []section{sec}); err != nil {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "performance.md"))

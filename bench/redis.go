@@ -28,7 +28,7 @@ func openRedis(ctx context.Context) (*backend, error) {
 		return nil, err
 	}
 	f := new(flights)
-	o.Dialer, o.PoolSize, o.ContextTimeoutEnabled = f.dial, pool, true
+	o.Dialer, o.DialerRetries, o.PoolSize, o.ContextTimeoutEnabled = f.dial, 1, pool, true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	c := redis.NewClient(o)
 	prefix := unique() + ":"
