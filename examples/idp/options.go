@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -60,9 +60,7 @@ func (o *options) check(fs *flag.FlagSet) error {
 	if o.codeLifetime <= 0 {
 		return fmt.Errorf("-code-lifetime: %v is not a time to live", o.codeLifetime)
 	}
-	if file, ok := strings.CutPrefix(o.store, "sqlite:"); ok && o.keys == "" {
-		o.keys = file + ".keys"
-	}
+	o.keys = cmp.Or(o.keys, host.KeysOf(o.store))
 	if o.store != host.Memory && o.keys == "" {
 		return fmt.Errorf("-keys: this store outlives the program, and so must the keys: name a file for them")
 	}

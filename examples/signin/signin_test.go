@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/internal/host"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -44,8 +45,12 @@ func script(t *testing.T, user string, lines ...string) (out string, err error) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, err := host.OpenKeys("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	svc, err := authn.New(authn.Config{
-		Keys: []authn.Key{{ID: 1, Secret: random()}}, PseudonymKey: random(),
+		Keys: keys.KeyRing(), PseudonymKey: keys.Pseudonym,
 		Store: new(memstore.Store), Mailer: term, Directory: dir,
 	})
 	if err != nil {

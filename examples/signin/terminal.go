@@ -17,9 +17,10 @@ const digits = 6 // the default policy
 
 // terminal is a host that is not HTTP: lines in, lines out.
 type terminal struct {
-	in   *bufio.Scanner
-	out  io.Writer
-	echo bool // nobody sees what is typed: show it
+	in      *bufio.Scanner
+	out     io.Writer
+	echo    bool // nobody sees what is typed: show it
+	lasting bool // the sign-in outlives the program
 }
 
 func newTerminal(in io.Reader, out io.Writer) *terminal {
@@ -65,6 +66,23 @@ func (t *terminal) signIn(ctx context.Context, svc *authn.Service, d *directory,
 			return err
 		}
 	}
+	if t.lasting && a.Token != "" {
+		t.say("\n   If this program ends, start it again with the same flags and")
+		t.say("   -resume %s", string(a.Token))
+	}
+	return t.goOn(ctx, svc, a)
+}
+
+// resume goes on with a sign-in that began in another process.
+func (t *terminal) resume(ctx context.Context, svc *authn.Service, token authn.Secret) error {
+	a, err := svc.Status(ctx, token)
+	if errors.Is(err, authn.ErrFinished) || err == nil && a.Token == "" && a.Session == "" {
+		return errors.New("-resume: the sign-in has ended, or the token is not one of this -store and its -keys: begin again without -resume")
+	}
+	if err != nil {
+		return err
+	}
+	t.say("The sign-in of %s goes on.", a.User)
 	return t.goOn(ctx, svc, a)
 }
 
@@ -81,6 +99,9 @@ func (t *terminal) goOn(ctx context.Context, svc *authn.Service, a *authn.Answer
 		line, err := t.ask("> ")
 		if err != nil {
 			return err
+		}
+		if _, err := svc.Tend(ctx); err != nil { // a server does it every ten seconds or so
+			t.say("%v", err)
 		}
 		a = t.step(ctx, svc, a, line)
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/authnfsm/authn"
 )
@@ -40,6 +41,15 @@ func (k *Keys) KeyRing() (ring []authn.Key) {
 		ring = append(ring, authn.Key{ID: r.ID, Secret: r.Secret})
 	}
 	return ring
+}
+
+// KeysOf is the usual file for the keys of a store: beside a file. It is "" for
+// any other store.
+func KeysOf(store string) string {
+	if file, ok := strings.CutPrefix(store, "sqlite:"); ok && file != "" {
+		return file + ".keys"
+	}
+	return ""
 }
 
 // OpenKeys reads the file, or makes it. Without a file the keys are random.
