@@ -35,7 +35,7 @@ type Answer struct {
 // Allowed is an event that the state allows.
 type Allowed struct {
 	Event string
-	At    time.Time // from when on; zero: now
+	At    time.Time // from when on, if nothing else comes before; zero: now
 }
 
 // Allows says whether event, such as "resend", is allowed, and from when on:
@@ -105,17 +105,33 @@ func (s *step) describe(ans *Answer) {
 	}
 }
 
-// allowed walks the cells of the state with the best payload there could be:
-// a move is allowed now, what is too soon is allowed at its time.
+// allowed walks the cells of the state with the best payload there could be.
 func (s *step) allowed() (list []Allowed) {
 	for s.op = enroll; s.op <= redeem; s.op++ {
-		switch e := s.pick(); {
-		case e == nil:
-		case e.row.Refuse == nil && e.row.Say == Done:
-			list = append(list, Allowed{Event: s.op.String()})
-		case e.row.Refuse == ErrTooSoon:
-			list = append(list, Allowed{Event: s.op.String(), At: unix(s.retryAt(e))})
+		if at, ok := s.soonest(); ok {
+			list = append(list, Allowed{Event: s.op.String(), At: unix(at)})
 		}
 	}
 	return list
+}
+
+// soonest is when the event at hand moves the transaction if nothing else
+// comes before: 0 is now. One wait may lead to another, or to a refusal that
+// no waiting ends, and the transaction's own end comes first.
+func (s *step) soonest() (at int64, ok bool) {
+	now := s.now
+	defer func() { s.now = now }()
+	for ; s.now < s.tx().expires; s.now = at {
+		switch e := s.pick(); {
+		case e == nil:
+			return 0, false
+		case e.row.Refuse == nil:
+			return at, e.row.Say == Done
+		case e.row.Refuse != ErrTooSoon:
+			return 0, false
+		default:
+			at = s.retryAt(e)
+		}
+	}
+	return 0, false
 }

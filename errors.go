@@ -49,7 +49,7 @@ type Refusal struct {
 	Event   string    // "resend"
 	Guard   string    // "cooling down"; "" if the table has no row
 	Err     error     // the sentinel
-	RetryAt time.Time // zero: waiting does not help
+	RetryAt time.Time // when Guard stops holding; zero: waiting does not help
 	Answer  *Answer   // what is allowed instead; nil if there is no live transaction
 }
 

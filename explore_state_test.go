@@ -110,17 +110,25 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	}
 	for o := enroll; o <= redeem; o++ {
 		at, listed := ans.Allows(o.String())
-		can, when := x.best(a, i, o)
-		if listed != (can || !when.IsZero()) || listed && at.IsZero() != can || listed && !can && !at.Equal(when) {
+		when, can := zero, false
+		for wait := zero; !can && when.UnixNano() < a.txs[i].expires; when = wait {
+			if can, wait = x.best(a, i, o, when); can || !wait.After(when) {
+				break
+			}
+		}
+		if can && when.Equal(zero) {
+			when = time.Time{}
+		}
+		if listed != can || listed && !at.Equal(when) {
 			fail("A1", "%s: allowed %t at %v; it is %t, at %v", o, listed, at, can, when)
 		}
 		x.applied["A1"]++
 	}
 }
 
-// best tries an event with the best that could come with it: whether it is
-// taken, or from when on.
-func (x *explorer) best(a *Account, i int, o op) (can bool, when time.Time) {
+// best tries an event at a time with the best that could come with it: whether
+// it is taken, or until when it is too soon.
+func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when time.Time) {
 	factor := a.txs[i].factor().id
 	right := Secret("000000")
 	if o == verify || o == activate {
@@ -136,7 +144,7 @@ func (x *explorer) best(a *Account, i int, o op) (can bool, when time.Time) {
 	for _, ev := range evs {
 		for v := range len(x.views) + 2 {
 			c := act{op: o, slot: i, name: i, ev: ev, view: v % len(x.views), code: rightText}
-			e := x.env(a, &c, zero)
+			e := x.env(a, &c, now)
 			if v >= len(x.views) { // and what was proved is active there, at one address or the other
 				e.Factors = []Factor{mailbox(Active, []string{usualBox, movedBox}[v-len(x.views)], false), spare(Active, false)}
 			}

@@ -28,7 +28,6 @@ type view struct {
 type move struct {
 	event string
 	at    time.Time
-	maybe bool // either way is right
 }
 
 // view describes a transaction at t that is not over.
@@ -55,45 +54,46 @@ func (o *oracle) view(tx int, t time.Time) view {
 	return v
 }
 
-// moves are the events that are allowed, with the best payload there could be.
+// moves are the events that are allowed, now or after waiting, with the best
+// payload there could be and nothing else happening before.
 func (o *oracle) moves(tx int, state authn.State, t time.Time) (ms []move) {
 	for _, event := range asks[state] {
-		m := move{event: event}
-		ok := true
-		switch event {
-		case "enroll":
-			ok = len(o.offered(tx, authn.Email)) > 0 && o.maySend(tx, t, &m)
-		case "resend":
-			ok = o.maySend(tx, t, &m)
-		case "challenge":
-			active := o.having(authn.Active)
-			c, live := o.live(tx, t)
-			switch {
-			case len(active) == 0:
-				ok = false
-			case live && slices.Contains(active, c.factor) && o.backoff(t).IsZero():
-			default:
-				ok = o.maySend(tx, t, &m)
+		for when := t; when.Before(o.expires(tx)); {
+			ok, wait := o.may(tx, event, when)
+			if ok && when.Equal(t) {
+				ms = append(ms, move{event: event})
+			} else if ok {
+				ms = append(ms, move{event, when})
 			}
-		case "verify", "activate":
-			_, live := o.live(tx, t)
-			m.at = o.backoff(t)
-			m.maybe = !m.at.IsZero() && !live // the wait comes first, yet then there is no code
-			ok = live || m.maybe
-		case "skip":
-			ok = !o.mustEnrol(tx)
-		}
-		if ok {
-			ms = append(ms, m)
+			if ok || !wait.After(when) {
+				break
+			}
+			when = wait
 		}
 	}
 	return ms
 }
 
-func (o *oracle) maySend(tx int, t time.Time, m *move) bool {
-	err, at := o.sendRefusal(tx, t)
-	m.at = at
-	return err == nil || err == authn.ErrTooSoon
+// may says whether the event moves the transaction at t; if not, a time says
+// that it is refused until then for one reason at least.
+func (o *oracle) may(tx int, event string, t time.Time) (ok bool, wait time.Time) {
+	backoff := o.backoff(t)
+	c, live := o.live(tx, t)
+	active := o.having(authn.Active)
+	switch {
+	case event == "skip":
+		return !o.mustEnrol(tx), wait
+	case event == "verify" || event == "activate":
+		return live && backoff.IsZero(), backoff
+	case event == "challenge" && live && slices.Contains(active, c.factor) && backoff.IsZero():
+		return true, wait
+	case event == "challenge" && len(active) == 0, event == "enroll" && len(o.offered(tx, authn.Email)) == 0:
+		return false, wait
+	case event == "challenge" || event == "enroll" || event == "resend":
+		err, at := o.sendRefusal(tx, t)
+		return err == nil, at
+	}
+	return true, wait
 }
 
 // deadlines are the moments at which an answer will change by itself.
