@@ -135,19 +135,21 @@ func (x *explorer) listed(a Account, o Effect, e Env) bool {
 	return false
 }
 
-// verdict is what a client would be told, and the row behind it.
+// verdict is what a client would be told, and the row behind it, and those that
+// other transactions took.
 type verdict struct {
-	text string
-	row  string
+	text   string
+	row    string
+	others string
 }
 
 func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 	var ref *Refusal
 	switch {
 	case c.host != "" && err == nil:
-		return verdict{"ok", c.host}
+		return verdict{text: "ok", row: c.host}
 	case errors.As(err, &ref):
-		v := verdict{"refused: " + ref.Err.Error(), ref.Err.Error()}
+		v := verdict{text: "refused: " + ref.Err.Error(), row: ref.Err.Error()}
 		if ref.Guard != "" {
 			v.text += " (" + ref.Guard + ")"
 			v.row = c.op.String() + " [" + ref.Guard + "]"
@@ -155,20 +157,28 @@ func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 		return v
 	case err != nil:
 		x.t.Fatalf("%s: %v", c.text, err)
-	case r.Ended:
-		return verdict{"refused: " + ErrFinished.Error(), "expire [time up]"}
 	case !r.Changed:
-		return verdict{x.told(r), "repeated"}
-	case c.op == redeem:
-		return verdict{"redeemed", r.moves[0].edge.label}
+		return verdict{text: x.told(r), row: "repeated"}
 	}
-	for i := range r.nmoves {
-		if e := r.moves[i].edge; e.op == c.op {
-			return verdict{x.told(r), e.label}
+	v := verdict{text: x.told(r)}
+	if c.op == redeem {
+		v.text = "redeemed"
+	}
+	if r.Ended {
+		v.text = "refused: " + ErrFinished.Error()
+	}
+	mine := r.Account.txs[r.slot].id
+	for _, m := range r.moves[:r.nmoves] {
+		if m.tx == mine {
+			v.row = m.edge.label
+		} else {
+			v.others += "; " + m.edge.label
 		}
 	}
-	x.t.Fatalf("%s: no row of its own", c.text)
-	return verdict{}
+	if v.row == "" {
+		x.t.Fatalf("%s: no row of its own", c.text)
+	}
+	return v
 }
 
 func (x *explorer) told(r *Result) string {

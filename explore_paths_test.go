@@ -94,7 +94,11 @@ func (x *explorer) length(h int32) int { return x.g.depth[x.g.hops[h].from] }
 // header says in what world the scripts of an exploration happen.
 func (x *explorer) header() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Written by the explorer: the shortest ways to every event in every state,\n# answered by every row. Each begins with \"new\", in a world of its own.\n\npolicy")
+	b.WriteString(`# Written by the explorer: the shortest ways to every event in every state,
+# answered by every row. Each begins with "new", in a world of its own. After
+# an answer stand the rows that were taken, or the one that refused.
+
+policy`)
 	v := reflect.ValueOf(x.policy)
 	for i := range v.NumField() {
 		switch f := v.Field(i); {
@@ -127,6 +131,9 @@ func (v view) factors() string {
 			s += " required"
 		}
 		list = append(list, s)
+	}
+	if list == nil {
+		return " no factors"
 	}
 	return strings.Join(list, ",")
 }
@@ -161,7 +168,11 @@ func (x *explorer) script(last int32) string {
 		}
 		b.WriteString(text + "\n")
 		if told := x.g.words[h.text]; told != "" {
-			fmt.Fprintf(&b, "=> %s\n", told)
+			fmt.Fprintf(&b, "=> %s", told)
+			if row := x.g.words[h.row]; !strings.HasSuffix(told, row) {
+				fmt.Fprintf(&b, " | %s", row)
+			}
+			b.WriteString("\n")
 		}
 		if from, ok := x.moved[n]; ok {
 			old := tabs

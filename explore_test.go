@@ -123,7 +123,7 @@ func (x *explorer) hop(from int32, s spot, a *Account, c act) {
 		if c.by < 0 {
 			fall--
 		}
-		x.link(from, x.arrive(from, *a, zero.Add(c.by), fall, &s.memory), &c, verdict{"", "time"})
+		x.link(from, x.arrive(from, *a, zero.Add(c.by), fall, &s.memory), &c, verdict{})
 		return
 	}
 	x.m = x.ms[c.node]
@@ -187,7 +187,7 @@ func (x *explorer) link(from, to int32, c *act, v verdict) {
 	if c.node > 0 {
 		text += [...]string{"", " (stricter node)", " (looser node)"}[c.node]
 	}
-	h := hop{from: from, to: to, act: g.intern(text), text: g.intern(v.text), row: g.intern(v.row)}
+	h := hop{from: from, to: to, act: g.intern(text), text: g.intern(v.text), row: g.intern(v.row + v.others)}
 	g.hops = append(g.hops, h)
 }
 

@@ -3,8 +3,8 @@ package testdata
 
 import "embed"
 
-// Paths are the shortest ways to every event in every state, answered by every
-// row: see internal/script.Replay.
+// Paths are the recorded shortest ways to every event in every state, answered
+// by every row: see internal/script.Replay.
 //
 //go:embed paths/*.txt
 var Paths embed.FS

@@ -75,14 +75,18 @@ type people struct {
 	took  []string // factors handed over in the line that is played
 }
 
-// set reads "mail ACTIVE ada@example.com required, spare NOT_SETUP …", or
-// "gone".
-func (p *people) set(name, list string) error {
-	if strings.TrimSpace(list) == "gone" {
+// set reads "mail ACTIVE ada@example.com required, spare NOT_SETUP …", "no
+// factors" or "closed".
+func (p *people) set(name, list string) (err error) {
+	var fs []authn.Factor
+	switch strings.TrimSpace(list) {
+	case "closed":
 		delete(p.users, name)
 		return nil
+	case "no factors":
+	default:
+		fs, err = readFactors(list)
 	}
-	fs, err := readFactors(list)
 	p.users[name] = fs
 	return err
 }
@@ -119,19 +123,27 @@ func (p *people) Activated(_ context.Context, _, user string, f authn.Factor) er
 // mailer is a Mailer: it is down, refuses, or dies with the whole process.
 type mailer struct {
 	mood  string
-	tried []authn.Message // in the line that is played
-	seen  []string        // keys of messages that were tried
+	tried []attempt // in the line that is played
+	seen  []string  // keys of messages that were tried
+}
+
+// attempt is one try to hand a message over.
+type attempt struct {
+	authn.Message
+	failed bool
 }
 
 func (m *mailer) Mail(_ context.Context, msg authn.Message) error {
-	m.tried = append(m.tried, msg)
+	var err error
 	switch m.mood {
 	case "down":
-		return errDown
+		err = errDown
 	case "refuses":
-		return fmt.Errorf("no such mailbox: %w", authn.ErrUndeliverable)
+		err = fmt.Errorf("no such mailbox: %w", authn.ErrUndeliverable)
 	case "dies":
-		runtime.Goexit()
+		err = errDown
+		defer runtime.Goexit()
 	}
-	return nil
+	m.tried = append(m.tried, attempt{msg, err != nil})
+	return err
 }

@@ -15,7 +15,7 @@ type Reply struct {
 	Brief string   // "MFA_CHALLENGE, wrong code", "refused: too soon (cooling down)"; "" where there is nothing to say
 	Lines []string // the rest of it, for people to read
 
-	answer *authn.Answer
+	answer *authn.Answer // of an event that was taken
 }
 
 func (r *Reply) add(format string, args ...any) {
@@ -38,7 +38,7 @@ func told(brief string, err error) Reply {
 }
 
 func refused(ref *authn.Refusal) Reply {
-	r := Reply{Brief: "refused: " + ref.Err.Error(), answer: ref.Answer}
+	r := Reply{Brief: "refused: " + ref.Err.Error()}
 	if ref.Guard != "" {
 		r.Brief += " (" + ref.Guard + ")"
 	}
@@ -65,7 +65,11 @@ func answered(a *authn.Answer, err error) Reply {
 	if a.Factor.ID != "" {
 		r.add("at hand: %s", factor(a.Factor))
 	}
-	if a.Generation > 0 && !a.CodeExpires.IsZero() {
+	switch {
+	case a.Generation == 0:
+	case a.CodeExpires.IsZero():
+		r.add("no live code")
+	default:
 		r.add("code %d is good until %s; its mail: %s", a.Generation, clock(a.CodeExpires), a.Delivery)
 	}
 	switch {
@@ -109,8 +113,15 @@ func redeemed(as *authn.Assertion, err error) Reply {
 		return told("", err)
 	}
 	r := Reply{Brief: "redeemed"}
-	r.add("%s has signed in by %s; the password was right at %s, the rest at %s", as.User, strings.Join(append(as.Methods, as.Channels...), ", "), clock(as.Began), clock(as.At))
+	r.add("%s has signed in by %s%s; the password was right at %s, all at %s", as.User, strings.Join(as.Methods, " and "), over(as.Channels), clock(as.Began), clock(as.At))
 	return r
+}
+
+func over(channels []string) string {
+	if len(channels) == 0 {
+		return ""
+	}
+	return " over " + strings.Join(channels, " and ")
 }
 
 // noticed adds what others were told meanwhile.
@@ -136,7 +147,9 @@ func (s *Stage) noticed(r Reply) Reply {
 		if slices.Contains(s.mailer.seen, m.Key) {
 			text += " (the same message again)"
 		}
-		s.mailer.seen = append(s.mailer.seen, m.Key)
+		if s.mailer.seen = append(s.mailer.seen, m.Key); m.failed {
+			text += ": not accepted"
+		}
 		r.add("mail to %s: %s", m.To, text)
 	}
 	return r

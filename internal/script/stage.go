@@ -32,6 +32,7 @@ type Stage struct {
 type tab struct {
 	token, session authn.Secret
 	codes          []authn.Secret // that were mailed for it
+	shown          []string       // by its last answer
 }
 
 // last is the code that was mailed last.
@@ -95,16 +96,16 @@ func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
 	if err := s.open(); err != nil {
 		return Reply{}, err
 	}
-	if words[0] == "begin" {
-		s.tabs = append(s.tabs, &tab{})
-		s.at = len(s.tabs)
-		n = s.at
-	}
 	b := &tab{token: "unknown"}
-	if n >= 1 && n <= len(s.tabs) {
+	if words[0] != "begin" && n >= 1 && n <= len(s.tabs) {
 		b = s.tabs[n-1]
 	}
-	return s.call(ctx, b, words)
+	r, err := s.call(ctx, b, words)
+	if words[0] == "begin" && r.answer != nil {
+		s.tabs = append(s.tabs, b)
+		s.at = len(s.tabs)
+	}
+	return r, err
 }
 
 // call calls the service, for a browser or the host.
@@ -124,11 +125,12 @@ func (s *Stage) call(ctx context.Context, b *tab, words []string) (r Reply, err 
 		s.mailer.mood, s.service = "works", nil
 	}
 	b.learn(r.answer, s.mailer.tried)
+	b.show(&r)
 	return s.noticed(r), err
 }
 
 // learn keeps what a browser is told and mailed.
-func (b *tab) learn(a *authn.Answer, mails []authn.Message) {
+func (b *tab) learn(a *authn.Answer, mails []attempt) {
 	for _, m := range mails {
 		if m.Kind == authn.CodeMessage && b.last() != m.Code {
 			b.codes = append(b.codes, m.Code)
@@ -139,6 +141,15 @@ func (b *tab) learn(a *authn.Answer, mails []authn.Message) {
 	}
 	if a != nil && a.Session != "" {
 		b.session = a.Session
+	}
+}
+
+// show keeps of a reply what the last answer did not say already.
+func (b *tab) show(r *Reply) {
+	all := r.Lines
+	r.Lines = slices.DeleteFunc(slices.Clone(all), func(l string) bool { return slices.Contains(b.shown, l) })
+	if r.answer != nil {
+		b.shown = all
 	}
 }
 
@@ -206,9 +217,9 @@ func (s *Stage) host(ctx context.Context, words []string) Reply {
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{did.Records, "records were due"}, {did.Ended, "transactions ended"}, {did.Delivered, "effects delivered"}, {did.Deleted, "records deleted"}} {
+	}{{did.Records, "records due"}, {did.Ended, "transactions ended"}, {did.Delivered, "effects delivered"}, {did.Deleted, "records deleted"}} {
 		if x.n > 0 {
-			r.Lines = append(r.Lines, fmt.Sprintf("%d %s", x.n, x.what))
+			r.Lines = append(r.Lines, fmt.Sprintf("%s: %d", x.what, x.n))
 		}
 	}
 	return r

@@ -1,0 +1,56 @@
+package authn_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/authnfsm/authn/internal/script"
+	"github.com/authnfsm/authn/memstore"
+)
+
+// TestScenarios plays the stories in testdata/scenarios and compares every
+// answer. After a change that is meant, go test . -update records the new
+// answers; read the difference as the people would who use it.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/scenarios/*.txt")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d scenarios, %v", len(files), err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			text := read(t, f)
+			got, err := script.Record(t.Context(), text, new(memstore.Store))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(text, "# ") || strings.Count(got, "\n=> ") < 3 {
+				t.Error("a story has a title and some answers")
+			}
+			sameFile(t, f, got)
+		})
+	}
+}
+
+// An answer that is not the machine's does not go unnoticed, wherever it is.
+func TestScenarioEdited(t *testing.T) {
+	text := read(t, "testdata/scenarios/sign-in.txt")
+	lines := strings.SplitAfter(text, "\n")
+	edited := 0
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "=> ") && !strings.HasPrefix(line, "   ") {
+			continue
+		}
+		lines[i] = line[:3] + "edited " + line[3:]
+		wrong := strings.Join(lines, "")
+		lines[i] = line
+		got, err := script.Record(t.Context(), wrong, new(memstore.Store))
+		if err != nil || got == wrong || got != text {
+			t.Errorf("line %d: an edited answer stays: %v", i+1, err)
+		}
+		edited++
+	}
+	if edited < 10 {
+		t.Errorf("%d answers were edited: too few", edited)
+	}
+}
