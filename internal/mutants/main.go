@@ -102,30 +102,33 @@ func (m mutant) apply(tmp string) (overlay string, err error) {
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// test runs the tests of a package; an error says that one of them spoke.
-func test(pkg, overlay string, limit time.Duration) (by string, err error) {
+// test builds the tests of a package in dir and runs them, the short ones
+// first; an error says that one of them spoke.
+func test(pkg, dir, overlay string, limit time.Duration) (by string, err error) {
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
-	args := []string{"test", "-failfast", "-vet=off", "-count=1"}
-	if overlay != "" {
-		args = append(args, "-overlay="+overlay)
+	bin := filepath.Join(dir, "tests")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay="+overlay, "-o="+bin, pkg)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %w\n%s", errBuild, err, out)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
-	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "RAPID_SHRINKTIME=1ms")
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err == nil:
-		return "", nil
-	case ctx.Err() != nil:
-		return "the time limit", err
-	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")):
-		return "", fmt.Errorf("%w\n%s", errBuild, out)
+	for _, args := range [][]string{{"-test.failfast", "-test.short"}, {"-test.failfast"}} {
+		cmd := exec.CommandContext(ctx, bin, args...)
+		cmd.Dir = pkg
+		cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "RAPID_SHRINKTIME=1ms")
+		cmd.WaitDelay = time.Second
+		out, err := cmd.CombinedOutput()
+		switch f := failed.FindSubmatch(out); {
+		case err == nil:
+		case ctx.Err() != nil:
+			return "the time limit", err
+		case f != nil:
+			return string(f[1]), err
+		default:
+			return "a panic", fmt.Errorf("%w\n%s", err, out)
+		}
 	}
-	if f := failed.FindSubmatch(out); f != nil {
-		return string(f[1]), err
-	}
-	return "a panic", fmt.Errorf("%w\n%s", err, out)
+	return "", nil
 }
 
 var errBuild = errors.New("does not build")
@@ -148,14 +151,14 @@ func run(only string, jobs int, limit time.Duration, verbose bool) error {
 		return err
 	}
 	ms = slices.DeleteFunc(ms, func(m mutant) bool { return !strings.Contains(m.name+" "+m.file, only) })
-	if err := baseline(ms, limit); err != nil {
-		return err
-	}
 	tmp, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	if err := baseline(ms, tmp, limit); err != nil {
+		return err
+	}
 	var (
 		mu     sync.Mutex
 		wg     sync.WaitGroup
@@ -196,7 +199,7 @@ func (m mutant) try(tmp string, limit time.Duration) (by, fault string) {
 	if err != nil {
 		return "", err.Error()
 	}
-	by, err = test(m.pkg(), overlay, limit)
+	by, err = test(m.pkg(), filepath.Dir(overlay), overlay, limit)
 	switch {
 	case errors.Is(err, errBuild):
 		return "", err.Error()
@@ -209,12 +212,12 @@ func (m mutant) try(tmp string, limit time.Duration) (by, fault string) {
 func (m mutant) pkg() string { return "./" + filepath.ToSlash(filepath.Dir(m.file)) }
 
 // baseline makes sure that the tests are green without a bug.
-func baseline(ms []mutant, limit time.Duration) error {
+func baseline(ms []mutant, tmp string, limit time.Duration) error {
 	seen := map[string]bool{}
 	for _, m := range ms {
 		if p := m.pkg(); !seen[p] {
 			seen[p] = true
-			if by, err := test(p, "", limit); err != nil {
+			if by, err := test(p, tmp, "", limit); err != nil {
 				return fmt.Errorf("the tests of %s are not green without a bug: %s: %w", p, by, err)
 			}
 		}
