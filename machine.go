@@ -206,7 +206,12 @@ func (m *Machine) Step(a *Account, h Handle, ev Event, env Env, r *Result) error
 	if err != nil {
 		return err
 	}
-	i := a.find(h.digest())
+	return m.apply(a, h.digest(), o, &in, &env, r)
+}
+
+// apply is Step after its arguments were read.
+func (m *Machine) apply(a *Account, token digest, o op, in *input, env *Env, r *Result) error {
+	i := a.find(token)
 	if i < 0 {
 		return &Refusal{Event: o.String(), Err: ErrFinished}
 	}
@@ -214,8 +219,8 @@ func (m *Machine) Step(a *Account, h Handle, ev Event, env Env, r *Result) error
 	if m.roots[a.txs[i].state-1][o] == 0 && in.once == "" && !m.due(a, i, env.Now) {
 		return m.noRow(a, i, o)
 	}
-	return m.do(r, a, &env, func(s *step) error {
-		s.op, s.in, s.i = o, in, i
+	return m.do(r, a, env, func(s *step) error {
+		s.op, s.in, s.i = o, *in, i
 		return s.event()
 	})
 }

@@ -104,7 +104,7 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 // wrap [ErrUnavailable]: then there was no verdict, and the same event may be
 // sent again. An unknown, foreign, expired or finished token is [ErrFinished].
 func (s *Service) Do(ctx context.Context, token Secret, ev Event) (*Answer, error) {
-	_, o, err := s.m.payload(ev)
+	in, o, err := s.m.payload(ev)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *Service) Do(ctx context.Context, token Secret, ev Event) (*Answer, erro
 		return nil, &Refusal{Event: o.String(), Err: ErrFinished}
 	}
 	c := &call{ctx: ctx, p: p, key: p.key(), h: h, token: token, hash: h.digest(), op: o}
-	return s.answer(c, func(a *Account, env Env, r *Result) error { return s.m.Step(a, h, ev, env, r) })
+	return s.answer(c, func(a *Account, env Env, r *Result) error { return s.m.apply(a, c.hash, o, &in, &env, r) })
 }
 
 // Status describes the transaction of a state token. It changes nothing,

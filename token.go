@@ -29,7 +29,11 @@ func (m *Machine) pseudonym(user string) (p id) {
 }
 
 // key is the store's key of the record.
-func (p id) key() string { return hex.EncodeToString(p[:]) }
+func (p id) key() string {
+	var text [2 * len(p)]byte
+	hex.Encode(text[:], p[:])
+	return string(text[:])
+}
 
 // mint makes the token of a secret; kind keeps state and session tokens apart.
 func (m *Machine) mint(kind string, h Handle, p id) Secret {
@@ -37,7 +41,9 @@ func (m *Machine) mint(kind string, h Handle, p id) Secret {
 	copy(b[:], h[:])
 	mask := m.mask(kind, h)
 	subtle.XORBytes(b[len(h):], mask[:], p[:])
-	return Secret(tokenEncoding.EncodeToString(b[:]))
+	var text [tokenLen]byte
+	tokenEncoding.Encode(text[:], b[:])
+	return Secret(text[:])
 }
 
 // parseToken undoes mint. A token of another kind or tenant leads to a record
