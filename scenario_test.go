@@ -27,9 +27,23 @@ func TestScenarios(t *testing.T) {
 			if !strings.HasPrefix(text, "# ") || strings.Count(got, "\n=> ") < 3 {
 				t.Error("a story has a title and some answers")
 			}
+			if n, was, is := firstChange(text, got); n > 0 {
+				t.Logf("line %d: %q was recorded, %q came", n, was, is)
+			}
 			sameFile(t, f, got)
 		})
 	}
+}
+
+// firstChange is the first line in which two texts differ; 0 if there is none.
+func firstChange(a, b string) (line int, was, is string) {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(as), len(bs)) {
+		if as[i] != bs[i] {
+			return i + 1, as[i], bs[i]
+		}
+	}
+	return 0, "", ""
 }
 
 // An answer that is not the machine's does not go unnoticed, wherever it is.
