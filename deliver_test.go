@@ -214,3 +214,36 @@ func TestHandedOverOnce(t *testing.T) {
 		t.Errorf("handed over %d times, %v", len(d.took), err)
 	}
 }
+
+// The caller alone makes the first attempt, also if a node whose clock is
+// behind tends the record at that moment for another reason.
+func TestTendBesideTheCaller(t *testing.T) {
+	sent := 0
+	var d *desk
+	var behind *authn.Service
+	d = newDesk(t, func(_ *desk, c *authn.Config) {
+		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
+			if sent++; sent > 1 {
+				return nil
+			}
+			did, err := behind.Tend(ctx)
+			if err != nil || did.Records != 1 || did.Ended != 1 {
+				t.Errorf("%+v, %v", did, err)
+			}
+			return nil
+		})
+	})
+	cfg := d.cfg
+	cfg.Now = func() time.Time { return time.Unix(0, d.now.Load()).Add(-time.Second) }
+	var err error
+	if behind, err = authn.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	d.begin(t, "ada") // ends while the other one's mail is under way
+	d.wait(9 * time.Minute)
+	a := d.begin(t, "ada")
+	d.wait(time.Minute + time.Second)
+	if a = d.do(t, a.Token, authn.Challenge{Factor: "ada-mail"}); sent != 1 || a.Delivery != authn.Sent {
+		t.Errorf("%d mails, delivery %s", sent, a.Delivery)
+	}
+}

@@ -101,32 +101,12 @@ func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err e
 				*t = transaction{}
 			}
 		}
-		s.claimOwed()
-		for _, e := range s.acct.owed(1<<63 - 1) {
-			if s.acct.nextOf(e.Key) == s.claim() {
-				es = append(es, e)
-			}
-		}
+		es = s.claimOwed()
 		s.i = 0
 		s.tidy()
 		return nil
 	})
 	return es, err
-}
-
-// nextOf is the next attempt at an effect.
-func (a *Account) nextOf(key string) int64 {
-	for i := range a.txs {
-		if t := &a.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
-			return t.mail.next
-		}
-	}
-	for i := range a.outbox {
-		if e := &a.outbox[i]; e.kind != 0 && e.key() == key {
-			return e.next
-		}
-	}
-	return 0
 }
 
 // nextDue is when the account wants attention next; 0 is never.

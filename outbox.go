@@ -228,27 +228,31 @@ func (s *step) acknowledgeMail(what Delivered) {
 	}
 }
 
-// claimOwed takes over what is owed and whose attempt is over. A mail or a
-// notice whose last attempt never came back is given up.
-func (s *step) claimOwed() {
+// claimOwed takes over what is owed and whose attempt is over, and returns it.
+// A mail or a notice whose last attempt never came back is given up.
+func (s *step) claimOwed() (es []Effect) {
 	for s.i = range s.acct.txs {
-		m := &s.tx().mail
-		switch {
+		t := s.tx()
+		switch m := &t.mail; {
 		case m.state != mailPending || m.next > s.now:
 		case m.attempts >= maxAttempts:
 			s.acknowledgeMail(GivenUp)
 		default:
 			m.attempts, m.next = m.attempts+1, s.claim()
+			es = append(es, t.mailEffect(s.acct.user))
 		}
 	}
-	for i := maxOutbox - 1; i >= 0; i-- {
+	for i := 0; i < maxOutbox; i++ {
 		e := &s.acct.outbox[i]
 		switch {
 		case e.kind == 0 || e.next > s.now:
 		case e.isNotice() && e.attempts >= maxAttempts:
 			s.acct.drop(i)
+			i-- // the next one has moved up
 		default:
 			e.attempts, e.next = min(e.attempts, 254)+1, s.claim()
+			es = append(es, e.effect(s.acct.user))
 		}
 	}
+	return es
 }
