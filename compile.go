@@ -35,11 +35,14 @@ func (e *edge) transition() Transition {
 	return t
 }
 
+// maxAnswers is how many answers a question may have.
+const maxAnswers = 6
+
 // node asks one question. For each answer, next is another node (> 0) or the
 // edge ^next (< 0).
 type node struct {
 	q    uint8
-	next [6]int16
+	next [maxAnswers]int16
 }
 
 // program is the table made ready: one decision tree for each cell.
@@ -123,6 +126,9 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 		return 0, fmt.Errorf("authn: %d rows for %s", len(rows), where)
 	case q == len(questions):
 		return ^rows[0], nil
+	}
+	if n := questions[q].last - questions[q].first + 1; n > maxAnswers {
+		return 0, fmt.Errorf("authn: %q has %d answers, and maxAnswers is %d", questions[q].text, n, maxAnswers)
 	}
 	n := node{q: uint8(q)}
 	for g := questions[q].first; g <= questions[q].last; g++ {

@@ -49,7 +49,7 @@
 // channels truthfully and claims no assurance level.
 package authn
 
-//go:generate go test . -run TestDocs -update
+//go:generate go test . ./diagram -run TestDocs|TestMatrix|TestGolden -update
 
 import (
 	"context"

@@ -1,0 +1,314 @@
+package authn_test
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A command is a line on a page, and how a test runs it.
+type command struct {
+	line string
+	run  func(*reader)
+}
+
+// commands are all that the pages tell somebody to type, in the order in
+// which a reader comes to them, and what has to come of each. What would run
+// these very tests again is held by the script of the CI instead.
+var commands = []command{
+	{"go mod init example.com/signin", func(r *reader) { r.out(r.module, "") }},
+	{"go get github.com/authnfsm/authn", (*reader).get},
+	{"go run .", (*reader).program},
+	{"go run ./examples/signin", (*reader).terminal},
+	{"go run ./examples/idp", (*reader).provider},
+	{"go run ./cmd/authn-diagram -format svg -view overview -o overview.svg", (*reader).picture},
+	{"openssl rand -base64 32", (*reader).key},
+	{"go generate work", (*reader).generate},
+	{"go test work", (*reader).inCI},
+	{"./check.sh", (*reader).inCI},
+	{"e2e/run.sh", (*reader).inCI},
+	// It writes each file that these tests compare: "go generate work" runs it for the pages.
+	{"go test . -update", func(*reader) {}},
+}
+
+// A reader types what the pages say: in this directory, in a copy of it where
+// something is written, or in a module of his own.
+type reader struct {
+	*testing.T
+	line   string
+	module string   // his own
+	env    []string // there
+}
+
+var inline = regexp.MustCompile("`((?:go [a-z]+ |\\./|e2e/)[^`]*)`")
+
+func TestPagesCommands(t *testing.T) {
+	var told []string
+	for _, b := range blocks(t, "sh") {
+		told = append(told, strings.Split(strings.TrimSpace(b.text), "\n")...)
+	}
+	for _, text := range pages(t) {
+		for _, m := range inline.FindAllStringSubmatch(text, -1) {
+			told = append(told, m[1])
+		}
+	}
+	for _, line := range told {
+		if !slices.ContainsFunc(commands, func(c command) bool { return c.line == line }) {
+			t.Errorf("the pages say %q, and nobody runs it", line)
+		}
+	}
+	if testing.Short() {
+		t.Skip("running them builds every module")
+	}
+	module, env := t.TempDir(), proxied(t)
+	for _, c := range commands {
+		if !slices.Contains(told, c.line) {
+			t.Errorf("no page says %q", c.line)
+		}
+		t.Run(c.line, func(t *testing.T) { c.run(&reader{T: t, line: c.line, module: module, env: env}) })
+	}
+}
+
+// command is the line, to be run in dir.
+func (r *reader) command(dir string, more ...string) *exec.Cmd {
+	words := append(strings.Fields(r.line), more...)
+	cmd := exec.CommandContext(r.Context(), words[0], words[1:]...)
+	cmd.Dir = dir
+	if dir == r.module {
+		cmd.Env = r.env
+	}
+	return cmd
+}
+
+// out is what the line prints.
+func (r *reader) out(dir, stdin string, more ...string) string {
+	r.Helper()
+	cmd := r.command(dir, more...)
+	cmd.Stdin = strings.NewReader(stdin)
+	b, err := cmd.CombinedOutput()
+	if err != nil {
+		r.Fatalf("%v\n%s", err, b)
+	}
+	return string(b)
+}
+
+// get gets the module as it is here, from a proxy in a directory; what it
+// requires comes from what was downloaded for these tests.
+func (r *reader) get() {
+	r.out(r.module, "")
+	if mod := read(r.T, filepath.Join(r.module, "go.mod")); !strings.Contains(mod, "looplab/fsm") || strings.Contains(mod, "rapid") {
+		r.Errorf("a host's go.mod is\n%s", mod)
+	}
+}
+
+// proxied is the environment of somebody for whom this directory is the
+// latest release.
+func proxied(t *testing.T) []string {
+	t.Helper()
+	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := t.TempDir()
+	publish(t, filepath.Join(proxy, "github.com/authnfsm/authn/@v"))
+	return append(os.Environ(), "GOWORK=", "GOSUMDB=off", "GOFLAGS=-modcacherw", "GOMODCACHE="+t.TempDir(),
+		"GOPROXY=file://"+proxy+",file://"+strings.TrimSpace(string(cache))+"/cache/download")
+}
+
+// publish writes a release as a module proxy has it: without the modules that
+// are nested in this one.
+func publish(t *testing.T, dir string) {
+	t.Helper()
+	const version = "v0.0.1"
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	visitFiles(t, func(path string) {
+		w, err := z.Create("github.com/authnfsm/authn@" + version + "/" + filepath.ToSlash(path))
+		if err == nil {
+			_, err = io.WriteString(w, read(t, path))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "go.mod"))
+		return dir == "." || err != nil
+	})
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"list": version + "\n", version + ".info": `{"Version":"` + version + `"}`, version + ".mod": read(t, "go.mod"), version + ".zip": b.String(),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// program runs what the README shows.
+func (r *reader) program() {
+	for _, b := range blocks(r.T, "go") {
+		if b.from != program {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(r.module, "main.go"), []byte(b.text), 0o600); err != nil {
+			r.Fatal(err)
+		}
+		_, want, _ := strings.Cut(b.text, "\t// Output:\n")
+		want = strings.TrimSuffix(strings.ReplaceAll(want, "\t// ", ""), "}\n")
+		if got := r.out(r.module, ""); got != want || got == "" {
+			r.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+		return
+	}
+	r.Error("the README has no program")
+}
+
+// terminal types the password and, when the mail is there, its code.
+func (r *reader) terminal() {
+	cmd := r.command(".")
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil || cmd.Start() != nil {
+		r.Fatal(err1, err2, "or it does not start")
+	}
+	io.WriteString(stdin, "correct horse battery\nchallenge mail\n")
+	code := regexp.MustCompile(`Your code is (\d{6})`)
+	var seen strings.Builder
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		seen.WriteString(lines.Text() + "\n")
+		if m := code.FindStringSubmatch(lines.Text()); m != nil {
+			io.WriteString(stdin, m[1]+"\n")
+			stdin.Close()
+		}
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(seen.String(), "SUCCESS") {
+		r.Errorf("%v\n%s", err, seen.String())
+	}
+}
+
+// provider is built and started by itself, on a free port: what "go run"
+// starts does not end with it.
+func (r *reader) provider() {
+	bin := filepath.Join(r.TempDir(), "idp")
+	path := strings.Fields(r.line)[2]
+	if b, err := exec.CommandContext(r.Context(), "go", "build", "-o", bin, path).CombinedOutput(); err != nil {
+		r.Fatalf("%v\n%s", err, b)
+	}
+	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		r.Fatal(err, "or it does not start")
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	url := ""
+	for lines := bufio.NewScanner(stdout); url == "" && lines.Scan(); {
+		url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(lines.Text())
+	}
+	resp, err := http.Get(url)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 || !strings.Contains(string(b), "password") {
+		r.Errorf("%d %v\n%s", resp.StatusCode, err, b)
+	}
+}
+
+func (r *reader) picture() {
+	name := filepath.Join(r.TempDir(), "overview.svg")
+	r.line = strings.Replace(r.line, "overview.svg", name, 1)
+	r.out(".", "")
+	if read(r.T, name) != read(r.T, "docs/img/overview.svg") {
+		r.Error("it draws another picture than that of the pages")
+	}
+}
+
+func (r *reader) key() {
+	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("AUTHN_TEST_TOOLS") != "required" {
+		r.Skip("install openssl")
+	}
+	if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(r.out(".", ""))); err != nil || len(b) != 32 {
+		r.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+// generate spoils the pages and pictures of a copy, and wants them back.
+func (r *reader) generate() {
+	to := r.TempDir()
+	copyTree(r.T, to)
+	for _, name := range []string{"docs/states.md", "docs/errors.md", "docs/img/email.svg", "docs/img/full.svg"} {
+		if err := os.Truncate(filepath.Join(to, name), 0); err != nil {
+			r.Fatal(err)
+		}
+	}
+	r.out(to, "")
+	names, _ := filepath.Glob("docs/*.md")
+	pictures, _ := filepath.Glob("docs/img/*.svg")
+	for _, name := range append(append(names, pictures...), "README.md") {
+		if read(r.T, filepath.Join(to, name)) != read(r.T, name) {
+			r.Errorf("%s is not what it makes", name)
+		}
+	}
+}
+
+func copyTree(t *testing.T, to string) {
+	t.Helper()
+	visitFiles(t, func(path string) {
+		to := filepath.Join(to, path)
+		err := os.MkdirAll(filepath.Dir(to), 0o700)
+		if err == nil {
+			err = os.WriteFile(to, []byte(read(t, path)), 0o700)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}, func(string) bool { return true })
+}
+
+// visitFiles visits the files of the directories that are wanted.
+func visitFiles(t *testing.T, visit func(path string), want func(dir string) bool) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || !want(path)):
+			return fs.SkipDir
+		case d.Type().IsRegular() && d.Name() != ".git":
+			visit(path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inCI holds what is not run here to a line of its own in the CI's script.
+func (r *reader) inCI() {
+	if !slices.Contains(strings.Split(read(r.T, ".ci/run"), "\n"), r.line) {
+		r.Errorf(".ci/run does not run %q", r.line)
+	}
+}
