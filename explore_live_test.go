@@ -113,7 +113,7 @@ type prospect struct {
 // at does all that may be done at a moment, and says what forbids the rest.
 func (p *prospect) at(now int64) string {
 	t := &p.t
-	for t.missing() > 0 {
+	for !p.enough() {
 		switch {
 		case now < p.backoff:
 			return "the back-off lasts longer than it"
@@ -136,6 +136,14 @@ func (p *prospect) at(now int64) string {
 	return ""
 }
 
+// enough says that nothing more has to be proved.
+func (p *prospect) enough() bool {
+	if p.t.signsIn() {
+		return p.t.proved != 0
+	}
+	return p.t.missing(p.t.proved) == 0
+}
+
 // prove proves one factor that is missing, if possible a required one.
 func (p *prospect) prove() {
 	i := max(p.t.wanted(), 0)
@@ -143,16 +151,14 @@ func (p *prospect) prove() {
 	p.t.proved |= 1 << i
 }
 
-// missing is how many factors have still to be proved.
-func (t *transaction) missing() (n int) {
-	if !t.signsIn() {
-		for _, f := range t.factors {
-			if f.required && f.status != Active {
-				n++
-			}
+// missing is how many factors have still to be enrolled, with these proved.
+func (t *transaction) missing(proved uint8) (n int) {
+	for i, f := range t.factors {
+		if f.required && f.status != Active && proved&(1<<i) == 0 {
+			n++
 		}
 	}
-	if t.proved == 0 && (t.signsIn() || t.require == RequireFactor) {
+	if t.require == RequireFactor && proved == 0 {
 		n = max(n, 1)
 	}
 	return n

@@ -173,17 +173,6 @@ func (x *explorer) recipient(f *Factor) id {
 	return p.recipient
 }
 
-// missing says that something that is required would still be missing, with
-// one more factor proved.
-func (h *trial) missing(t *transaction, proved uint8) bool {
-	for i := range t.factors {
-		if f := &t.factors[i]; f.kind != 0 && f.required && f.status != Active && proved&(1<<i) == 0 {
-			return true
-		}
-	}
-	return t.require == RequireFactor && proved == 0
-}
-
 // remember keeps what the checks need to know later.
 func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 	mem := h.s.memory

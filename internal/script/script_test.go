@@ -1,0 +1,37 @@
+package script
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/authnfsm/authn/memstore"
+)
+
+// A line that cannot be played is an error, not a line that does nothing.
+func TestUnplayable(t *testing.T) {
+	for _, line := range []string{
+		"verfy right", "verify", "verify code 1", "verify old", "tab one: cancel", "tab 1: ", "wait soon", "clock forward", "policy Nope=1", "policy Tries=many", "policy Tries=1000",
+		"user ada: mail", "user ada: mail LOST a@example.com", "mailer angry", "directory angry", "store angry",
+	} {
+		s := New(new(memstore.Store))
+		r, err := s.Run(t.Context(), line)
+		if err == nil { // a policy is looked at when a service is opened
+			r, err = s.Run(t.Context(), "begin")
+		}
+		if err == nil {
+			t.Errorf("%q: %q", line, r.Brief)
+		}
+	}
+}
+
+// Replay compares every answer, each with its own line.
+func TestReplayCompares(t *testing.T) {
+	const file = "user ada: mail ACTIVE ada@example.com\n\n# why\nnew\nbegin\n=> MFA_REQUIRED | a row\nnew\nbegin\n=> MFA_REQUIRED\ncancel\n=> CANCELLED\n"
+	if n, err := Replay(t.Context(), file, new(memstore.Store)); n != 3 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	wrong := strings.ReplaceAll(file, "=> CANCELLED", "=> SUCCESS")
+	if n, err := Replay(t.Context(), wrong, new(memstore.Store)); n != 3 || err == nil || !strings.Contains(err.Error(), "line 11") {
+		t.Errorf("%d, %v", n, err)
+	}
+}
