@@ -41,7 +41,7 @@ func fill(tb testing.TB, db *sql.DB, p place, n, due int) {
 func TestDueByIndex(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		db := p.migrated(t)
-		fill(t, db, p, 20_000, 20)
+		fill(t, db, p, 5000, 20)
 		s := newStore(t, db, p.Config)
 		for limit, want := range map[int]int{5: 5, 20: 20, 100: 20} {
 			keys, err := s.Due(t.Context(), now, limit)
