@@ -3,6 +3,7 @@ module github.com/authnfsm/authn/examples
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/authnfsm/authn v0.0.0
 	github.com/authnfsm/authn/redisstore v0.0.0
 	github.com/authnfsm/authn/smtpmail v0.0.0
@@ -43,6 +44,7 @@ require (
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
 )
 
 replace (

@@ -18,14 +18,13 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/redisstore"
+	"github.com/authnfsm/authn/storetest"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
-		beChild(openWhere())
-	}
+	storetest.Serve(openWhere())
 	flag.Parse()
 	if os.Getenv("RAPID_CHECKS") == "" { // each call goes to a server
 		_ = flag.Set("rapid.checks", "20")
@@ -107,7 +106,7 @@ func open(tb testing.TB, c redis.UniversalClient, prefix string) *redisstore.Sto
 	return s
 }
 
-// openWhere opens the stores of a child. They share a client.
+// openWhere opens the stores of another process. They share a client.
 func openWhere() func(prefix string) (authn.Store, error) {
 	o, err := redis.ParseURL(address())
 	if err != nil {

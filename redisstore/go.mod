@@ -15,7 +15,4 @@ require (
 	pgregory.net/rapid v1.3.0 // indirect
 )
 
-// Test dependencies.
-require github.com/anishathalye/porcupine v1.3.1
-
 replace github.com/authnfsm/authn => ..

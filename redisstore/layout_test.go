@@ -1,9 +1,7 @@
 package redisstore_test
 
 import (
-	"bytes"
 	"math"
-	"os"
 	"testing"
 	"time"
 
@@ -37,24 +35,6 @@ func TestLayout(t *testing.T) {
 		}
 		if got := c.ZScore(t.Context(), prefix+x.shard+":due", x.key).Val(); got != x.score {
 			t.Errorf("%s: due at %v", x.key, got)
-		}
-	}
-}
-
-// TestSameHelpers holds that the helpers that the tests of two modules share
-// are the same: they are copies because no module is theirs.
-func TestSameHelpers(t *testing.T) {
-	for _, name := range []string{"linear_test.go", "child_test.go"} {
-		ours, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs, err := os.ReadFile("../sqlstore/" + name)
-		if os.IsNotExist(err) {
-			t.Skip("the other module is not here")
-		}
-		if !bytes.Equal(bytes.Replace(theirs, []byte("package sqlstore_test"), []byte("package redisstore_test"), 1), ours) {
-			t.Errorf("%s differs from that of sqlstore", name)
 		}
 	}
 }

@@ -14,16 +14,16 @@ import (
 // client in another process, which is killed, and one in this.
 func TestStore(t *testing.T) {
 	t.Parallel()
-	h := &harness{client: dial(t, options(t)), child: newChild(t)}
+	h := &harness{client: dial(t, options(t)), process: storetest.NewProcess(t)}
 	storetest.Harness{Open: h.open, Second: h.second, Reopen: h.reopen}.Run(t)
 }
 
 // harness gives each subtest a prefix of its own.
 type harness struct {
-	client *redis.Client // of the stores in this process
-	child  *child
-	last   *testing.T // whose prefix it is
-	prefix string
+	client  *redis.Client // of the stores in this process
+	process *storetest.Process
+	last    *testing.T // whose prefix it is
+	prefix  string
 }
 
 func (h *harness) open(t *testing.T) authn.Store {
@@ -32,7 +32,7 @@ func (h *harness) open(t *testing.T) authn.Store {
 	} else {
 		h.last, h.prefix = t, fresh(t, h.client)
 	}
-	return remote{h.child, h.prefix}
+	return h.process.Store(h.prefix)
 }
 
 func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
@@ -40,7 +40,7 @@ func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
 }
 
 func (h *harness) reopen(t *testing.T, _ authn.Store) authn.Store {
-	h.child.kill()
+	h.process.Kill()
 	return open(t, dial(t, options(t)), h.prefix)
 }
 
@@ -68,14 +68,4 @@ func TestServerKilled(t *testing.T) {
 			return again(t)
 		},
 	}.Run(t)
-}
-
-// TestLinearizable checks histories of two clients.
-func TestLinearizable(t *testing.T) {
-	t.Parallel()
-	c := dial(t, options(t))
-	prefix := fresh(t, c)
-	s := open(t, c, prefix)
-	checkLinear(t, 15, s, open(t, dial(t, options(t)), prefix))
-	checkRacy(t, s)
 }

@@ -14,15 +14,14 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/sqlstore"
+	"github.com/authnfsm/authn/storetest"
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
-		beChild(openWhere())
-	}
+	storetest.Serve(openWhere())
 	flag.Parse()
 	if os.Getenv("RAPID_CHECKS") == "" { // each call goes to a server
 		_ = flag.Set("rapid.checks", "10")
@@ -206,7 +205,7 @@ func (p place) table() string {
 	return p.Config.Prefix + "records"
 }
 
-// String is how a child is told the place.
+// String is how another process is told the place.
 func (p place) String() string {
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -215,7 +214,7 @@ func (p place) String() string {
 	return string(b)
 }
 
-// openWhere is what a child does with it. Its stores share their handles.
+// openWhere is what it does with that. Its stores share their handles.
 func openWhere() func(where string) (authn.Store, error) {
 	handles := map[string]*sql.DB{}
 	return func(where string) (authn.Store, error) {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/sqlstore"
 	"github.com/authnfsm/authn/storetest"
 )
@@ -25,7 +24,7 @@ func TestStore(t *testing.T) {
 				storetest.Harness{Open: h.open, Second: h.second}.Run(t)
 				return
 			}
-			h.child = newChild(t)
+			h.process = storetest.NewProcess(t)
 			storetest.Harness{Open: h.open, Second: h.second, Reopen: h.reopen}.Run(t)
 		})
 	}
@@ -34,8 +33,8 @@ func TestStore(t *testing.T) {
 // harness gives each subtest tables of its own.
 type harness struct {
 	place
-	db, other *sql.DB // of the clients in this process
-	child     *child  // nil: do without
+	db, other *sql.DB            // of the clients in this process
+	process   *storetest.Process // nil: do without
 	n         int
 	last      *testing.T // whose tables these are
 	table     place
@@ -52,10 +51,10 @@ func (h *harness) open(t *testing.T) authn.Store {
 			t.Fatal(err)
 		}
 	}
-	if h.child == nil {
+	if h.process == nil {
 		return newStore(t, h.other, h.table.Config)
 	}
-	return remote{h.child, h.table.String()}
+	return h.process.Store(h.table.String())
 }
 
 func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
@@ -63,26 +62,6 @@ func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
 }
 
 func (h *harness) reopen(t *testing.T, _ authn.Store) authn.Store {
-	h.child.kill()
+	h.process.Kill()
 	return h.table.store(t)
-}
-
-// TestLinearizable checks histories of clients of two handles.
-func TestLinearizable(t *testing.T) {
-	for _, w := range worlds {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			w.unlessShort(t)
-			p := w.place(t)
-			s := p.store(t)
-			checkLinear(t, 5, s, p.store(t))
-			checkRacy(t, s)
-		})
-	}
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		s := new(memstore.Store)
-		checkLinear(t, 30, s)
-		checkRacy(t, s)
-	})
 }

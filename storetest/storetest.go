@@ -17,7 +17,7 @@
 //
 // A store that keeps its records outside the process should use a [Harness]:
 // it lets the suite work with two clients at once, and close or kill the store
-// and open it again.
+// and open it again. A [Process] is a client that can be killed.
 //
 // # Testing with a store
 //

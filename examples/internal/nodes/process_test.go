@@ -11,16 +11,30 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/storetest"
 )
 
 const nodeEnv = "AUTHN_TEST_NODE"
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // of stores that may forget
+	storetest.Serve(openStore)
 	if os.Getenv(nodeEnv) != "" {
 		beNode()
 	}
 	os.Exit(m.Run())
+}
+
+// openStore is for processes that are only a client of a store.
+func openStore(name string) (authn.Store, error) {
+	st, err := host.Open(context.Background(), name)
+	if err != nil {
+		return nil, err
+	}
+	return st.Store, nil
 }
 
 // order is what a process is told, and message what it says: one of both.

@@ -1,21 +1,52 @@
-package redisstore_test
+package nodes
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
+
+// TestLinearizable checks what clients of two processes did to each kind of
+// store, and shows that it would not pass a store that races.
+func TestLinearizable(t *testing.T) {
+	p := storetest.NewProcess(t)
+	kinds := maps.Clone(places.Durable)
+	kinds["PostgreSQL/REPEATABLE READ"] = func(tb testing.TB) string {
+		return places.PostgreSQL(tb) + "&default_transaction_isolation=repeatable%20read"
+	}
+	for name, place := range kinds {
+		t.Run(name, func(t *testing.T) {
+			where := place(t)
+			st, err := host.Open(t.Context(), where)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer st.Close()
+			checkLinear(t, 10, st.Store, p.Store(where))
+			checkRacy(t, st.Store)
+		})
+	}
+	t.Run("memory", func(t *testing.T) {
+		s := new(memstore.Store)
+		checkLinear(t, 30, s)
+		checkRacy(t, s)
+	})
+}
 
 // What clients do to a few records and what they are told must be what one
 // register with a version could have told them, had they come one by one.
@@ -189,29 +220,6 @@ func cut(s authn.Store) authn.Store {
 	})
 }
 
-// racy looks at the version and then writes over whatever is there.
-type racy struct{ authn.Store }
-
-func (s racy) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
-	now, err := s.Load(ctx, key)
-	if err != nil && !errors.Is(err, authn.ErrNotFound) {
-		return err
-	}
-	if now.Version != old {
-		return authn.ErrConflict
-	}
-	for {
-		runtime.Gosched()
-		err := s.Store.Save(ctx, key, now.Version, r)
-		if !errors.Is(err, authn.ErrConflict) {
-			return err
-		}
-		if now, err = s.Load(ctx, key); err != nil && !errors.Is(err, authn.ErrNotFound) {
-			return err
-		}
-	}
-}
-
 // checkLinear fails the test if a history of clients of the stores, which have
 // the same records, is wrong.
 func checkLinear(t *testing.T, rounds int, stores ...authn.Store) {
@@ -235,7 +243,7 @@ func checkRacy(t *testing.T, s authn.Store) {
 	t.Helper()
 	const rounds = 100
 	for round := range rounds {
-		h, err := history(t.Context(), -1-round, racy{s})
+		h, err := history(t.Context(), -1-round, racyStore{s, s.(authn.Sweeper)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package sqlstore_test
+package storetest
 
 import (
 	"context"
@@ -12,22 +12,66 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/storetest"
 )
 
-// A child is another process that uses stores on behalf of a test: to have a
-// client that shares nothing with this process, and to be killed.
-type child struct {
+// A Process is another process that uses stores on behalf of a test. Its
+// stores share nothing with those of the test's own process, and it can be
+// killed: what [Harness].Second and Reopen are for. It is the test's program
+// once more, so TestMain must begin with [Serve]:
+//
+//	func TestMain(m *testing.M) {
+//		storetest.Serve(func(where string) (authn.Store, error) { return mystore.Open(where) })
+//		os.Exit(m.Run())
+//	}
+//
+//	func TestStore(t *testing.T) {
+//		p := storetest.NewProcess(t)
+//		storetest.Harness{
+//			Open:   func(t *testing.T) authn.Store { where = fresh(t); return p.Store(where) },
+//			Second: func(t *testing.T, _ authn.Store) authn.Store { return open(t, where) },
+//			Reopen: func(t *testing.T, _ authn.Store) authn.Store { p.Kill(); return open(t, where) },
+//		}.Run(t)
+//	}
+//
+// A Process is safe for concurrent use.
+type Process struct {
 	mu  sync.Mutex // guards run
 	run *running   // nil: start one
 }
 
-const childEnv = "AUTHN_TEST_CHILD"
+// NewProcess returns a process that ends with the test. It is started by the
+// first call of one of its stores.
+func NewProcess(tb testing.TB) *Process {
+	p := new(Process)
+	tb.Cleanup(p.Kill)
+	return p
+}
+
+// Store returns the store that Serve's open opens for these words, which may
+// say where it is. It is an [authn.Sweeper]; if the other one is not, Due
+// fails.
+func (p *Process) Store(where string) authn.Store { return remote{p, where} }
+
+// Kill ends the process as a power cut would: calls under way fail, and
+// whether they happened nobody knows. The next call starts another process.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run == nil {
+		return
+	}
+	_ = p.run.cmd.Process.Kill()
+	<-p.run.gone
+	_ = p.run.cmd.Wait()
+	p.run = nil
+}
+
+const processEnv = "AUTHN_STORETEST_PROCESS"
 
 type request struct {
 	ID     int
 	Where  string // which store
-	Op     storetest.Op
+	Op     Op
 	Key    string
 	Old    uint64
 	Record authn.Record
@@ -43,8 +87,13 @@ type reply struct {
 	Is     string // the sentinel that the error wraps
 }
 
-// beChild is the life of a child: it answers requests until its parent ends.
-func beChild(open func(where string) (authn.Store, error)) {
+// Serve returns at once, unless this process is one that a [Process] has
+// started: then it never returns and ends the process when the test's ends.
+// Open is called once for each store.
+func Serve(open func(where string) (authn.Store, error)) {
+	if os.Getenv(processEnv) == "" {
+		return
+	}
 	in, out := gob.NewDecoder(os.Stdin), gob.NewEncoder(os.Stdout)
 	var writing sync.Mutex
 	stores := map[string]authn.Store{}
@@ -60,7 +109,7 @@ func beChild(open func(where string) (authn.Store, error)) {
 			}
 		}
 		go func() {
-			p := reply{Err: "", ID: q.ID}
+			p := reply{ID: q.ID}
 			if err == nil {
 				p, err = do(s, q)
 			}
@@ -85,17 +134,21 @@ func do(s authn.Store, q request) (p reply, err error) {
 	ctx := context.Background()
 	p.ID = q.ID
 	switch q.Op {
-	case storetest.Load:
+	case Load:
 		p.Record, err = s.Load(ctx, q.Key)
-	case storetest.Save:
+	case Save:
 		err = s.Save(ctx, q.Key, q.Old, q.Record)
-	case storetest.Due:
-		p.Keys, err = s.(authn.Sweeper).Due(ctx, q.Before, q.Limit)
+	case Due:
+		sw, ok := s.(authn.Sweeper)
+		if !ok {
+			return p, errors.New("storetest: the other process's store is no authn.Sweeper")
+		}
+		p.Keys, err = sw.Due(ctx, q.Before, q.Limit)
 	}
 	return p, err
 }
 
-// running is a child that was started.
+// running is a process that was started.
 type running struct {
 	cmd  *exec.Cmd
 	in   io.Closer
@@ -107,14 +160,14 @@ type running struct {
 	waiting map[int]chan reply
 }
 
-func (c *child) running() (*running, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.run != nil {
-		return c.run, nil
+func (p *Process) running() (*running, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run != nil {
+		return p.run, nil
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"=1")
+	cmd.Env = append(os.Environ(), processEnv+"=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -129,7 +182,7 @@ func (c *child) running() (*running, error) {
 	}
 	r := &running{cmd: cmd, in: in, gone: make(chan struct{}), out: gob.NewEncoder(in), waiting: map[int]chan reply{}}
 	go r.listen(out)
-	c.run = r
+	p.run = r
 	return r, nil
 }
 
@@ -149,29 +202,9 @@ func (r *running) listen(from io.Reader) {
 	}
 }
 
-// kill ends the child as a power cut would. The next call starts another.
-func (c *child) kill() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.run == nil {
-		return
-	}
-	_ = c.run.cmd.Process.Kill()
-	<-c.run.gone
-	_ = c.run.cmd.Wait()
-	c.run = nil
-}
-
-// newChild returns a child that dies with the test.
-func newChild(t *testing.T) *child {
-	c := new(child)
-	t.Cleanup(c.kill)
-	return c
-}
-
-// remote is a store of a child.
+// remote is a store of a process.
 type remote struct {
-	c     *child
+	p     *Process
 	where string
 }
 
@@ -179,7 +212,7 @@ func (s remote) call(ctx context.Context, q request) (reply, error) {
 	if err := ctx.Err(); err != nil {
 		return reply{}, err
 	}
-	r, err := s.c.running()
+	r, err := s.p.running()
 	if err != nil {
 		return reply{}, err
 	}
@@ -197,7 +230,7 @@ func (s remote) call(ctx context.Context, q request) (reply, error) {
 	case p := <-ch:
 		return p, p.err()
 	case <-r.gone:
-		return reply{}, errors.New("the child was killed")
+		return reply{}, errors.New("storetest: the process was killed")
 	case <-ctx.Done():
 		return reply{}, ctx.Err()
 	}
@@ -216,16 +249,16 @@ func (p reply) err() error {
 }
 
 func (s remote) Load(ctx context.Context, key string) (authn.Record, error) {
-	p, err := s.call(ctx, request{Op: storetest.Load, Key: key})
+	p, err := s.call(ctx, request{Op: Load, Key: key})
 	return p.Record, err
 }
 
 func (s remote) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
-	_, err := s.call(ctx, request{Op: storetest.Save, Key: key, Old: old, Record: r})
+	_, err := s.call(ctx, request{Op: Save, Key: key, Old: old, Record: r})
 	return err
 }
 
 func (s remote) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
-	p, err := s.call(ctx, request{Op: storetest.Due, Before: before, Limit: limit})
+	p, err := s.call(ctx, request{Op: Due, Before: before, Limit: limit})
 	return p.Keys, err
 }
