@@ -51,7 +51,7 @@ func TestStore(t *testing.T) {
 		}
 		defer b.close()
 		s := new(section)
-		if err := onStore(s, new(panel), k.name, b, 1, time.Millisecond); err != nil {
+		if err := onStore(s, new(panel), k.name, b, crowds, 1, time.Millisecond); err != nil {
 			t.Fatal(k.name, err)
 		}
 		if len(s.found) != len(crowds) {
