@@ -2,6 +2,7 @@
 
 package authn
 
-// The race detector makes an exploration some twenty times slower, and finds
-// nothing in one goroutine: under it only the beginning of each is explored.
+// The race detector makes an exploration some ten times slower, and finds
+// nothing in one goroutine: under it only the small ones are explored to their
+// end, and of the others the beginning.
 const underRace = true

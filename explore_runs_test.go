@@ -225,7 +225,7 @@ func TestExplore(t *testing.T) {
 			t.Run(e.name, func(t *testing.T) {
 				t.Parallel()
 				x := newExplorer(t, e)
-				if underRace || testing.Short() {
+				if underRace && e.pin.spots > 500 || testing.Short() {
 					x.prefix = 200
 				}
 				x.explore()
