@@ -108,10 +108,14 @@ func oktaCodes(sentinel error, events []string) string {
 	if len(codes) < 2 {
 		return strings.Join(codes, "")
 	}
-	for i, c := range codes {
-		codes[i] = c + " (" + strings.Join(by[c], ", ") + ")"
+	// The code of most events goes last, without their names.
+	slices.SortStableFunc(codes, func(a, b string) int { return len(by[a]) - len(by[b]) })
+	last := len(codes) - 1
+	for i, c := range codes[:last] {
+		codes[i] = strings.Join(by[c], ", ") + ": " + c
 	}
-	return strings.Join(codes, "; ")
+	codes[last] = "else " + codes[last]
+	return strings.Join(codes, "<br>")
 }
 
 // refused is a sentinel as Service returns it for an event.
@@ -136,8 +140,8 @@ func TestOktaCodes(t *testing.T) {
 		"403 E0000079":   oktaCodes(authn.ErrNotAllowed, moves),
 		"401 E0000011":   oktaCodes(authn.ErrFinished, calls[1:]),
 		"200 LOCKED_OUT": oktaCodes(authn.ErrLocked, []string{"primary"}),
-		"429 E0000047 (primary, activate, verify); 429 E0000118 (enroll, challenge, resend)": oktaCodes(authn.ErrTooSoon, []string{"primary", "enroll", "challenge", "resend", "activate", "verify"}),
-		"401 E0000004 (primary); 401 E0000011 (enroll, redeem)":                              oktaCodes(authn.ErrNoUser, []string{"primary", "enroll", "redeem"}),
+		"enroll, challenge, resend: 429 E0000118<br>else 429 E0000047": oktaCodes(authn.ErrTooSoon, []string{"primary", "enroll", "challenge", "resend", "activate", "verify", "cancel"}),
+		"primary: 401 E0000004<br>else 401 E0000011":                   oktaCodes(authn.ErrNoUser, []string{"primary", "enroll", "redeem"}),
 		"503 E0000009": oktaCodes(authn.ErrCorrupt, calls),
 		"500 E0000009": oktaCodes(authn.ErrEngine, calls),
 		"":             oktaCodes(authn.ErrConflict, nil),

@@ -1,0 +1,165 @@
+package authn
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// numbers are what the written pages state, each made from the constant or the
+// default that it speaks of.
+func numbers(t *testing.T) map[string][]string {
+	p, err := Policy{}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := Policy{Digits: 8}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds := func(d time.Duration) int { return int(d / time.Second) }
+	tries := triesInLife(p)
+	of := math.Pow10(p.Digits)
+	var waits []string
+	for i, d := 1, firstRetry; i < maxAttempts; i, d = i+1, 2*d {
+		waits = append(waits, fmt.Sprint(seconds(d)))
+	}
+	last := len(waits) - 1
+	return map[string][]string{
+		"docs/design.md": {
+			fmt.Sprintf("%d bytes of entropy", len(Env{}.Entropy)),
+			fmt.Sprintf("up to %d times", maxReruns),
+			fmt.Sprintf("more than %d seconds ahead", seconds(MaxSkew)),
+			fmt.Sprintf("a result is some %.0f KiB", float64(unsafe.Sizeof(Result{}))/1024),
+			fmt.Sprintf("at most %s.", word(maxTx)),
+		},
+		"docs/security.md": {
+			fmt.Sprintf("keeps clocks within %d seconds", seconds(MaxSkew)),
+			fmt.Sprintf("| %d digits | %d digits |", p.Digits, long.Digits),
+			fmt.Sprintf("one code: %d tries | %d in a million | %d in 100 million", p.CodeTries, p.CodeTries, p.CodeTries),
+			fmt.Sprintf("%d tries fit into its %.0f minutes", tries, p.Life.Minutes()),
+			fmt.Sprintf("| %d in a million | %d in 100 million", tries, triesInLife(long)),
+			fmt.Sprintf("%d failures (%d digits), %d a day (%d digits)", p.FailuresPerYear, p.Digits, long.FailuresPerDay, long.Digits),
+			fmt.Sprintf("| 1 in %d,%03d | %.1f in 100,000", int(of)/p.FailuresPerYear/1000, int(of)/p.FailuresPerYear%1000, float64(365*long.FailuresPerDay)/math.Pow10(long.Digits)*1e5),
+			fmt.Sprintf("with %d guesses at each of a million accounts, %.0f are expected to fall\nwith %d digits", p.CodeTries, float64(p.CodeTries)*1e6/of, p.Digits),
+			fmt.Sprintf("%d digits are %.2f bits", p.Digits, math.Log2(of)),
+			fmt.Sprintf("`Digits` up to %d", maxOf("Digits")),
+			// The standards' own.
+			"good for at most 10 minutes, once", "at most 100 consecutive failures", "once, within 10 minutes", "at least 20 bits",
+		},
+		"docs/operations.md": {
+			fmt.Sprintf("at least %d random bytes", minKey),
+			fmt.Sprintf("after %d days", year/day+1),
+			fmt.Sprintf("timeout and %d seconds", seconds(margin)),
+			fmt.Sprintf("%s attempts, %s and %s seconds apart", word(maxAttempts), strings.Join(waits[:last], ", "), waits[last]),
+			fmt.Sprintf("at most %s minutes apart", word(int(lastRetry.Minutes()))),
+			fmt.Sprintf("(%s entries)", word(maxOutbox)),
+			fmt.Sprintf("more than %d others", maxReruns),
+			fmt.Sprintf("fewer than %d bytes, a full one less than %d KiB", oneRecord, fullRecord>>10),
+		},
+		"docs/from-okta.md": {fmt.Sprintf("a %s-digit code", word(p.Digits))},
+		"README.md":         {"Go " + goVersion(t)},
+		"docs/hosting.md":   nil,
+		"SECURITY.md":       nil,
+		"CONTRIBUTING.md":   {"−1, 0 and +1"},
+	}
+}
+
+// triesInLife is how many wrong codes fit into a transaction: at each moment
+// at which one is looked at, one is handed in.
+func triesInLife(p Policy) (n int) {
+	for at, wait := time.Duration(0), p.Backoff; at < p.Life && n < p.Tries; n++ {
+		if n+1 >= p.BackoffFrom {
+			at, wait = at+wait, min(2*wait, p.BackoffMax)
+		}
+	}
+	return n
+}
+
+func maxOf(field string) int {
+	for _, b := range counts {
+		if b.name == field {
+			return b.max
+		}
+	}
+	return 0
+}
+
+func word(n int) string {
+	return [...]string{"no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}[n]
+}
+
+func goVersion(t *testing.T) string {
+	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(page(t, "go.mod"))
+	return m[1]
+}
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// What has digits and is no number of ours: code, links, names of standards,
+// of algorithms and of Okta's errors, and the numbers of a list.
+var names = regexp.MustCompile("(?s)```.*?```|`[^`]*`|\\]\\([^)]*\\)|<!--.*?-->|https?://\\S+|(?m:^\\d+\\. )|" +
+	`NIST SP 800-63B(?: section)?(?: \d[\d.]*\d)?|RFC \d+(?: [\d.]+\d)?|ASVS \d[\d.]*\d(?:, \d[\d.]*\d)?|E00000\d\d|SHA-256|UTF-8|E0000118|"403 Invalid session"`)
+
+// No written page states a number that is not made from what it speaks of.
+// (The other pages are generated.)
+func TestPagesNumbers(t *testing.T) {
+	for name, claims := range numbers(t) {
+		text := page(t, name)
+		rest := text
+		for _, c := range claims {
+			if !strings.Contains(text, c) {
+				t.Errorf("%s does not say %q", name, c)
+			}
+			rest = strings.ReplaceAll(rest, c, "")
+		}
+		for line := range strings.Lines(names.ReplaceAllString(rest, "")) {
+			if strings.ContainsAny(line, "0123456789") {
+				t.Errorf("%s: nobody checks the number in %q", name, line)
+			}
+		}
+	}
+}
+
+// The number of tries that fit is what the machine lets through.
+func TestTriesInLife(t *testing.T) {
+	for _, digits := range []int{6, 8} {
+		p, err := Policy{Digits: digits}.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := begun(t, Policy{Digits: digits}, ada, adaMail)
+		w.do(Challenge{adaMail.ID})
+		n := 0
+		for ; ; w.at += time.Second {
+			i := w.slot()
+			if i < 0 || w.a.txs[i].ended() || w.m.due(&w.a, i, t0.Add(w.at)) {
+				break
+			}
+			for w.m.Step(&w.a, w.h, Verify{Code: w.wrong()}, w.env(), &w.r) == nil {
+				w.a = w.r.Account
+				if w.r.Outcome == WrongCode {
+					n++
+				}
+			}
+			if err := w.m.Step(&w.a, w.h, Resend{}, w.env(), &w.r); err == nil {
+				w.a = w.r.Account
+			}
+		}
+		if want := triesInLife(p); n != want {
+			t.Errorf("%d digits: %d tries fit, not %d", digits, n, want)
+		}
+	}
+}
