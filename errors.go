@@ -76,6 +76,12 @@ func (r *Refusal) Error() string {
 	return s
 }
 
+// Format writes what Error returns, also for a Refusal that is no pointer: the
+// answer within would print its tokens for a verb that does not suit it.
+func (r Refusal) Format(f fmt.State, verb rune) {
+	fmt.Fprintf(f, fmt.FormatString(f, verb), r.Error())
+}
+
 // Unwrap returns the sentinel.
 func (r *Refusal) Unwrap() error { return r.Err }
 

@@ -1,6 +1,9 @@
 package authn
 
-import "fmt"
+import (
+	"strconv"
+	"strings"
+)
 
 // An Event is what a client asks of a transaction: one of the payload types
 // below, passed by value to [Service.Do]. A field that names a factor takes
@@ -124,7 +127,16 @@ func ParseEvent(name, factor string, code Secret) (Event, error) {
 	case "cancel":
 		return Cancel{}, nil
 	}
-	return nil, &Refusal{Event: fmt.Sprintf("%.16q", name), Err: ErrMalformed}
+	return nil, &Refusal{Event: shown(name), Err: ErrMalformed}
+}
+
+// shown is an unknown event's name if it looks like one: an error must not
+// repeat a code or a token that came in the wrong place.
+func shown(name string) string {
+	if name == "" || len(name) > 16 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return "an event"
+	}
+	return strconv.Quote(name)
 }
 
 // Requirement is what a sign-in asks for besides the password.

@@ -74,3 +74,13 @@ func (w window) times() (at []time.Time) {
 	}
 	return at
 }
+
+// DerivedKeys are what a machine makes of its keys.
+func DerivedKeys(m *Machine) (all []string) {
+	for _, k := range m.ring {
+		for _, sub := range k.sub {
+			all = append(all, string(sub))
+		}
+	}
+	return all
+}

@@ -19,6 +19,12 @@ type Key struct {
 	Secret []byte
 }
 
+// Format writes the key's ID only, for every verb.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "key %d %s", k.ID, redacted) }
+
+// MarshalText gives what Format writes; encoding/json and log/slog use it too.
+func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
+
 // purpose separates what one secret is used for.
 type purpose uint8
 

@@ -63,12 +63,20 @@ import (
 	"github.com/looplab/fsm"
 )
 
+// Format writes the tenant only, for every verb: a machine holds keys.
+func (m *Machine) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "authn.Machine{Tenant: %q}", m.tenant)
+}
+
 // Handle is the secret half of a state token: 32 random bytes. It does not
 // print. A [Service] makes tokens of it; the bare [Machine] takes it as it is.
 type Handle [32]byte
 
 // Format writes "[secret]" for every verb.
 func (Handle) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// MarshalText returns "[secret]"; encoding/json and log/slog use it too.
+func (Handle) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Env is all that a step learns from outside.
 type Env struct {

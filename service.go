@@ -35,6 +35,9 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 }
 
+// Format writes the tenant only, for every verb.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "authn.Config{Tenant: %q}", c.Tenant) }
+
 // Service is the shell around a [Machine]: it loads, steps, saves, and then
 // carries out the effects and answers. It is safe for concurrent use and any
 // number of them may share a store. It starts no goroutine.
@@ -42,6 +45,11 @@ type Service struct {
 	cfg  Config
 	m    *Machine
 	pool sync.Pool // of *scratch: accounts are large, and calls are many
+}
+
+// Format writes the tenant only, for every verb.
+func (s *Service) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "authn.Service{Tenant: %q}", s.cfg.Tenant)
 }
 
 // scratch is what a call works on.
