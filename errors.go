@@ -50,7 +50,7 @@ type Refusal struct {
 	Guard   string    // "cooling down"; "" if the table has no row
 	Err     error     // the sentinel
 	RetryAt time.Time // when Guard stops holding; zero: waiting does not help
-	Answer  *Answer   // what is allowed instead; nil if there is no live transaction
+	Answer  *Answer   // what is allowed instead; nil if there is no live transaction, or if malformed input was not looked at
 }
 
 // Error names the event, the state and the reason, and what is allowed

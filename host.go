@@ -88,9 +88,9 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 	return fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
 }
 
-// Tend returns the account with its overdue transactions ended and its
-// overdue effects claimed, and those effects, which are now to be carried out
-// and acknowledged. The account is not changed in place.
+// Tend fills r with the account, its overdue transactions ended and its overdue
+// effects claimed, and returns those effects: once r is saved they are to be
+// carried out and acknowledged. The account is not changed in place.
 func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err error) {
 	err = m.do(r, a, &Env{Now: now}, func(s *step) error {
 		if err := s.offerAll(expire); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/diagram"
@@ -136,4 +137,19 @@ func ExampleMatrix() {
 	// | LOCKED_OUT | – | – |
 	//
 	// ↻ stays in its state; ✗2: refused in two cases; · not allowed in this state; – the transaction is finished.
+}
+
+// For Graphviz, and for tools that read SCXML. A table's digest tells drawings
+// of another table apart.
+func ExampleDOT() {
+	o := diagram.Full()
+	o.Keep = func(t authn.Transition) bool { return t.Event == "previous" }
+	var dot, scxml strings.Builder
+	fmt.Println(diagram.DOT(&dot, authn.Transitions(), o), diagram.SCXML(&scxml, authn.Transitions(), o))
+	fmt.Println(strings.Contains(dot.String(), "digraph"), strings.Contains(scxml.String(), `<state id="MFA_CHALLENGE">`))
+	fmt.Println(diagram.Digest(authn.Transitions()) == diagram.Digest(nil))
+	// Output:
+	// <nil> <nil>
+	// true true
+	// false
 }

@@ -106,3 +106,13 @@ func ExampleFaulty() {
 	// <nil>
 	// 2 calls, 1 message
 }
+
+// What a test of a mailer sees of a message that arrived at its far end.
+func ExampleParse() {
+	m, err := mailtest.Parse([]string{"ada@example.com"}, []byte("Subject: =?utf-8?q?F=C3=BCr_dich?=\r\nMessage-ID: <1@example.com>\r\n\r\nCode 1 is 042137.\r\n"))
+	fmt.Println(m.To, m.Header["Subject"], m.ID, err)
+	fmt.Print(m.Text)
+	// Output:
+	// [ada@example.com] [Für dich] <1@example.com> <nil>
+	// Code 1 is 042137.
+}

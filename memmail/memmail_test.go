@@ -99,5 +99,8 @@ func ExampleMailer() {
 	})
 	last := mailer.Last("user@example.com")
 	fmt.Println(last.Code, string(last.Code), err)
-	// Output: [secret] 042137 <nil>
+	fmt.Println(len(mailer.All()))
+	// Output:
+	// [secret] 042137 <nil>
+	// 1
 }

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/sqlstore"
@@ -45,4 +46,12 @@ func open(ctx context.Context, file string) (*sqlstore.Store, error) {
 		return nil, err
 	}
 	return sqlstore.New(ctx, db, cfg)
+}
+
+// The statements, for those who change their tables by other means.
+func ExampleSchema() {
+	statements, err := sqlstore.Schema(sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+	fmt.Println(strings.Fields(statements[0])[:2], err)
+	// Output:
+	// [CREATE TABLE] <nil>
 }

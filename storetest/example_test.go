@@ -98,3 +98,21 @@ func ExampleCounter() {
 	fmt.Println(calls.Loads(), calls.Saves(), calls.Dues())
 	// Output: 1 0 1
 }
+
+// What a store might return from a damaged disk, or from the wrong place.
+func ExampleAlways() {
+	ctx := context.Background()
+	good := new(memstore.Store)
+	_ = good.Save(ctx, "key", 0, authn.Record{Value: []byte("sealed"), Version: 7})
+	for _, damage := range []func(authn.Record) authn.Record{
+		storetest.Flip(0), storetest.Truncate(4), storetest.Instead(authn.Record{Value: []byte("another's"), Version: 9}),
+	} {
+		store := storetest.Faulty(good, storetest.Always(storetest.Load, storetest.Fault{Damage: damage}))
+		r, err := store.Load(ctx, "key")
+		fmt.Printf("%q %d %v\n", r.Value, r.Version, err)
+	}
+	// Output:
+	// "realed" 7 <nil>
+	// "seal" 7 <nil>
+	// "another's" 9 <nil>
+}
