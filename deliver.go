@@ -68,7 +68,8 @@ func (s *Service) record(a *Account, key string) Record {
 }
 
 // Acknowledge returns the account with what became of attempts at effects,
-// and whether that changed anything. The account is not changed in place.
+// became[i] of es[i], and whether that changed anything. The account is not
+// changed in place.
 func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now time.Time) (next Account, changed bool, err error) {
 	s, err := m.load(a, nil, &Env{Now: now})
 	if err != nil {

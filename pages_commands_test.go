@@ -33,6 +33,10 @@ var commands = []command{
 	{"go run .", (*reader).program},
 	{"go run ./examples/signin", (*reader).terminal},
 	{"go run ./examples/idp", (*reader).provider},
+	{"go run ./examples/hosting", (*reader).host},
+	{"curl -c jar -b jar -d name=ada -d 'password=correct horse battery' http://127.0.0.1:8081/signin", (*reader).byHost},
+	{"curl -c jar -b jar -d factor=mail http://127.0.0.1:8081/signin/challenge", (*reader).byHost},
+	{"curl -c jar -b jar -d code=CODE http://127.0.0.1:8081/signin/verify", (*reader).byHost},
 	{"go run ./cmd/authn-diagram -format svg -view overview -o overview.svg", (*reader).picture},
 	{"openssl rand -base64 32", (*reader).key},
 	{"go generate work", (*reader).generate},
@@ -55,10 +59,7 @@ type reader struct {
 var inline = regexp.MustCompile("`((?:go [a-z]+ |\\./|e2e/)[^`]*)`")
 
 func TestPagesCommands(t *testing.T) {
-	var told []string
-	for _, b := range blocks(t, "sh") {
-		told = append(told, strings.Split(strings.TrimSpace(b.text), "\n")...)
-	}
+	told := lined(t)
 	for _, text := range pages(t) {
 		for _, m := range inline.FindAllStringSubmatch(text, -1) {
 			told = append(told, m[1])
@@ -79,6 +80,15 @@ func TestPagesCommands(t *testing.T) {
 		}
 		t.Run(c.line, func(t *testing.T) { c.run(&reader{T: t, line: c.line, module: module, env: env}) })
 	}
+}
+
+// lined are the commands that have a line of their own, page by page.
+func lined(t *testing.T) (lines []string) {
+	t.Helper()
+	for _, b := range blocks(t, "sh") {
+		lines = append(lines, strings.Split(strings.TrimSpace(b.text), "\n")...)
+	}
+	return lines
 }
 
 // command is the line, to be run in dir.
@@ -203,12 +213,13 @@ func (r *reader) terminal() {
 	}
 }
 
-// provider is built and started by itself, on a free port: what "go run"
-// starts does not end with it.
-func (r *reader) provider() {
-	bin := filepath.Join(r.TempDir(), "idp")
-	path := strings.Fields(r.line)[2]
-	if b, err := exec.CommandContext(r.Context(), "go", "build", "-o", bin, path).CombinedOutput(); err != nil {
+// started is a program that serves: it is built and started by itself, on a
+// free port, since what "go run" starts does not end with it. It returns where
+// it listens, and what it prints from then on.
+func (r *reader) started() (url string, lines *bufio.Scanner) {
+	r.Helper()
+	bin := filepath.Join(r.TempDir(), "program")
+	if b, err := exec.CommandContext(r.Context(), "go", "build", "-o", bin, strings.Fields(r.line)[2]).CombinedOutput(); err != nil {
 		r.Fatalf("%v\n%s", err, b)
 	}
 	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
@@ -216,16 +227,21 @@ func (r *reader) provider() {
 	if err != nil || cmd.Start() != nil {
 		r.Fatal(err, "or it does not start")
 	}
-	defer func() {
+	late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	r.Cleanup(func() {
+		late.Stop()
 		cmd.Process.Kill()
 		cmd.Wait()
-	}()
-	late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
-	defer late.Stop()
-	url := ""
-	for lines := bufio.NewScanner(stdout); url == "" && lines.Scan(); {
+	})
+	for lines = bufio.NewScanner(stdout); url == "" && lines.Scan(); {
 		url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(lines.Text())
 	}
+	return url, lines
+}
+
+// provider serves a page that asks for a password.
+func (r *reader) provider() {
+	url, _ := r.started()
 	resp, err := http.Get(url)
 	if err != nil {
 		r.Fatal(err)
@@ -235,6 +251,38 @@ func (r *reader) provider() {
 		r.Errorf("%d %v\n%s", resp.StatusCode, err, b)
 	}
 }
+
+// host serves a sign-in, which the page's next commands go through.
+func (r *reader) host() {
+	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("AUTHN_TEST_TOOLS") != "required" {
+		r.Skip("install curl")
+	}
+	url, lines := r.started()
+	dir, code := r.TempDir(), ""
+	states := []string{"MFA_REQUIRED", "MFA_CHALLENGE", "SUCCESS"}
+	for _, line := range lined(r.T) {
+		if !strings.HasPrefix(line, "curl ") {
+			continue
+		}
+		if strings.Contains(line, "CODE") {
+			lines.Scan()
+			code = lines.Text()[strings.LastIndex(lines.Text(), " ")+1:]
+		}
+		cmd := exec.CommandContext(r.Context(), "sh", "-c", strings.NewReplacer("http://127.0.0.1:8081", url, "CODE", code).Replace(line))
+		cmd.Dir = dir
+		b, err := cmd.Output()
+		if len(states) == 0 || err != nil || !strings.Contains(string(b), `"state":"`+states[0]+`"`) {
+			r.Fatalf("%s: %v\n%s", line, err, b)
+		}
+		states = states[1:]
+	}
+	if lines.Scan(); len(states) > 0 || lines.Text() != "a session for u1 [pwd otp]" {
+		r.Errorf("%q, and %q did not come", lines.Text(), states)
+	}
+}
+
+// byHost is a line that host types: it needs the program that host starts.
+func (r *reader) byHost() {}
 
 func (r *reader) picture() {
 	name := filepath.Join(r.TempDir(), "overview.svg")
