@@ -91,6 +91,22 @@ func TestPagesCode(t *testing.T) {
 	}
 }
 
+// A reader who copies the host of the page on hosting has all of it: the
+// page's parts of a file are the file.
+func TestPagesWholeFiles(t *testing.T) {
+	parts := map[string]string{}
+	for _, b := range blocks(t, "go") {
+		parts[b.from] += b.text
+	}
+	for _, name := range []string{"main.go", "web/web.go", "view/view.go", "people/people.go"} {
+		name = "examples/hosting/" + name
+		_, file, _ := strings.Cut(read(t, name), "\npackage ")
+		if got := parts[name]; got != "package "+file {
+			t.Errorf("docs/hosting.md does not have the whole of %s", name)
+		}
+	}
+}
+
 // program is what the README shows as a program of its own.
 const program = "example_test.go"
 
