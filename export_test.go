@@ -66,3 +66,14 @@ func Ends() []State { return ends }
 
 // States are all states, in the order of their stored numbers.
 func States() []State { return states[:] }
+
+// Explored is what an exploration finds, as pinned.
+type Explored struct{ Name, Accounts, Steps, Rows string }
+
+// Explorations lists them, and the names of the rules that each step is held to.
+func Explorations() (list []Explored, rules []string) {
+	for _, e := range expeditions {
+		list = append(list, Explored{e.name, fmt.Sprint(e.pin.spots), fmt.Sprint(e.pin.hops), fmt.Sprint(e.pin.cells)})
+	}
+	return list, invariants()
+}

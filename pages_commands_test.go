@@ -42,6 +42,7 @@ var commands = []command{
 	{"go generate work", (*reader).generate},
 	{"go test work", (*reader).inCI},
 	{"./check.sh", (*reader).inCI},
+	{"go run ./internal/mutants", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
 	// It writes each file that these tests compare: "go generate work" runs it for the pages.
 	{"go test . -update", func(*reader) {}},

@@ -1,0 +1,92 @@
+package authn_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authnfsm/authn"
+)
+
+// TestProofPage keeps docs/proof.md true: its figures are counted here, each
+// test that it names exists, and each invariant that a test names is on it.
+func TestProofPage(t *testing.T) {
+	page := read(t, "docs/proof.md")
+	head, rest, ok1 := strings.Cut(page, "<!-- figures -->\n")
+	_, tail, ok2 := strings.Cut(rest, "<!-- /figures -->")
+	if !ok1 || !ok2 {
+		t.Fatal("docs/proof.md has no place for the figures")
+	}
+	sameFile(t, "docs/proof.md", head+"<!-- figures -->\n"+figures(t)+"<!-- /figures -->"+tail)
+
+	tests, named := testFunctions(t)
+	for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w*`).FindAllString(page, -1) {
+		if !slices.Contains(tests, name) {
+			t.Errorf("docs/proof.md names %s, which is not there", name)
+		}
+	}
+	for _, name := range named {
+		if !strings.Contains(page, name) && !(name[0] == 'T' && name >= "T1" && name <= "T7") {
+			t.Errorf("a test names the invariant %s, which is not in docs/proof.md", name)
+		}
+	}
+	if len(tests) < 100 || len(named) < 40 {
+		t.Errorf("%d tests and %d invariants are too few: are they looked for in the right place?", len(tests), len(named))
+	}
+}
+
+// testFunctions lists the tests and fuzz targets of all modules, and the
+// invariants that they name in comments.
+func testFunctions(t *testing.T) (tests, invariants []string) {
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	comment := regexp.MustCompile(`(?m)^\s*// .*$`)
+	invariant := regexp.MustCompile(`\b[SBPKEHTLARF][0-9]{1,2}\b`)
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && d.Name() == "node_modules" {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		src, err := os.ReadFile(path)
+		for _, m := range function.FindAllSubmatch(src, -1) {
+			tests = append(tests, string(m[1]))
+		}
+		for _, c := range comment.FindAllString(string(src), -1) {
+			invariants = append(invariants, invariant.FindAllString(c, -1)...)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(invariants)
+	return tests, slices.Compact(invariants)
+}
+
+func figures(t *testing.T) string {
+	var b strings.Builder
+	explored, rules := authn.Explorations()
+	fmt.Fprintf(&b, "\nExplored completely, each step held to %d rules:\n\n| policy | accounts | steps | rows and refusals |\n|---|---:|---:|---:|\n", len(rules))
+	for _, e := range explored {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.Name, e.Accounts, e.Steps, e.Rows)
+	}
+	schedules := 0
+	for _, c := range contests {
+		schedules += c.schedules
+	}
+	stories, err := filepath.Glob("testdata/scenarios/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&b, "\n* %d schedules of %d contests of two or three clients\n", schedules, len(contests))
+	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random ones\n", fixedSeeds)
+	fmt.Fprintf(&b, "* %d stories\n", len(stories))
+	fmt.Fprintf(&b, "* %d seeded bugs\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))
+	return b.String()
+}
