@@ -51,6 +51,17 @@ var signIn = expedition{
 	pin:    pins{1550, 25237, 107},
 }
 
+// Two factors to choose from, one of which may be gone.
+var choice = expedition{
+	name: "choice", live: 1, paths: true, single: true, policy: cramped,
+	views: []view{
+		{"usual", []Factor{mailbox(Active, usualBox, false), spare(Active, false)}},
+		{"gone", []Factor{spare(Active, false)}},
+	},
+	begins: []beginning{{"", anyone, 0}},
+	pin:    pins{460, 6391, 105},
+}
+
 // Sign-ins one after the other, until the account has had enough: back-off,
 // locks, budgets, the disabled factor; and time heals all but the last.
 var account = expedition{
@@ -208,7 +219,7 @@ var tabsClock = expedition{
 	pin:    pins{1566, 11572, 32},
 }
 
-var expeditions = []*expedition{&signIn, &account, &enrol, &enrolBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnrol, &tabsClock}
+var expeditions = []*expedition{&signIn, &choice, &account, &enrol, &enrolBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnrol, &tabsClock}
 
 // unreached are the rows that no exploration takes, and why.
 var unreached = map[string]string{
