@@ -92,17 +92,21 @@ type attic struct {
 	next  int // batch to be tended
 }
 
-// batchDue is when the transactions of a batch have ended.
-func batchDue(i int) time.Time { return start.Add(time.Duration(i) * time.Minute) }
+// batches are how many the full run tends. Ten minutes after a transaction has
+// ended its record is due again: by then all must be done.
+const batches = 15
 
-// newAttic stores n records, so many batches among them.
-func newAttic(n, batches int) (*attic, error) {
+// batchDue is when the transactions of a batch begin.
+func batchDue(i int) time.Time { return start.Add(time.Duration(i) * 30 * time.Second) }
+
+// newAttic stores n records, so many batches of which will be due soon.
+func newAttic(n, due int) (*attic, error) {
 	a := &attic{store: new(memstore.Store), host: newHost()}
 	var err error
 	if a.svc, err = a.host.service(a.store); err != nil {
 		return nil, err
 	}
-	for i := range batches {
+	for i := range due {
 		t, err := newTemplate(batchDue(i))
 		if err == nil {
 			err = t.fill(a.store, uint64(i+1), batch)
@@ -113,7 +117,7 @@ func newAttic(n, batches int) (*attic, error) {
 	}
 	later, err := newTemplate(start.Add(30 * 24 * time.Hour))
 	if err == nil {
-		err = later.fill(a.store, 0, n-batches*batch)
+		err = later.fill(a.store, 0, n-due*batch)
 	}
 	return a, err
 }
@@ -144,7 +148,7 @@ func (a *attic) tends() contestant {
 // idle fills a store with a million transactions, weighs it and tends it.
 func idle(p *plan) (*section, error) {
 	sec := &section{title: "Idle transactions", text: idleText}
-	laps, n := 15, many
+	laps, n := batches, many
 	if p.quick {
 		laps, n = 9, fewer
 	}

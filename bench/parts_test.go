@@ -94,14 +94,14 @@ func TestUnreachableStoreIsSkipped(t *testing.T) {
 }
 
 func TestAttic(t *testing.T) {
-	a, err := newAttic(3*batch, 2)
+	a, err := newAttic((batches+1)*batch, batches)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := a.store.Len(); n != 3*batch {
+	if n := a.store.Len(); n != (batches+1)*batch {
 		t.Fatalf("%d records", n)
 	}
-	if _, err := inTurns([]contestant{a.tends()}, 2, []int{1}); err != nil { // it checks how many were due
+	if _, err := inTurns([]contestant{a.tends()}, batches, []int{1}); err != nil { // it checks how many were due
 		t.Error(err)
 	}
 }
