@@ -88,12 +88,12 @@ func overHTTP(p *plan) (*section, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer real.close()
+	p.later(real.close)
 	moved, err := newSite("a bare handler, same JSON", plain, func(string) string { return plainCode })
 	if err != nil {
 		return nil, err
 	}
-	defer moved.close()
+	p.later(moved.close)
 	ours, theirs := real.requests(), moved.requests()
 	laps, err := race([]contestant{ours, theirs}, p.laps, 5*p.lap)
 	if err != nil {

@@ -41,6 +41,7 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 	}
 	p := newPlan(*quick, stderr)
 	p.only = *only
+	defer p.close()
 	all, err := p.run(parts)
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)

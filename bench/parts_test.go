@@ -16,7 +16,9 @@ import (
 // short laps are enough to see that each contestant does what it should: they
 // check their own work.
 func tiny(t *testing.T) *plan {
-	return &plan{quick: true, laps: 2, lap: time.Millisecond, log: t.Output(), began: time.Now()}
+	p := &plan{quick: true, laps: 2, lap: time.Millisecond, log: t.Output(), began: time.Now()}
+	t.Cleanup(p.close)
+	return p
 }
 
 func TestParts(t *testing.T) {

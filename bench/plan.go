@@ -14,6 +14,17 @@ type plan struct {
 	log   io.Writer
 	began time.Time
 	only  string // the part to run; "": all
+	open  []func()
+}
+
+// later has something closed when the plan is done: what missed its target is
+// looked into until then.
+func (p *plan) later(close func()) { p.open = append(p.open, close) }
+
+func (p *plan) close() {
+	for _, f := range p.open {
+		f()
+	}
 }
 
 func newPlan(quick bool, log io.Writer) *plan {

@@ -188,8 +188,8 @@ func stores(p *plan) (*section, error) {
 			continue
 		}
 		p.say("  %s", k.name)
+		p.later(b.close)
 		err = onStore(sec, &drawn, k.name, b, p.crowdsOn(k.name), laps, lap)
-		b.close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k.name, err)
 		}
