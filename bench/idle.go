@@ -92,21 +92,21 @@ type attic struct {
 	next  int // batch to be tended
 }
 
-// batches are how many the full run tends. Ten minutes after a transaction has
+// batches are how many are tended. Ten minutes after a transaction has
 // ended its record is due again: by then all must be done.
-const batches = 15
+const batches = 9
 
 // batchDue is when the transactions of a batch begin.
 func batchDue(i int) time.Time { return start.Add(time.Duration(i) * 30 * time.Second) }
 
-// newAttic stores n records, so many batches of which will be due soon.
-func newAttic(n, due int) (*attic, error) {
+// newAttic stores n records, some batches of which will be due soon.
+func newAttic(n int) (*attic, error) {
 	a := &attic{store: new(memstore.Store), host: newHost()}
 	var err error
 	if a.svc, err = a.host.service(a.store); err != nil {
 		return nil, err
 	}
-	for i := range due {
+	for i := range batches {
 		t, err := newTemplate(batchDue(i))
 		if err == nil {
 			err = t.fill(a.store, uint64(i+1), batch)
@@ -117,7 +117,7 @@ func newAttic(n, due int) (*attic, error) {
 	}
 	later, err := newTemplate(start.Add(30 * 24 * time.Hour))
 	if err == nil {
-		err = later.fill(a.store, 0, n-due*batch)
+		err = later.fill(a.store, 0, n-batches*batch)
 	}
 	return a, err
 }
@@ -148,25 +148,25 @@ func (a *attic) tends() contestant {
 // idle fills a store with a million transactions, weighs it and tends it.
 func idle(p *plan) (*section, error) {
 	sec := &section{title: "Idle transactions", text: idleText}
-	laps, n := batches, many
+	n := many
 	if p.quick {
-		laps, n = 9, fewer
+		n = fewer
 	}
 	before := heap()
 	p.say("  %d records", n)
-	large, err := newAttic(n, laps)
+	large, err := newAttic(n)
 	if err != nil {
 		return nil, err
 	}
 	each := float64(heap()-before) / float64(n)
 	sec.find(idleBytes, []float64{each}, nil)
-	small, err := newAttic(few, laps)
+	small, err := newAttic(few)
 	if err != nil {
 		return nil, err
 	}
 	p.say("  Tend")
 	t := table{caption: "Tend, " + strconv.Itoa(batch) + " records due, each with a transaction whose time is up", head: []string{"", "time", "spread", "a record"}}
-	all, err := inTurns([]contestant{large.tends(), small.tends()}, laps, []int{1, 1})
+	all, err := inTurns([]contestant{large.tends(), small.tends()}, batches, []int{1, 1})
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func TestUnreachableStoreIsSkipped(t *testing.T) {
 }
 
 func TestAttic(t *testing.T) {
-	a, err := newAttic((batches+1)*batch, batches)
+	a, err := newAttic((batches + 1) * batch)
 	if err != nil {
 		t.Fatal(err)
 	}
