@@ -54,23 +54,23 @@ func footer() string {
 
 // What each state means, what a host shows in it, and how long it can last.
 var stateTexts = map[authn.State][3]string{
-	authn.Unauthenticated:   {"Nothing has begun: the state before `Service.Begin`. It is never stored.", "The form for name and password.", "—"},
-	authn.MFAEnroll:         {"The password was right, and the user has no active factor but may enrol one.", "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.", "`Life`"},
-	authn.MFAEnrollActivate: {"A code went to the address that is being enrolled.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "`Life`"},
-	authn.MFARequired:       {"The password was right, and the user has an active factor. Nothing was sent yet.", "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.", "`Life`"},
-	authn.MFAChallenge:      {"A code went to the chosen factor.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "`Life`"},
-	authn.LockedOut:         {"Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.", "That the sign-in has ended, and until when the account is locked.", "for good"},
-	authn.Success:           {"The sign-in has succeeded. The answer has a session token, good once.", "Nothing: redeem the token and make a session.", "`SessionLife`"},
-	authn.Cancelled:         {"The user gave up, an enrolment elsewhere replaced this sign-in, or the host revoked it.", "The form for name and password.", "for good"},
-	authn.Expired:           {"Time was up.", "The form for name and password, and that it took too long.", "for good"},
+	authn.Unauthenticated:   {"Nothing has begun: the state before `Service.Begin`. It is never stored.", "The form for name and password.", noTime},
+	authn.MFAEnroll:         {"The password was right, and the user has no active factor but may enrol one.", "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.", "Life"},
+	authn.MFAEnrollActivate: {"A code went to the address that is being enrolled.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "Life"},
+	authn.MFARequired:       {"The password was right, and the user has an active factor. Nothing was sent yet.", "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.", "Life"},
+	authn.MFAChallenge:      {"A code went to the chosen factor.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "Life"},
+	authn.LockedOut:         {"Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.", "That the sign-in has ended, and until when the account is locked.", forGood},
+	authn.Success:           {"The sign-in has succeeded. The answer has a session token, good once.", "Nothing: redeem the token and make a session.", "SessionLife"},
+	authn.Cancelled:         {"The user gave up, an enrolment elsewhere replaced this sign-in, or the host revoked it.", "The form for name and password.", forGood},
+	authn.Expired:           {"Time was up.", "The form for name and password, and that it took too long.", forGood},
 }
 
 func statesPage() string {
 	var b strings.Builder
-	b.WriteString("# States\n\nA transaction is in one of these states. What the table has no row for is refused with `ErrNotAllowed`, and in a state that has ended with\n`ErrFinished`, exactly as for a token that never was.\n")
+	b.WriteString("# States\n\nA transaction is in one of these states. What the table has no row for is refused with `ErrNotAllowed`, and in a state that has ended with\n`ErrFinished`, exactly as for a token that never was.\n\n![Every state and every event](img/overview.svg)\n")
 	for _, st := range authn.States() {
 		x := stateTexts[st]
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n* It lasts at most: %s\n", st, x[0], lower(x[1]), x[2])
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n%s", st, x[0], lower(x[1]), lasting(x[2]))
 		if slices.Contains(authn.Ends(), st) && st != authn.Success {
 			b.WriteString("* Nothing leaves it.\n")
 			continue
@@ -82,6 +82,24 @@ func statesPage() string {
 	}
 	return b.String()
 }
+
+// lasting says how long a state may last: a field of the policy, or for good.
+func lasting(s string) string {
+	for _, b := range authn.Bounds() {
+		if s == b.Name {
+			return fmt.Sprintf("* It lasts at most %s, by the policy's `%s`.\n", b.Default, s)
+		}
+	}
+	if s == forGood {
+		return "* It lasts for good.\n"
+	}
+	if s != noTime {
+		panic("the policy has no " + s)
+	}
+	return ""
+}
+
+const forGood, noTime = "for good", "no time"
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
@@ -104,7 +122,7 @@ func refusal(err error) string {
 func eventsPage() string {
 	events, _, updates, effects := authn.Docs()
 	var b strings.Builder
-	b.WriteString("# Events\n\nWhat may happen to a transaction. `Service.Do` takes all but primary and redeem, which have methods of their own, and expire and lock,\nwhich nobody sends. Any of them may carry an idempotency key: `Once(key, event)`.\n")
+	b.WriteString("# Events\n\nWhat may happen to a transaction. `Service.Do` takes all but primary and redeem, which have methods of their own, and expire and lock,\nwhich nobody sends. Any of them may carry an idempotency key: `Once(key, event)`. All of them are in [one picture](img/full.svg).\n")
 	for _, e := range events {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| in | guards | to | then | effects | why |\n|---|---|---|---|---|---|\n", e.Name, e.Text)
 		for _, r := range rowsOf(func(r authn.Transition) bool { return r.Event == e.Name }) {
@@ -160,7 +178,9 @@ func policyPage() string {
 	for _, p := range authn.Bounds() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Why)
 	}
-	b.WriteString("| Cooldowns | 30s, 1m, 2m | 1 to 4 values of 1s to 30m | the last one repeats |\n| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivateEmail | false | | true demands an enrolment step even of a verified address |\n")
+	waits, most := authn.Cooldowns()
+	fmt.Fprintf(&b, "| Cooldowns | %s | 1 to %d values of 1s to 30m | the last one repeats |\n", strings.Join(waits, ", "), most)
+	b.WriteString("| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivateEmail | false | | true demands an enrolment step even of a verified address |\n")
 	b.WriteString("\nWith 8 digits or more there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
 	fmt.Fprintf(&b, "\n`MaxSkew`, by which the clocks of two nodes may differ, is %v and fixed.\n", authn.MaxSkew)
 	return b.String()

@@ -77,3 +77,15 @@ func Explorations() (list []Explored, rules []string) {
 	}
 	return list, invariants()
 }
+
+// Cooldowns are their defaults, and how many there may be.
+func Cooldowns() (defaults []string, most int) {
+	p, err := Policy{}.withDefaults()
+	if err != nil {
+		panic(err)
+	}
+	for _, d := range p.Cooldowns {
+		defaults = append(defaults, short(d))
+	}
+	return defaults, maxCooldown
+}
