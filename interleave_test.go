@@ -63,7 +63,9 @@ func TestInterleavings(t *testing.T) {
 				}
 				n := 0
 				for pick := range storetest.Schedules() {
-					n++
+					if n++; n > 10*c.schedules {
+						t.Fatalf("more than %d schedules", n)
+					}
 					if got, turns := a.play(new(memstore.Store), pick); !slices.Contains(serial, got) {
 						t.Fatalf("%v leads to\n%s\nno order of the clients does:\n%s", turns, got, strings.Join(serial, "\n"))
 					}
