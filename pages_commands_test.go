@@ -44,6 +44,8 @@ var commands = []command{
 	{"./check.sh", (*reader).inCI},
 	{"go run ./internal/mutants", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
+	{"go run ./bench -quick", (*reader).inCI},
+	{"go run ./bench", (*reader).measure},
 	// It writes each file that these tests compare: "go generate work" runs it for the pages.
 	{"go test . -update", func(*reader) {}},
 }
@@ -352,6 +354,13 @@ func visitFiles(t *testing.T, visit func(path string), want func(dir string) boo
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// measure takes one short measurement: all of them take minutes, and write a page.
+func (r *reader) measure() {
+	if got := r.out(".", "", "-only", "start"); !strings.Contains(got, "NewFSM") {
+		r.Errorf("it says %s", got)
 	}
 }
 

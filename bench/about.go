@@ -17,13 +17,16 @@ var compared = []string{
 }
 
 // about ends the page with the machine, the versions and the date.
-func about(b *strings.Builder, now time.Time) {
+func about(b *strings.Builder, p *plan, now time.Time) {
 	t := table{head: []string{"", ""}}
 	t.add("date", now.UTC().Format("2 January 2006"))
 	t.add("processor", fmt.Sprintf("%s, %d cores", fileField("/proc/cpuinfo", "model name"), runtime.NumCPU()))
 	t.add("memory", fileField("/proc/meminfo", "MemTotal"))
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	t.add("system", strings.TrimSpace(fmt.Sprintf("%s/%s %s", runtime.GOOS, runtime.GOARCH, kernel)))
+	if p.load != "" {
+		t.add("programs that wanted a core just before", p.load)
+	}
 	t.add("Go", runtime.Version())
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {

@@ -25,7 +25,7 @@ func write(p *plan, dir string, all []section) error {
 			t.markdown(&b)
 		}
 	}
-	about(&b, time.Now())
+	about(&b, p, time.Now())
 	if err := os.MkdirAll(filepath.Join(dir, "img"), 0o755); err != nil {
 		return err
 	}

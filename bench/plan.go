@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -13,6 +15,7 @@ type plan struct {
 	lap   time.Duration // how long each is
 	log   io.Writer
 	began time.Time
+	load  string // of the machine before, as the system counts it
 	only  string // the part to run; "": all
 	open  []func()
 }
@@ -29,6 +32,9 @@ func (p *plan) close() {
 
 func newPlan(quick bool, log io.Writer) *plan {
 	p := &plan{quick: quick, laps: 25, lap: 40 * time.Millisecond, log: log, began: time.Now()}
+	if raw, err := os.ReadFile("/proc/loadavg"); err == nil {
+		p.load, _, _ = strings.Cut(string(raw), " ")
+	}
 	if quick {
 		p.laps, p.lap = 31, 4*time.Millisecond
 	}
