@@ -247,3 +247,24 @@ func TestTendBesideTheCaller(t *testing.T) {
 		t.Errorf("%d mails, delivery %s", sent, a.Delivery)
 	}
 }
+
+// While one node makes an attempt, others leave it alone: field bug 45.
+func TestTendTogether(t *testing.T) {
+	sent := 0
+	var d *desk
+	d = newDesk(t, func(_ *desk, c *authn.Config) {
+		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
+			if sent++; sent == 2 {
+				if did, err := d.Tend(ctx); did.Records != 0 || err != nil {
+					t.Errorf("another node meanwhile: %+v, %v", did, err)
+				}
+			}
+			return errors.New("later")
+		})
+	})
+	d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	d.wait(40 * time.Second)
+	if did, err := d.Tend(t.Context()); did.Records != 1 || err != nil || sent != 2 {
+		t.Errorf("%+v, %v, %d mails", did, err, sent)
+	}
+}

@@ -62,7 +62,7 @@ var fieldBugs = []struct {
 	42: {"a finished transaction can be left", "TestMatrix TestModel TestExplore", ""},
 	43: {"a code is handed in, and another one is sent", "TestModel okta.TestBadBodies", "an event is one of several types, not a form with fields"},
 	44: {"the mail went out, then there was an error, and the code is refused", "TestMailerFails TestSimulation", ""},
-	45: {"several workers send one mail, again and again", "TestSimulation TestTendBesideTheCaller TestTendAfterACrash", ""},
+	45: {"several workers send one mail, again and again", "TestSimulation TestTendBesideTheCaller TestTendTogether TestTendAfterACrash", ""},
 	46: {"the mail goes out, and the code is not stored", "TestSimulation TestModel", ""},
 	47: {"the mail is dropped because the request is over", "TestCancelledContext", ""},
 	48: {"a late mail holds a dead code, and nobody can tell", "TestSupersededMail TestEveryWrongCodeIsAlike", "mail and answer carry the code's number"},
