@@ -21,10 +21,10 @@ var storeUsual = map[string]struct {
 	usual  [3]float64
 }{
 	"memstore":   {0, [3]float64{0.07, 0.07, 0.07}},
-	"SQLite":     {0, [3]float64{0.9, 0.9, 0.9}},
-	"PostgreSQL": {0.85, [3]float64{0.92, 0.92, 0.92}},
-	"MariaDB":    {0, [3]float64{0.92, 0.92, 0.92}},
-	"Redis":      {0.85, [3]float64{0.85, 0.8, 0.8}},
+	"SQLite":     {0, [3]float64{1, 1, 1}},
+	"PostgreSQL": {0.85, [3]float64{1, 1, 1}},
+	"MariaDB":    {0, [3]float64{1, 1, 1}},
+	"Redis":      {0.85, [3]float64{0.95, 0.95, 0.95}},
 }
 
 func storeName(store string, clients int) string {
