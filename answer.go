@@ -130,7 +130,9 @@ func (s *step) soonest() (at int64, ok bool) {
 		case e.row.Refuse != ErrTooSoon:
 			return 0, false
 		default:
-			at = s.retryAt(e)
+			if at = s.retryAt(e); at <= s.now {
+				return 0, false
+			}
 		}
 	}
 	return 0, false

@@ -51,6 +51,9 @@ type program struct {
 	nodes []node
 	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
 	final [len(states)]bool
+	// What is refused for want of a row: made once, as nothing in it depends on
+	// the step.
+	refusals [len(states)][ops]Refusal
 }
 
 // expand writes the rows out cell by cell.
@@ -98,6 +101,9 @@ func compile(table []row) (*program, error) {
 		for o := range ops {
 			c := cell{st, o}
 			if len(cells[c]) == 0 {
+				if p.refusals[i][o] = (Refusal{State: st, Event: o.String(), Err: ErrNotAllowed}); p.final[i] {
+					p.refusals[i][o] = Refusal{Event: o.String(), Err: ErrFinished}
+				}
 				continue
 			}
 			if p.final[i] && !slices.Contains([]op{redeem, expire, lock, cancel}, o) {

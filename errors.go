@@ -43,7 +43,8 @@ const (
 )
 
 // A Refusal reports that an event was not taken: nothing changed. Decide with
-// [errors.Is] on the sentinel it wraps, learn from its fields.
+// [errors.Is] on the sentinel it wraps, learn from its fields. The bare
+// [Machine] gives the same one to many callers: do not write to it.
 type Refusal struct {
 	State   State     // where the transaction stands; "" for an unknown or finished one
 	Event   string    // "resend"

@@ -197,13 +197,7 @@ func (m *Machine) due(a *Account, i int, at time.Time) bool {
 }
 
 // noRow refuses what the table has no row for.
-func (m *Machine) noRow(a *Account, i int, o op) error {
-	st := a.txs[i].name()
-	if m.final[st.index()] {
-		return &Refusal{Event: o.String(), Err: ErrFinished}
-	}
-	return &Refusal{State: st, Event: o.String(), Err: ErrNotAllowed}
-}
+func (m *Machine) noRow(a *Account, i int, o op) error { return &m.refusals[a.txs[i].state-1][o] }
 
 // refuse makes the refusal of the event at hand. One that finds the
 // transaction finished looks like one for a token that never was.

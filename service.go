@@ -321,6 +321,8 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 	if err == nil || !errors.As(err, &r) {
 		return err
 	}
+	mine := *r // the machine's may be in many hands
+	r = &mine
 	if i := a.find(c.hash); i >= 0 && !errors.Is(err, ErrFinished) {
 		r.State = a.txs[i].name()
 		if ans, err := s.m.answer(a, i, s.cfg.Now()); err == nil {
