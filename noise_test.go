@@ -46,6 +46,9 @@ func TestNoise(t *testing.T) {
 			}
 		}
 	})
+	if testing.Short() {
+		return // a fifth of the histories do not always meet everything
+	}
 	for _, k := range []string{"look", "refused", "restart", "another's", "Tend", "begin: MFA_REQUIRED", "challenge: MFA_CHALLENGE", "verify: SUCCESS", "verify: MFA_CHALLENGE wrong code", "redeem: ada"} {
 		if reached[k] == 0 {
 			t.Errorf("never reached: %s, but %v", k, reached)

@@ -176,6 +176,9 @@ func TestRefusalHelps(t *testing.T) {
 	if got := err.Error(); got != "authn: verify in MFA_REQUIRED: not allowed in this state; allowed: challenge, cancel" {
 		t.Error(got)
 	}
+	if _, err := d.Do(t.Context(), d.begin(t, "ada").Token, authn.Verify{Code: "123456"}); !errors.Is(err, authn.ErrNotAllowed) || r.Answer.Token != a.Token {
+		t.Errorf("%v, and what was refused before now names another's token: %t", err, r.Answer.Token != a.Token)
+	}
 	b := d.do(t, r.Answer.Token, authn.Challenge{Factor: r.Answer.Factors[0].ID})
 	_, err = d.Do(t.Context(), b.Token, authn.Resend{})
 	if !errors.As(err, &r) || !r.RetryAt.Equal(deskStart.Add(30*time.Second)) || r.Guard != "cooling down" || r.Answer.State != authn.MFAChallenge {
