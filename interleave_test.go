@@ -52,8 +52,8 @@ func TestInterleavings(t *testing.T) {
 	total := 0
 	for _, c := range contests {
 		t.Run(c.name, func(t *testing.T) {
-			if c.schedules > 1000 && raceDetector() {
-				t.Skip("with the race detector the smaller ones are enough")
+			if c.schedules > 1000 && (raceDetector() || testing.Short()) {
+				t.Skip("the smaller ones are enough with the race detector, and where time is short")
 			}
 			synctest.Test(t, func(t *testing.T) { // so that waiting for another try takes no time
 				a := c.open(t)
