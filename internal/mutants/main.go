@@ -102,33 +102,49 @@ func (m mutant) apply(tmp string) (overlay string, err error) {
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// test builds the tests of a package in dir and runs them, the short ones
-// first; an error says that one of them spoke.
-func test(pkg, dir, overlay string, limit time.Duration) (by string, err error) {
-	ctx, stop := context.WithTimeout(context.Background(), limit)
-	defer stop()
+// rounds are how the tests of a package are run: the short ones, which most
+// bugs do not survive, then all but one that runs commands on the sources as
+// they are, without the bug.
+var rounds = [...][]string{{"-test.failfast", "-test.short"}, {"-test.failfast", "-test.skip=^TestPagesCommands$"}}
+
+// times are how long each round takes.
+type times [len(rounds)]time.Duration
+
+// test builds the tests of a package in dir and runs them; an error says that
+// one of them spoke. A round that takes far longer than it did without a bug
+// hangs, and has spoken too.
+func test(pkg, dir, overlay string, usual times) (by string, took times, err error) {
 	bin := filepath.Join(dir, "tests")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay="+overlay, "-o="+bin, pkg)
+	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay="+overlay, "-o="+bin, pkg)
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %w\n%s", errBuild, err, out)
+		return "", took, fmt.Errorf("%w: %w\n%s", errBuild, err, out)
 	}
-	for _, args := range [][]string{{"-test.failfast", "-test.short"}, {"-test.failfast"}} {
+	for i, args := range rounds {
+		limit := 10 * time.Minute
+		if usual[i] != 0 {
+			limit = 20*time.Second + 5*usual[i]
+		}
+		ctx, stop := context.WithTimeout(context.Background(), limit)
 		cmd := exec.CommandContext(ctx, bin, args...)
 		cmd.Dir = pkg
 		cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "RAPID_SHRINKTIME=1ms")
 		cmd.WaitDelay = time.Second
+		start := time.Now()
 		out, err := cmd.CombinedOutput()
+		took[i] = time.Since(start)
+		late := ctx.Err() != nil
+		stop()
 		switch f := failed.FindSubmatch(out); {
 		case err == nil:
-		case ctx.Err() != nil:
-			return "the time limit", err
+		case late:
+			return "the time limit", took, err
 		case f != nil:
-			return string(f[1]), err
+			return string(f[1]), took, err
 		default:
-			return "a panic", fmt.Errorf("%w\n%s", err, out)
+			return "a panic", took, fmt.Errorf("%w\n%s", err, out)
 		}
 	}
-	return "", nil
+	return "", took, nil
 }
 
 var errBuild = errors.New("does not build")
@@ -136,16 +152,15 @@ var errBuild = errors.New("does not build")
 func main() {
 	only := flag.String("only", "", "only mutants whose name or file contains `text`")
 	jobs := flag.Int("j", 2, "how many at a time")
-	limit := flag.Duration("limit", 3*time.Minute, "time for one; one that hangs is killed by it")
 	verbose := flag.Bool("v", false, "say which test killed each")
 	flag.Parse()
-	if err := run(*only, *jobs, *limit, *verbose); err != nil {
+	if err := run(*only, *jobs, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, jobs int, limit time.Duration, verbose bool) error {
+func run(only string, jobs int, verbose bool) error {
 	ms, err := parse("\n" + text)
 	if err != nil {
 		return err
@@ -156,7 +171,8 @@ func run(only string, jobs int, limit time.Duration, verbose bool) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := baseline(ms, tmp, limit); err != nil {
+	usual, err := baseline(ms, tmp)
+	if err != nil {
 		return err
 	}
 	var (
@@ -170,7 +186,7 @@ func run(only string, jobs int, limit time.Duration, verbose bool) error {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			by, fault := m.try(tmp, limit)
+			by, fault := m.try(tmp, usual[m.pkg()])
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -194,12 +210,12 @@ func run(only string, jobs int, limit time.Duration, verbose bool) error {
 }
 
 // try says which test kills the mutant, or what is wrong with it.
-func (m mutant) try(tmp string, limit time.Duration) (by, fault string) {
+func (m mutant) try(tmp string, usual times) (by, fault string) {
 	overlay, err := m.apply(tmp)
 	if err != nil {
 		return "", err.Error()
 	}
-	by, err = test(m.pkg(), filepath.Dir(overlay), overlay, limit)
+	by, _, err = test(m.pkg(), filepath.Dir(overlay), overlay, usual)
 	switch {
 	case errors.Is(err, errBuild):
 		return "", err.Error()
@@ -211,16 +227,20 @@ func (m mutant) try(tmp string, limit time.Duration) (by, fault string) {
 
 func (m mutant) pkg() string { return "./" + filepath.ToSlash(filepath.Dir(m.file)) }
 
-// baseline makes sure that the tests are green without a bug.
-func baseline(ms []mutant, tmp string, limit time.Duration) error {
-	seen := map[string]bool{}
+// baseline makes sure that the tests are green without a bug, and says how long
+// they take.
+func baseline(ms []mutant, tmp string) (map[string]times, error) {
+	usual := map[string]times{}
 	for _, m := range ms {
-		if p := m.pkg(); !seen[p] {
-			seen[p] = true
-			if by, err := test(p, tmp, "", limit); err != nil {
-				return fmt.Errorf("the tests of %s are not green without a bug: %s: %w", p, by, err)
-			}
+		p := m.pkg()
+		if _, ok := usual[p]; ok {
+			continue
 		}
+		by, took, err := test(p, tmp, "", times{})
+		if err != nil {
+			return nil, fmt.Errorf("the tests of %s are not green without a bug: %s: %w", p, by, err)
+		}
+		usual[p] = took
 	}
-	return nil
+	return usual, nil
 }
