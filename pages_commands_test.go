@@ -73,8 +73,8 @@ func TestPagesCommands(t *testing.T) {
 			t.Errorf("the pages say %q, and nobody runs it", line)
 		}
 	}
-	if testing.Short() {
-		t.Skip("running them builds every module")
+	if testing.Short() || raceDetector() {
+		t.Skip("running them builds every module, and the race detector looks at none of it")
 	}
 	module, env := t.TempDir(), proxied(t)
 	for _, c := range commands {
