@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,4 +273,26 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("%x reads, and is written as %x", sealed, again)
 		}
 	})
+}
+
+// A record has one spelling: nothing behind it, and no number written long.
+func TestRecordSpelling(t *testing.T) {
+	m := newMachine(t, Policy{})
+	a, _ := challenged(t, m)
+	b := m.Seal(&a, "k")
+	body := b[2 : len(b)-sealLen] // behind the schema and the key's id
+	var back Account
+	if err := (&reader{b: slices.Clone(body)}).account(&back); err != nil || back != a {
+		t.Fatalf("%v\n%v", err, &back)
+	}
+	if err := (&reader{b: append(slices.Clone(body), 0)}).account(&back); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a byte too many: %v", err)
+	}
+	short, long := reader{b: []byte{0x01}}, reader{b: []byte{0x81, 0x00}}
+	if short.number(9) != 1 || short.bad {
+		t.Error("a number of one byte is not read")
+	}
+	if long.number(9); !long.bad {
+		t.Error("a number with a byte too many is read")
+	}
 }

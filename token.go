@@ -13,10 +13,10 @@ import (
 // accepted.
 const (
 	tokenLen  = 64 // characters
-	tokenSize = 48 // bytes
+	tokenSize = 48 // bytes: no rest, so base64 spells them in one way only
 )
 
-var tokenEncoding = base64.RawURLEncoding.Strict()
+var tokenEncoding = base64.RawURLEncoding
 
 // pseudonym is the account's name in the store: it depends on the tenant and
 // the user and on the key that never changes.
