@@ -85,6 +85,9 @@ func TestDisabled(t *testing.T) {
 	if w.a.idle() {
 		t.Error("a disabled account may be deleted")
 	}
+	if (&Account{ledger: ledger{disabled: true}}).idle() {
+		t.Error("an account that is disabled and nothing else may be deleted")
+	}
 	d := adaMail
 	d.Status = Disabled
 	w = &walk{TB: t, m: newMachine(t, Policy{}), fs: []Factor{d}, seed: 1}

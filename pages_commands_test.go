@@ -42,7 +42,6 @@ var commands = []command{
 	{"go generate work", (*reader).generate},
 	{"go test work", (*reader).inCI},
 	{"./check.sh", (*reader).inCI},
-	{"go run ./internal/mutants", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
 	{"go run ./bench -quick", (*reader).inCI},
 	{"go run ./bench", (*reader).measure},
