@@ -51,14 +51,19 @@ func (a *Answer) Allows(event string) (at time.Time, ok bool) {
 
 // answer describes the transaction in slot i, without its tokens.
 func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
-	s, err := m.load(a, nil, &Env{Now: now})
+	s, err := m.look(a, now)
 	if err != nil {
 		return nil, err
 	}
 	defer m.pool.Put(s)
 	s.ideal, s.i = true, i
 	t := s.tx()
-	ans := &Answer{State: t.name(), User: a.user, Expires: unix(t.expires), Now: unix(s.now)}
+	one := new(struct { // in one piece of memory
+		Answer
+		allowed [4]Allowed
+	})
+	ans := &one.Answer
+	*ans = Answer{State: t.name(), User: a.user, Expires: unix(t.expires), Now: unix(s.now)}
 	switch {
 	case t.name() == LockedOut:
 		if end := s.lockEnd(); end > s.now && !a.disabled {
@@ -70,7 +75,7 @@ func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
 		ans.Expires = time.Time{}
 		return ans, nil
 	}
-	ans.Allowed = s.allowed()
+	ans.Allowed = s.allowed(one.allowed[:0])
 	if t.name() == Success {
 		return ans, nil
 	}
@@ -105,8 +110,9 @@ func (s *step) describe(ans *Answer) {
 	}
 }
 
-// allowed walks the cells of the state with the best payload there could be.
-func (s *step) allowed() (list []Allowed) {
+// allowed walks the cells of the state with the best payload there could be,
+// and appends what moves to the list.
+func (s *step) allowed(list []Allowed) []Allowed {
 	for s.op = enroll; s.op <= redeem; s.op++ {
 		if at, ok := s.soonest(); ok {
 			list = append(list, Allowed{Event: s.op.String(), At: unix(at)})

@@ -12,29 +12,57 @@ const (
 	latest   = 4e9 // 2096
 )
 
-// load takes an instance from the pool and copies the account into it.
-func (m *Machine) load(a *Account, r *Result, env *Env) (*step, error) {
-	if u := env.Now.Unix(); u < earliest || u >= latest {
-		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, env.Now.UTC().Format(time.RFC3339))
+// load takes an instance from the pool that works on a copy of the account: in
+// r, or of its own.
+func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error) {
+	s, err := m.instance(a, env.Now, in)
+	if err != nil {
+		return nil, err
 	}
-	s := m.pool.Get().(*step)
-	if s.r = r; r == nil || &r.Account == a {
-		s.r = &s.own
+	if r == nil || &r.Account == a {
+		r = &s.own
 	}
-	s.acct, s.r.nmoves = &s.r.Account, 0
-	s.acct.copyFrom(a)
+	s.copyTo(r)
 	s.rnd = env.Entropy
-	s.now, s.fault = m.clock(a, env.Now)
-	s.ideal, s.block, s.i = false, false, 0
-	s.in, s.login, s.dir = input{}, Login{}, s.listing[:0]
-	if s.fault {
-		s.acct.unskew(s.now, &m.policy)
-	}
 	if err := s.consult(env.Factors); err != nil {
 		m.pool.Put(s)
 		return nil, err
 	}
 	return s, nil
+}
+
+// look takes an instance for whoever only reads: it works on the account
+// itself, or after a clock fault on a copy that is set right.
+func (m *Machine) look(a *Account, now time.Time) (*step, error) {
+	s, err := m.instance(a, now, new(input))
+	if err == nil && s.fault {
+		s.copyTo(&s.own)
+	}
+	return s, err
+}
+
+// instance takes one from the pool and gives it the account and what came with
+// the event.
+func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) {
+	if u := now.Unix(); u < earliest || u >= latest {
+		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, now.UTC().Format(time.RFC3339))
+	}
+	s := m.pool.Get().(*step)
+	s.acct = a
+	s.now, s.fault = m.clock(a, now)
+	s.ideal, s.block, s.i = false, false, 0
+	s.in, s.login, s.dir = *in, Login{}, s.dir[:0]
+	return s, nil
+}
+
+// copyTo makes the step work on a copy of its account.
+func (s *step) copyTo(r *Result) {
+	r.Account.copyFrom(s.acct)
+	r.nmoves = 0
+	s.r, s.acct = r, &r.Account
+	if s.fault {
+		s.acct.unskew(s.now, &s.m.policy)
+	}
 }
 
 // clock returns the later of now and the account's mark, or, if the mark lies

@@ -40,8 +40,11 @@ func (r *reader) account(a *Account) error {
 }
 
 func (r *reader) window() window {
-	var b [maxWindow * moment]byte
 	n, last := r.count(maxWindow), uint32(0)
+	if n == 0 {
+		return ""
+	}
+	var b [maxWindow * moment]byte
 	for i := range n {
 		v := uint32(r.number(math.MaxUint32))
 		if i > 0 {
@@ -151,10 +154,13 @@ func (r *reader) take(n int) []byte {
 func (r *reader) bytes(dst []byte) { copy(dst, r.take(len(dst))) }
 
 func (r *reader) byte() byte {
-	if v := r.take(1); v != nil {
-		return v[0]
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
 	}
-	return 0
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
 }
 
 func (r *reader) boolean() bool {
@@ -174,7 +180,7 @@ func (r *reader) count(most int) int {
 // number takes a uvarint that is minimal and not above the bound.
 func (r *reader) number(most uint64) uint64 {
 	v, n := binary.Uvarint(r.b)
-	if r.bad || n <= 0 || v > most || n > 1 && r.b[n-1] == 0 {
+	if n <= 0 || v > most || n > 1 && r.b[n-1] == 0 {
 		r.bad = true
 		return 0
 	}

@@ -71,7 +71,7 @@ func (s *Service) record(a *Account, key string) Record {
 // became[i] of es[i], and whether that changed anything. The account is not
 // changed in place.
 func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now time.Time) (next Account, changed bool, err error) {
-	s, err := m.load(a, nil, &Env{Now: now})
+	s, err := m.load(a, nil, &Env{Now: now}, new(input))
 	if err != nil {
 		return *a, false, err
 	}
@@ -298,7 +298,7 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 	}
 	did.Ended += r.nmoves
 	c := &call{ctx: ctx, p: p, key: key, op: expire, user: a.user}
-	s.audit(c, &r)
+	s.auditMoves(ctx, key, r.Account.user, &r)
 	if len(es) > 0 {
 		n := len(r.Account.owed(1<<63 - 1))
 		s.attempt(ctx, c, &r.Account, next, es)

@@ -122,7 +122,7 @@ func (x *explorer) inTime(a Account, o Effect, e Env) bool {
 
 // listed says whether the directory still has the address that a code is for.
 func (x *explorer) listed(a Account, o Effect, e Env) bool {
-	s, err := x.m.load(&a, nil, &e)
+	s, err := x.m.load(&a, nil, &e, new(input))
 	if err != nil {
 		x.t.Fatal(err)
 	}

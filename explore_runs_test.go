@@ -313,7 +313,7 @@ func TestRedeemUsedRow(t *testing.T) {
 	w.do(Challenge{adaMail.ID})
 	w.do(Verify{Code: w.right()})
 	e := w.env()
-	s, err := w.m.load(&w.a, nil, &e)
+	s, err := w.m.load(&w.a, nil, &e, new(input))
 	if err != nil {
 		t.Fatal(err)
 	}

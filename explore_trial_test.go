@@ -275,7 +275,7 @@ func (h *trial) row() (e *edge, asked bool) {
 			x.t.Fatal(err)
 		}
 	}
-	s, err := x.m.load(h.a, nil, &h.e)
+	s, err := x.m.load(h.a, nil, &h.e, new(input))
 	if err != nil {
 		x.t.Fatal(err)
 	}

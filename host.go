@@ -68,7 +68,7 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 			return err
 		}
 		var r Result
-		if err := s.m.do(&r, &a, &Env{Now: s.cfg.Now()}, func(st *step) error {
+		if err := s.m.do(&r, &a, &Env{Now: s.cfg.Now()}, new(input), func(st *step) error {
 			defer st.tidy()
 			return f(st)
 		}); err != nil {
@@ -92,7 +92,7 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 // effects claimed, and returns those effects: once r is saved they are to be
 // carried out and acknowledged. The account is not changed in place.
 func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err error) {
-	err = m.do(r, a, &Env{Now: now}, func(s *step) error {
+	err = m.do(r, a, &Env{Now: now}, new(input), func(s *step) error {
 		if err := s.offerAll(expire); err != nil {
 			return err
 		}

@@ -139,7 +139,7 @@ func NewMachine(tenant string, keys []Key, pseudonymKey []byte, p Policy) (*Mach
 
 // fresh is working memory without an engine.
 func (m *Machine) fresh() *step {
-	return &step{m: m, buf: make([]byte, 0, 512), macs: make([][purposes]hash.Hash, len(m.ring))}
+	return &step{m: m, buf: make([]byte, 0, 512), macs: make([][purposes]hash.Hash, len(m.ring)), dir: make([]pin, 0, maxFactors)}
 }
 
 // walk takes every row through the engine once.
@@ -198,7 +198,7 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 	if !validUser(l.User) || l.Require > RequireNothing {
 		return &Refusal{Event: primary.String(), Err: ErrMalformed}
 	}
-	return m.do(r, a, &env, func(s *step) error {
+	return m.do(r, a, &env, new(input), func(s *step) error {
 		s.op, s.login = primary, l
 		return s.begin()
 	})
@@ -227,26 +227,26 @@ func (m *Machine) apply(a *Account, token digest, o op, in *input, env *Env, r *
 	if m.roots[a.txs[i].state-1][o] == 0 && in.once == "" && !m.due(a, i, env.Now) {
 		return m.noRow(a, i, o)
 	}
-	return m.do(r, a, env, func(s *step) error {
-		s.op, s.in, s.i = o, *in, i
+	return m.do(r, a, env, in, func(s *step) error {
+		s.op, s.i = o, i
 		return s.event()
 	})
 }
 
 // do runs f on a working copy of the account. The result is filled in place:
 // it is large, and every copy of it would show in the time of a step.
-func (m *Machine) do(r *Result, a *Account, env *Env, f func(*step) error) error {
-	s, err := m.load(a, r, env)
+func (m *Machine) do(r *Result, a *Account, env *Env, in *input, f func(*step) error) error {
+	s, err := m.load(a, r, env, in)
 	if err != nil {
 		return err
 	}
-	// After a panic or an error of the engine the instance is dropped.
 	if err = f(s); err == nil {
 		s.result(r)
-	} else {
-		s.r.Changed, s.r.nmoves = false, 0
+		m.pool.Put(s)
+		return nil
 	}
-	if !errors.Is(err, ErrEngine) {
+	s.r.Changed, s.r.nmoves = false, 0
+	if !errors.Is(err, ErrEngine) { // else the instance is dropped, as after a panic
 		m.pool.Put(s)
 	}
 	return err
@@ -255,7 +255,7 @@ func (m *Machine) do(r *Result, a *Account, env *Env, f func(*step) error) error
 // Redeem uses up the session token with this secret. The assertion is nil if
 // the token's time was up.
 func (m *Machine) redeem(a *Account, h Handle, env Env, r *Result) (as *Assertion, err error) {
-	err = m.do(r, a, &env, func(s *step) error {
+	err = m.do(r, a, &env, new(input), func(s *step) error {
 		if s.i = s.findSession(h); s.i < 0 {
 			return &Refusal{Event: redeem.String(), Err: ErrFinished}
 		}
@@ -290,7 +290,7 @@ func (m *Machine) Explain(a *Account, h Handle, ev Event, env Env) (asked [][2]s
 	if err != nil {
 		return nil, row, err
 	}
-	s, err := m.load(a, nil, &env)
+	s, err := m.load(a, nil, &env, &in)
 	if err != nil {
 		return nil, row, err
 	}
@@ -298,7 +298,7 @@ func (m *Machine) Explain(a *Account, h Handle, ev Event, env Env) (asked [][2]s
 	if s.i = a.find(h.digest()); s.i < 0 {
 		return nil, row, &Refusal{Event: o.String(), Err: ErrFinished}
 	}
-	s.in, s.op = in, o
+	s.op = o
 	if m.due(a, s.i, env.Now) && m.roots[s.tx().state-1][expire] != 0 {
 		s.op = expire
 	}

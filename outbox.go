@@ -73,10 +73,10 @@ func (s *step) emit(e *edge) error {
 		if !ok {
 			return errOutbox
 		}
-		o := &s.acct.outbox[i]
-		o.kind, o.tx, o.rev, o.n = k, t.id, t.rev+1, uint8(n)
-		o.attempts, o.at, o.next = 1, s.now, s.claim()
-		o.factor, o.recipient, o.kindOf = f.id, f.recipient, f.kind
+		s.acct.outbox[i] = entry{
+			kind: k, tx: t.id, rev: t.rev + 1, n: uint8(n), attempts: 1, at: s.now, next: s.claim(),
+			factor: f.id, recipient: f.recipient, kindOf: f.kind,
+		}
 	}
 	return nil
 }

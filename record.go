@@ -22,11 +22,12 @@ const (
 func (m *Machine) Seal(a *Account, key string) []byte {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	b := make([]byte, 0, 512)
-	b = append(b, schema)
+	head := s.sealed(key)
+	b := append(head, schema)
 	b = number(b, uint64(m.keys[0].id))
 	b = a.append(b)
-	return append(b, s.seal(0, key, b)...)
+	v := append(make([]byte, 0, len(b)-len(head)+sealLen), b[len(head):]...)
+	return append(v, s.seal(0, b)...)
 }
 
 // Open returns the account that Seal stored under the record's key. What was
@@ -54,7 +55,7 @@ func (m *Machine) open(a *Account, b []byte, key string) error {
 		return corrupt("its key is not in the ring")
 	}
 	s := m.pool.Get().(*step)
-	ok := hmac.Equal(s.seal(k, key, b[:n]), b[n:])
+	ok := hmac.Equal(s.seal(k, append(s.sealed(key), b[:n]...)), b[n:])
 	m.pool.Put(s)
 	if !ok {
 		return corrupt("altered or moved")
@@ -63,11 +64,13 @@ func (m *Machine) open(a *Account, b []byte, key string) error {
 	return r.account(a)
 }
 
-func (s *step) seal(k int, key string, b []byte) []byte {
-	head := field(field(s.buf[:0], s.m.tenant), key)
-	s.buf = head
+// sealed is what a seal covers before the record itself.
+func (s *step) sealed(key string) []byte { return field(field(s.buf[:0], s.m.tenant), key) }
+
+// seal is that of b, which begins with what sealed returns.
+func (s *step) seal(k int, b []byte) []byte {
+	s.buf = b
 	h := s.mac(k, forSeal)
-	h.Write(head)
 	h.Write(b)
 	return h.Sum(s.sum[:0])[:sealLen]
 }

@@ -230,7 +230,7 @@ func TestSchema(t *testing.T) {
 		c := bytes.Clone(b[:len(b)-sealLen])
 		c[0] = v
 		s := m.pool.Get().(*step)
-		c = append(c, s.seal(0, "k", c)...)
+		c = append(c, s.seal(0, append(s.sealed("k"), c...))...)
 		if _, err := m.Open(c, "k"); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("schema %d: %v", v, err)
 		}
@@ -260,7 +260,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := m.pool.Get().(*step)
-		sealed := append(bytes.Clone(b), s.seal(0, "k", b)...)
+		sealed := append(bytes.Clone(b), s.seal(0, append(s.sealed("k"), b...))...)
 		m.pool.Put(s)
 		a, err := m.Open(sealed, "k")
 		if err != nil {

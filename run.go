@@ -121,8 +121,7 @@ func (s *step) take(e *edge) error {
 	t := s.tx()
 	t.state = e.state
 	t.rev++
-	m := &s.r.moves[s.r.nmoves]
-	m.edge, m.tx, m.rev, m.factor = e, t.id, t.rev, t.factor().id
+	s.r.moves[s.r.nmoves] = move{edge: e, tx: t.id, rev: t.rev, factor: t.factor().id}
 	s.r.nmoves++
 	for _, u := range e.row.Then {
 		updates[u].do(s)

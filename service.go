@@ -189,7 +189,7 @@ func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer
 	if err != nil {
 		return nil, err
 	}
-	s.audit(c, r)
+	s.auditMoves(c.ctx, c.key, r.Account.user, r)
 	if r.Ended {
 		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.String(), Err: ErrFinished})
 	}

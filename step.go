@@ -22,15 +22,13 @@ type step struct {
 	rnd   [64]byte
 	login Login
 	in    input
-	dir   []pin    // what the Directory says now, in listing
+	dir   []pin    // what the Directory says now, at most maxFactors
 	block bool     // the Directory has a disabled factor
 	r     *Result  // what the step comes to: the caller's, or own
 	acct  *Account // the working copy, in r
 	own   Result
 	i     int // slot of the transaction at hand
 	op    op
-
-	listing [maxFactors]pin
 }
 
 // move is a row that was taken.

@@ -65,7 +65,8 @@ func doNewCode(s *step) {
 
 func doEraseCode(s *step) {
 	t := s.tx()
-	t.code, t.mail = liveCode{}, mail{}
+	t.code = liveCode{}
+	t.mail = mail{}
 }
 
 func doUseCode(s *step) {
