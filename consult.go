@@ -2,6 +2,7 @@ package authn
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -85,7 +86,8 @@ func (a *Account) unskew(now int64, p *Policy) {
 	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))
 }
 
-// consult pins what the Directory says: the first factors that can be used.
+// consult pins what the Directory says: the factors that can be used, as many
+// as there is room for.
 func (s *step) consult(factors []Factor) error {
 	for i := range factors {
 		p, err := s.pin(&factors[i])
@@ -99,11 +101,40 @@ func (s *step) consult(factors []Factor) error {
 		}
 		if p.status == Disabled {
 			s.block = true
-		} else if p.kind != 0 && len(s.dir) < maxFactors {
-			s.dir = append(s.dir, p)
+		} else if p.kind != 0 {
+			s.list(p)
 		}
 	}
 	return nil
+}
+
+// list adds a factor; where there is no room, the last of those that matter
+// least goes. An active one must not be overlooked: without one the password
+// alone would be enough for enrolling.
+func (s *step) list(p pin) {
+	if len(s.dir) == maxFactors {
+		least := 0
+		for i := range s.dir {
+			if s.dir[i].matters() <= s.dir[least].matters() {
+				least = i
+			}
+		}
+		if p.matters() <= s.dir[least].matters() {
+			return
+		}
+		s.dir = slices.Delete(s.dir, least, least+1)
+	}
+	s.dir = append(s.dir, p)
+}
+
+func (p *pin) matters() int {
+	switch {
+	case p.status == Active:
+		return 2
+	case p.required:
+		return 1
+	}
+	return 0
 }
 
 // pin checks a factor and replaces its address by a keyed pseudonym.

@@ -14,7 +14,7 @@ import (
 // reach it: a request that ends must not swallow a mail.
 func (s *Service) deliver(c *call, r *Result, rec Record) {
 	var mine []Effect
-	for _, e := range r.Account.owed(1<<63 - 1) {
+	for _, e := range r.Account.owed() {
 		if r.causes(e) {
 			mine = append(mine, e)
 		}
@@ -248,18 +248,18 @@ func (s *Service) Tend(ctx context.Context) (Tended, error) {
 		if err != nil {
 			return did, errors.Join(first, err)
 		}
-		fresh := 0
+		fresh := false
 		for _, k := range keys {
 			if seen[k] {
 				continue
 			}
 			seen[k] = true
-			fresh++
+			fresh = true
 			if err := s.tend(ctx, k, &did); err != nil && first == nil {
 				first = err
 			}
 		}
-		if fresh == 0 || ctx.Err() != nil {
+		if !fresh || ctx.Err() != nil {
 			return did, first
 		}
 	}
@@ -300,9 +300,9 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 	c := &call{ctx: ctx, p: p, key: key, op: expire, user: a.user}
 	s.auditMoves(ctx, key, r.Account.user, &r)
 	if len(es) > 0 {
-		n := len(r.Account.owed(1<<63 - 1))
+		n := len(r.Account.owed())
 		s.attempt(ctx, c, &r.Account, next, es)
-		did.Delivered += n - len(r.Account.owed(1<<63-1))
+		did.Delivered += n - len(r.Account.owed())
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 	es := x.claimed
 	if c.host != "tend" {
 		es = nil
-		for _, o := range a.owed(1<<63 - 1) {
+		for _, o := range a.owed() {
 			if r.causes(o) {
 				es = append(es, o)
 			}

@@ -156,8 +156,5 @@ func maskEmail(s string) string {
 	}
 	tld := domain[strings.LastIndexByte(domain, '.'):]
 	m := first + "***@" + domain[:1] + "***" + tld
-	if len(m) > maxMasked {
-		m = m[:maxMasked]
-	}
-	return m
+	return m[:min(len(m), maxMasked)]
 }

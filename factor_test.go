@@ -10,9 +10,13 @@ func TestCanonicalEmail(t *testing.T) {
 	for in, want := range map[string]string{
 		"ada@example.com": "ada@example.com", "Ada@EXAMPLE.com": "ada@example.com", "a+1@x.co": "a+1@x.co", "a.b.c@x.co": "a.b.c@x.co",
 		"%0d%0aBcc:@x.co": "", "o'hara!#$%&*/=?^_`{|}~-@x.co": "o'hara!#$%&*/=?^_`{|}~-@x.co", "a@xn--exmple-cua.com": "a@xn--exmple-cua.com",
-		strings.Repeat("a", 64) + "@x.co":      strings.Repeat("a", 64) + "@x.co",
-		"a@" + strings.Repeat("b", 63) + ".co": "a@" + strings.Repeat("b", 63) + ".co",
-		"":                                     "", "a": "", "@": "", "a@": "", "@x.co": "", "a@@x.co": "", "a@b@x.co": "",
+		"0a9z@0a9z.0a9z": "0a9z@0a9z.0a9z", "AZ@AZ.AZ": "az@az.az", "a@x/.co": "", "a@x:.co": "", "a@x@.co": "", "a@x[.co": "", "a@x`.co": "", "a@x{.co": "",
+		"a@" + strings.Repeat("b.", 124) + "co.jp": "",
+		"ab@" + strings.Repeat("b.", 124) + "com":  "ab@" + strings.Repeat("b.", 124) + "com", // 254 bytes
+		"abc@" + strings.Repeat("b.", 124) + "com": "",
+		strings.Repeat("a", 64) + "@x.co":          strings.Repeat("a", 64) + "@x.co",
+		"a@" + strings.Repeat("b", 63) + ".co":     "a@" + strings.Repeat("b", 63) + ".co",
+		"":                                         "", "a": "", "@": "", "a@": "", "@x.co": "", "a@@x.co": "", "a@b@x.co": "",
 		"a@example.com\r\nBcc: x@evil": "", "a@x.co\n": "", "a@x.co\r": "", "a@x.co\u0085": "", "a@x.co\u2028": "", "a@x.co\x00": "", "\ta@x.co": "", " a@x.co": "", "a@x.co ": "",
 		"A <a@example.com>": "", "a@x.com, b@y.com": "", "g:a@x;": "", "a(c)@x.co": "", "=?utf-8?q?=0d=0a?= <a@x.co>": "",
 		"a@localhost": "", "a@[127.0.0.1]": "", "a@[IPv6:::1]": "", "a@127.0.0.1": "",
@@ -70,10 +74,40 @@ func TestBadFactors(t *testing.T) {
 	var r Result
 	refused(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms), &r), ErrNoFactor)
 	taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms, adaMail), &r))
-	many := []Factor{adaMail, adaSpare, graceMail, {ID: "fourth", Type: Email, Address: "d@x.co", Status: Active}}
-	taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, many...), &r))
-	if n := r.Account.txs[0].factors[2].id; n != graceMail.ID {
-		t.Errorf("the third factor is %q", n)
+}
+
+// There is room for three factors. An active one is never overlooked, wherever
+// it stands: else the password alone would be enough for enrolling.
+func TestThreeFactors(t *testing.T) {
+	m := newMachine(t, Policy{})
+	status := map[rune]Factor{'a': {Status: Active}, 'r': {Status: NotSetUp, Required: true}, 'n': {Status: NotSetUp}}
+	for in, want := range map[string]string{
+		"a": "0", "nra": "012", "aaaa": "012", "nnnn": "012", "nnna": "013", "nnnr": "013", "annn": "012",
+		"rrra": "013", "rrrn": "012", "nnnra": "034", "nanara": "135", "rnarnaa": "256", "aaarrr": "012", "nnrrr": "234",
+	} {
+		var fs []Factor
+		for i, c := range in {
+			f := status[c]
+			f.ID, f.Type, f.Address = string(rune('0'+i)), Email, "a@x.co"
+			fs = append(fs, f)
+		}
+		var r Result
+		a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, fs...), &r))
+		got := ""
+		for _, f := range a.txs[0].factors {
+			got += f.id
+		}
+		if got != want || (a.txs[0].name() == MFARequired) != strings.Contains(in, "a") {
+			t.Errorf("of %s it pins %s, not %s, and is in %s", in, got, want, a.txs[0].name())
+		}
+	}
+}
+
+func TestFactorID(t *testing.T) {
+	for id, want := range map[string]bool{"": false, "!": true, "~": true, " ": false, "a b": false, "\x7f": false, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false} {
+		if validFactorID(id) != want {
+			t.Errorf("%q: %t", id, !want)
+		}
 	}
 }
 

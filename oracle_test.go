@@ -273,16 +273,28 @@ func (o *oracle) hand(tx int) (id string) {
 
 // factors are the usable factors as they stand now: one that was handed over,
 // but that the Directory has not taken yet, counts as active; so does a
-// verified address.
+// verified address. There is room for three: first the others go, from the
+// last to the first, then the required ones, then the active ones.
 func (o *oracle) factors() (fs []authn.Factor) {
 	for _, f := range o.ask() {
-		if f.Type != authn.Email || len(fs) == 3 {
+		if f.Type != authn.Email {
 			continue
 		}
 		if f.Status == authn.NotSetUp && (f.Verified && !o.p.NoAutoActivateEmail || o.owed(f.ID)) {
 			f.Status = authn.Active
 		}
 		fs = append(fs, f)
+	}
+	for _, goes := range []func(authn.Factor) bool{
+		func(f authn.Factor) bool { return f.Status == authn.NotSetUp && !f.Required },
+		func(f authn.Factor) bool { return f.Status == authn.NotSetUp },
+		func(authn.Factor) bool { return true },
+	} {
+		for i := len(fs) - 1; i >= 0 && len(fs) > 3; i-- {
+			if goes(fs[i]) {
+				fs = slices.Delete(fs, i, i+1)
+			}
+		}
 	}
 	return fs
 }

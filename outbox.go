@@ -160,16 +160,16 @@ func (t *transaction) mailEffect(user string) Effect {
 	}
 }
 
-// owed lists the effects whose next attempt is at or before a time.
-func (a *Account) owed(by int64) []Effect {
+// owed lists the effects that were not acknowledged yet.
+func (a *Account) owed() []Effect {
 	var es []Effect
 	for i := range a.txs {
-		if t := &a.txs[i]; t.mail.state == mailPending && t.mail.next <= by {
+		if t := &a.txs[i]; t.mail.state == mailPending {
 			es = append(es, t.mailEffect(a.user))
 		}
 	}
 	for i := range a.outbox {
-		if e := &a.outbox[i]; e.kind != 0 && e.next <= by {
+		if e := &a.outbox[i]; e.kind != 0 {
 			es = append(es, e.effect(a.user))
 		}
 	}

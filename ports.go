@@ -119,7 +119,9 @@ type Directory interface {
 	// is no such user or the user may not sign in. It is called after the
 	// account's record was loaded, again on every re-run, and once more by
 	// [Service.Redeem]: it must not be cached for longer than a host would
-	// let a removed factor live. Only the first three usable factors count.
+	// let a removed factor live. Only three usable factors count:
+	// active ones before others, required ones before the rest, and then in
+	// their order.
 	Factors(ctx context.Context, user string) ([]Factor, error)
 
 	// Activated hands over a factor exactly as it was confirmed: the user

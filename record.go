@@ -26,8 +26,7 @@ func (m *Machine) Seal(a *Account, key string) []byte {
 	b := append(head, schema)
 	b = number(b, uint64(m.keys[0].id))
 	b = a.append(b)
-	v := append(make([]byte, 0, len(b)-len(head)+sealLen), b[len(head):]...)
-	return append(v, s.seal(0, b)...)
+	return slices.Concat(b[len(head):], s.seal(0, b))
 }
 
 // Open returns the account that Seal stored under the record's key. What was

@@ -192,7 +192,7 @@ func TestRecordImpossible(t *testing.T) {
 		"no steps":                func(a *Account) { a.txs[0].rev = 0 },
 		"too many steps":          func(a *Account) { a.txs[0].rev = maxSteps + 2 },
 		"mail without a code":     func(a *Account) { a.txs[0].code = liveCode{} },
-		"unknown delivery":        func(a *Account) { a.txs[0].mail.state = 9 },
+		"unknown delivery":        func(a *Account) { a.txs[0].mail.state = uint8(len(deliveries)) },
 		"negative time":           func(a *Account) { a.seen = -1 },
 		"window out of order":     func(a *Account) { a.sends.add(t0.UnixNano() - int64(time.Hour)) },
 		"charge at no time":       func(a *Account) { a.sends = "\x00\x00\x00\x00" },
@@ -200,7 +200,9 @@ func TestRecordImpossible(t *testing.T) {
 		"charge of no slot":       func(a *Account) { a.failures.add(t0.UnixNano(), 9) },
 		"user with a newline":     func(a *Account) { a.user = "a\nb" },
 		"unknown effect":          func(a *Account) { a.outbox[0].kind = effectKinds },
-		"unknown outcome":         func(a *Account) { a.txs[0].last = lastEvent{set: true, say: 9} },
+		"unknown outcome":         func(a *Account) { a.txs[0].last = lastEvent{set: true, say: uint8(len(outcomes))} },
+		"a code in the outbox":    func(a *Account) { a.outbox[0].kind = SendCode },
+		"effect of no factor":     func(a *Account) { a.outbox[0] = entry{kind: SignedIn, kindOf: uint8(len(factorTypes) + 1)} },
 	} {
 		a, _ := challenged(t, m)
 		change(&a)
@@ -287,6 +289,14 @@ func TestRecordSpelling(t *testing.T) {
 	}
 	if err := (&reader{b: append(slices.Clone(body), 0)}).account(&back); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a byte too many: %v", err)
+	}
+	for name, a := range accounts(t, m) {
+		body := a.append(nil)
+		for i := range body {
+			if err := (&reader{b: body[:i]}).account(&back); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %d of %d bytes: %v", name, i, len(body), err)
+			}
+		}
 	}
 	short, long := reader{b: []byte{0x01}}, reader{b: []byte{0x81, 0x00}}
 	if short.number(9) != 1 || short.bad {

@@ -82,8 +82,8 @@ var parts = []part{
 	{"steps", steps},
 	{"service", signIns},
 	{"http", overHTTP},
+	{"scaling", scaling}, // before databases are at work that another core would be wanted for
 	{"stores", stores},
-	{"scaling", scaling},
 	{"idle", idle},
 	{"records", longTraces},
 	{"start", startUps},
