@@ -273,6 +273,8 @@ func TestAnswerOnlyLooks(t *testing.T) {
 	a, _ := challenged(t, m)
 	a.txs[0].state = uint8(LockedOut.index() + 1)
 	for _, c := range []struct{ ahead, until, want time.Duration }{
+		{0, 0, 0}, // over at this moment
+		{0, 1, 1},
 		{MaxSkew, 100 * time.Hour, 100 * time.Hour},
 		{MaxSkew + 1, 100 * time.Hour, m.policy.LockMax},
 		{MaxSkew + 1, time.Hour, time.Hour},
@@ -280,9 +282,13 @@ func TestAnswerOnlyLooks(t *testing.T) {
 		a.seen = t0.Add(c.ahead).UnixNano()
 		a.lockedUntil = t0.Add(c.until).UnixNano()
 		was := a
+		want := t0.Add(c.want)
+		if c.want == 0 {
+			want = time.Time{}
+		}
 		ans, err := m.answer(&a, 0, t0)
-		if err != nil || !ans.Until.Equal(t0.Add(c.want)) || a != was {
-			t.Errorf("the mark %v ahead, a lock of %v: until %v, changed %t, %v", c.ahead, c.until, ans.Until.Sub(t0), a != was, err)
+		if err != nil || !ans.Until.Equal(want) || a != was {
+			t.Errorf("the mark %v ahead, a lock of %v: until %v, changed %t, %v", c.ahead, c.until, ans.Until, a != was, err)
 		}
 	}
 }

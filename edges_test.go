@@ -245,3 +245,45 @@ func TestErrorListsWhatIsAllowed(t *testing.T) {
 		t.Errorf("%q, not %q", got, want)
 	}
 }
+
+// The step with the most rows begins a transaction where three are overdue.
+func TestMostMoves(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.begin(ada)
+	w.begin(ada)
+	w.at = time.Hour
+	w.begin(ada)
+	got := ""
+	for _, m := range w.r.Moves() {
+		got += m.Row.Event + " "
+	}
+	if got != "expire expire expire primary " || w.r.nmoves != maxMoves {
+		t.Errorf("took %s", got)
+	}
+}
+
+// Where the outbox is full, the oldest notice makes room, and nothing else.
+func TestRoom(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	for i, k := range []EffectKind{SignedIn, FactorEnrolled, NotifyLocked, SignedIn, NotifyBackoff, FactorActivated, FactorDisabled, SignedIn} {
+		w.a.outbox[i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: "f"}
+	}
+	full := w.a
+	w.do(Verify{Code: w.right()})
+	var left []uint8
+	for _, e := range w.a.outbox {
+		left = append(left, e.rev)
+	}
+	if fmt.Sprint(left) != "[1 2 4 5 6 7 8 3]" || w.a.outbox[7].kind != SignedIn || w.a.outbox[7].tx != w.a.txs[0].id {
+		t.Errorf("left: %v", left)
+	}
+	for i := range full.outbox {
+		full.outbox[i].kind = SignedIn
+	}
+	var r Result
+	err := w.m.Step(&full, w.h, Verify{Code: w.m.liveCode(&full, 0)}, w.env(), &r)
+	if !errors.Is(err, ErrUnavailable) || errors.As(err, new(*Refusal)) {
+		t.Errorf("full of what must not be lost: %v", err)
+	}
+}

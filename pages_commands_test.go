@@ -43,6 +43,7 @@ var commands = []command{
 	{"go test work", (*reader).inCI},
 	{"./check.sh", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
+	{"go run ./internal/mutants", (*reader).inCI},
 	{"go run ./bench -quick", (*reader).inCI},
 	{"go run ./bench", (*reader).measure},
 	// It writes each file that these tests compare: "go generate work" runs it for the pages.

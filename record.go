@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -48,7 +49,7 @@ func (m *Machine) open(a *Account, b []byte, key string) error {
 	if v := r.byte(); r.bad || v != schema {
 		return corrupt(fmt.Sprintf("schema %d, not %d", v, schema))
 	}
-	k := m.keyIndex(uint32(r.number(1<<32 - 1)))
+	k := m.keyIndex(uint32(r.number(math.MaxUint32)))
 	n := len(b) - sealLen
 	if r.bad || k < 0 || n < len(b)-len(r.b) {
 		return corrupt("its key is not in the ring")

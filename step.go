@@ -39,10 +39,9 @@ type move struct {
 	factor string // at hand before it
 }
 
-// Rows that one step can take: its own, one for each sibling's deadline, one
-// for each sibling's lock or cancellation, and one for a transaction that has
-// to make room.
-const maxMoves = 2*maxTx + 2
+// Rows that one step can take: one for each transaction that there is, which
+// goes its way or ends, and one for a transaction that begins.
+const maxMoves = maxTx + 1
 
 // input is an event's payload, checked and normalised.
 type input struct {
