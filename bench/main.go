@@ -12,7 +12,7 @@ import (
 
 const help = `Usage: go run ./bench [-quick] [-only PART] [-o DIR]
 
-Without -quick it runs every comparison, which takes about ten minutes, and writes
+Without -quick it runs every comparison, which takes about five minutes, and writes
 DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than 45 seconds,
 prints one line for each comparison (name, value, bound, ok or over), writes nothing, and
 exits with status 1 if any is over: these bounds lie between noise and a doubling.

@@ -115,7 +115,7 @@ type times [len(rounds)]time.Duration
 // hangs, and has spoken too.
 func test(pkg, dir, overlay string, usual times) (by string, took times, err error) {
 	bin := filepath.Join(dir, "tests")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay="+overlay, "-o="+bin, pkg)
+	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s", "-overlay="+overlay, "-o="+bin, pkg)
 	build.Env = append(os.Environ(), "GOGC=off") // a third faster
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", took, fmt.Errorf("%w: %w\n%s", errBuild, err, out)
@@ -199,6 +199,9 @@ func run(only string, jobs int, verbose bool) error {
 				if verbose {
 					fmt.Printf("%3d/%d %-44s killed by %s\n", i+1, len(ms), m.name, by)
 				}
+			}
+			if done := killed + len(lived); done%25 == 0 && !verbose {
+				fmt.Printf("%3d/%d tried\n", done, len(ms))
 			}
 		})
 	}
