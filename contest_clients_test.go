@@ -101,6 +101,8 @@ func oneTryLeft(t testing.TB) *stage {
 }
 
 func meeting(t testing.TB, user string, p authn.Policy) *stage {
+	// Of so many codes of six digits two would be equal by chance now and then.
+	p.Digits, p.FailuresPerYear = 12, 100
 	d := newDesk(t, func(_ *desk, c *authn.Config) { c.Policy, c.Auditor = p, nil })
 	s := &stage{desk: d, user: user, answer: d.begin(t, user)}
 	s.tokens = []authn.Secret{s.answer.Token}

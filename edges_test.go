@@ -287,3 +287,20 @@ func TestRoom(t *testing.T) {
 		t.Errorf("full of what must not be lost: %v", err)
 	}
 }
+
+// A budget is spent by the last wrong code that still counts against it: what
+// leaves the span at this moment does not.
+func TestBudgetAtItsEdge(t *testing.T) {
+	for _, c := range []struct {
+		late time.Duration
+		want State
+	}{{-1, LockedOut}, {0, MFAChallenge}, {1, MFAChallenge}} {
+		w := begun(t, Policy{FailuresPerDay: 2}, ada, adaMail)
+		w.do(Challenge{adaMail.ID})
+		w.do(Verify{Code: w.wrong()})
+		w.at = day + c.late
+		w.begin(ada)
+		w.do(Challenge{adaMail.ID})
+		w.want(w.do(Verify{Code: w.wrong()}), c.want)
+	}
+}
