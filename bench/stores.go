@@ -170,7 +170,7 @@ func (p *plan) crowdsOn(store string) []int {
 // stores compares steps on each store with what the store's own database can do.
 func stores(p *plan) (*section, error) {
 	sec := &section{title: "On each store", text: storesText}
-	laps, lap := 9, 500*time.Millisecond
+	laps, lap := 31, 120*time.Millisecond // short ones: what disturbs a server lasts longer
 	if p.quick {
 		laps, lap = 9, 40*time.Millisecond
 	}
