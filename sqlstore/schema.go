@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Why a database cannot be used as it is.
@@ -176,7 +177,7 @@ func Migrate(ctx context.Context, db *sql.DB, cfg Config) error {
 // alone calls f while no other process is at it, in a transaction where the
 // dialect can create tables in one.
 func (c *Config) alone(ctx context.Context, db *sql.DB, f func(*sql.Conn) error) error {
-	conn, err := db.Conn(ctx)
+	conn, err := c.connect(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -194,6 +195,29 @@ func (c *Config) alone(ctx context.Context, db *sql.DB, f func(*sql.Conn) error)
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // nobody else shall get it
 	}
 	return err
+}
+
+// Of the processes that meet at a new SQLite file one switches it to WAL. To
+// the others SQLite says at once that it is locked, whatever their busy_timeout.
+const (
+	locked     = "database is locked" // SQLite's own words, whichever the driver
+	connects   = 100
+	connecting = 20 * time.Millisecond // between two of them
+)
+
+// connect returns a connection, which is set up in the course of it.
+func (c *Config) connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for try := 1; ; try++ {
+		conn, err := db.Conn(ctx)
+		if err == nil || c.Dialect != SQLite || try == connects || !strings.Contains(err.Error(), locked) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(connecting):
+		}
+	}
 }
 
 // ending is what ends what begin began.
