@@ -25,7 +25,7 @@ type step struct {
 	dir   []pin    // what the Directory says now, at most maxFactors
 	block bool     // the Directory has a disabled factor
 	r     *Result  // what the step comes to: the caller's, or own
-	acct  *Account // the working copy, in r
+	acct  *Account // the working copy, in r; the account itself for whoever only looks
 	own   Result
 	i     int // slot of the transaction at hand
 	op    op

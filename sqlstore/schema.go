@@ -200,9 +200,9 @@ func (c *Config) alone(ctx context.Context, db *sql.DB, f func(*sql.Conn) error)
 // Of the processes that meet at a new SQLite file one switches it to WAL. To
 // the others SQLite says at once that it is locked, whatever their busy_timeout.
 const (
-	locked     = "database is locked" // SQLite's own words, whichever the driver
-	connects   = 100
-	connecting = 20 * time.Millisecond // between two of them
+	locked     = "database is locked"  // SQLite's own words, whichever the driver
+	connects   = 100                   // at most
+	connecting = 20 * time.Millisecond // pause between two
 )
 
 // connect returns a connection, which is set up in the course of it.
