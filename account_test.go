@@ -61,7 +61,7 @@ func TestBackoffAndLock(t *testing.T) {
 }
 
 // handleOf finds the handle of the transaction in a state, by its entropy.
-func handleOf(w *walk, st State) Handle {
+func handleOf(w *walk, st State) TokenSecret {
 	for seed := range w.seed + 1 {
 		h := handle(env(0, seed))
 		if i := w.a.find(h.digest()); i >= 0 && w.a.txs[i].name() == st {
@@ -69,7 +69,7 @@ func handleOf(w *walk, st State) Handle {
 		}
 	}
 	w.Fatalf("no transaction in %s", st)
-	return Handle{}
+	return TokenSecret{}
 }
 
 func TestDisabled(t *testing.T) {
@@ -159,7 +159,7 @@ func TestRoomForAnother(t *testing.T) {
 	w.begin(Login{User: ada.User, Require: RequireNothing})
 	h3 := w.h
 	w.at = 3 * time.Second
-	gone := func(h Handle) {
+	gone := func(h TokenSecret) {
 		t.Helper()
 		w.begin(ada)
 		if w.a.find(h.digest()) >= 0 {

@@ -7,7 +7,7 @@ type Delivery string
 
 // The deliveries. A mail that failed for good lets the user resend early.
 const (
-	NoMail  Delivery = ""        // nothing was to be sent, or its code is gone
+	NotSent Delivery = ""        // nothing was to be sent, or its code is gone
 	Pending Delivery = "pending" // not accepted yet: it is tried again
 	Sent    Delivery = "sent"    // accepted by the Mailer
 	Failed  Delivery = "failed"  // given up
@@ -16,20 +16,20 @@ const (
 // Answer is where a transaction stands and what it allows. The caller owns it.
 type Answer struct {
 	State       State
-	Outcome     Outcome   // of the event that was just taken
-	Token       Secret    // the state token to use next; "" when there is nothing left to do with it
-	Session     Secret    // in SUCCESS, until it is redeemed: for [Service.Redeem]
-	User        string    // the host's user id
-	Factors     []Factor  // to choose from, addresses masked
-	Factor      Factor    // at hand, address masked
-	Allowed     []Allowed // what may come next
-	TriesLeft   int       // wrong codes that this transaction still takes
-	Generation  int       // of the last code: mails carry it too
-	CodeExpires time.Time // zero: there is no live code
-	Delivery    Delivery  // of the live code
-	Expires     time.Time // of the transaction; in SUCCESS of the session token
-	Until       time.Time // in LOCKED_OUT: end of the account's lock; zero: only this transaction is meant
-	Now         time.Time // the machine's clock, for countdowns
+	Outcome     Outcome      // of the event that was just taken
+	Token       StateToken   // the state token to use next; "" when there is nothing left to do with it
+	Session     SessionToken // in SUCCESS, until it is redeemed: for [Service.Redeem]
+	User        string       // the host's user id
+	Factors     []Factor     // to choose from, addresses masked
+	Factor      Factor       // at hand, address masked
+	Allowed     []Allowed    // what may come next
+	TriesLeft   int          // wrong codes that this transaction still takes
+	Generation  int          // of the last code: mails carry it too
+	CodeExpires time.Time    // zero: there is no live code
+	Delivery    Delivery     // of the live code
+	Expires     time.Time    // of the transaction; in SUCCESS of the session token
+	Until       time.Time    // in LOCKED_OUT: end of the account's lock; zero: only this transaction is meant
+	Now         time.Time    // the machine's clock, for countdowns
 }
 
 // Allowed is an event that the state allows.

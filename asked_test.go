@@ -147,7 +147,7 @@ func TestAddressMoves(t *testing.T) {
 		c.Policy.BackoffFrom = 1
 		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
 			if m.Kind == authn.CodeMessage {
-				return d.mail.Mail(ctx, m)
+				return d.mail.Send(ctx, m)
 			}
 			if fail == nil {
 				to = append(to, m.To)

@@ -49,7 +49,7 @@ func BenchmarkStepNoRow(b *testing.B) {
 // over a message as long as a code's and one SHA-256.
 func raw(m *Machine) func() {
 	f := fsm.NewFSM(string(Unauthenticated), m.events(), nil)
-	msg, want := make([]byte, 4*5+len(m.tenant)+16+len(adaMail.ID)+16+len(SignIn)+1+16), make([]byte, 6)
+	msg, want := make([]byte, 4*5+len(m.tenant)+16+len(adaMail.ID)+16+len(PurposeSignIn)+1+16), make([]byte, 6)
 	type mac struct {
 		h   hash.Hash
 		sum [32]byte

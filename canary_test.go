@@ -116,19 +116,19 @@ type spill struct {
 	wreck   string // the port that panics
 }
 
-func (p *spill) secret(what string, s authn.Secret) {
+func (p *spill) secret(what, s string) {
 	if s == "" {
 		return
 	}
-	p.secrets[fmt.Sprintf("%s %d", what, len(p.secrets))] = string(s)
-	if b, err := base64.RawURLEncoding.DecodeString(string(s)); err == nil && what == "token" {
+	p.secrets[fmt.Sprintf("%s %d", what, len(p.secrets))] = s
+	if b, err := base64.RawURLEncoding.DecodeString(s); err == nil && what == "token" {
 		p.secrets[fmt.Sprintf("secret of token %d", len(p.secrets))] = string(b[:32])
 	}
 }
 
 // step sends an event and collects what comes of it.
-func (p *spill) step(token authn.Secret, ev authn.Event) *authn.Answer {
-	p.put("events", ev, authn.Once("a key", ev))
+func (p *spill) step(token authn.StateToken, ev authn.Event) *authn.Answer {
+	p.put("events", ev, authn.WithKey("a key", ev))
 	a, err := p.Do(ctx, token, ev)
 	return p.hear(a, err)
 }
@@ -140,15 +140,15 @@ func (p *spill) hear(a *authn.Answer, err error) *authn.Answer {
 		a = r.Answer
 	}
 	if a != nil {
-		p.secret("token", a.Token)
-		p.secret("token", a.Session)
+		p.secret("token", string(a.Token))
+		p.secret("token", string(a.Session))
 		p.put("answers", a, *a)
 	}
 	return a
 }
 
-func (p *spill) Mail(ctx context.Context, m authn.Message) error {
-	p.secret("code", m.Code)
+func (p *spill) Send(ctx context.Context, m authn.Message) error {
+	p.secret("code", string(m.Code))
 	m.To, m.User = "", "" // a message is for an address: all else in it is to be printed
 	p.put("mails", m)
 	if p.wreck == "mailer" {
@@ -200,12 +200,12 @@ func everything(t *testing.T) (sinks, map[string]string) {
 }
 
 // code is the last one that was mailed.
-func (p *spill) code() (c authn.Secret) {
+func (p *spill) code() (c authn.Code) {
 	last := -1
 	for what, s := range p.secrets {
 		var n int
 		if k, _ := fmt.Sscanf(what, "code %d", &n); k == 1 && n > last {
-			last, c = n, authn.Secret(s)
+			last, c = n, authn.Code(s)
 		}
 	}
 	return c
@@ -299,7 +299,7 @@ func (p *spill) effects(t *testing.T, m *authn.Machine) {
 		}
 		p.put("effects", st, m)
 	}
-	p.put("effects", authn.Handle([]byte(p.secrets["key"])[:32]))
+	p.put("effects", authn.TokenSecret([]byte(p.secrets["key"])[:32]))
 }
 
 func (p *spill) pictures(t *testing.T) {

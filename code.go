@@ -12,10 +12,10 @@ const (
 	maxOnce   = 64
 )
 
-// normalise drops ASCII space, tab, CR, LF and '-', and wants 6 to 12 ASCII
+// normalize drops ASCII space, tab, CR, LF and '-', and wants 6 to 12 ASCII
 // digits then. Nothing else is dropped or mapped: a code has few spellings,
 // and no two codes share one.
-func (in *input) normalise(code Secret, least uint8) bool {
+func (in *input) normalize(code Code, least uint8) bool {
 	if len(code) > maxRaw {
 		return false
 	}
@@ -78,9 +78,9 @@ func (s *step) derive(dst *[maxDigits]byte) bool {
 // code alive, unusable there, for its challenge.
 func purposeOf(st State) Purpose {
 	if st == MFAEnrollActivate {
-		return Enrol
+		return PurposeEnroll
 	}
-	return SignIn
+	return PurposeSignIn
 }
 
 // field appends v behind its length, so that no two lists of fields give one

@@ -48,7 +48,7 @@ func TestCodeKnownAnswer(t *testing.T) {
 func TestCodeBinding(t *testing.T) {
 	m := newMachine(t, Policy{Digits: 12})
 	a, _ := challenged(t, m)
-	codes := map[Secret]string{m.liveCode(&a, 0): "itself"}
+	codes := map[Code]string{m.liveCode(&a, 0): "itself"}
 	for name, change := range map[string]func(x *transaction){
 		"transaction": func(x *transaction) { x.id[0]++ },
 		"factor":      func(x *transaction) { x.factors[0].id = "other" },
@@ -126,7 +126,7 @@ func TestCodesUniform(t *testing.T) {
 	}
 }
 
-func TestNormalise(t *testing.T) {
+func TestNormalize(t *testing.T) {
 	for _, c := range []struct {
 		in, want string
 	}{
@@ -140,7 +140,7 @@ func TestNormalise(t *testing.T) {
 		{strings.Repeat(" ", 26) + "012345", "012345"}, {strings.Repeat(" ", 27) + "012345", ""}, {strings.Repeat("1", 33), ""}, {strings.Repeat("1", 1<<20), ""},
 	} {
 		var in input
-		ok := in.normalise(Secret(c.in), minDigits)
+		ok := in.normalize(Code(c.in), minDigits)
 		if got := string(in.code[:in.digits]); ok != (c.want != "") || ok && got != c.want {
 			t.Errorf("%.40q: %q, %t", c.in, got, ok)
 		}
@@ -152,11 +152,11 @@ func TestNormalise(t *testing.T) {
 func TestMalformedIsUncounted(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
-	for _, c := range []Secret{"", "12345", "0012345", "abc", "12345678", "０１２３４５"} {
+	for _, c := range []Code{"", "12345", "0012345", "abc", "12345678", "０１２３４５"} {
 		w.refuses(Verify{Code: c}, ErrMalformed)
 	}
 	known := w.m.Step(&w.a, w.h, Verify{Code: "abc"}, w.env(), &w.r)
-	unknown := w.m.Step(&w.a, Handle{}, Verify{Code: "abc"}, w.env(), &w.r)
+	unknown := w.m.Step(&w.a, TokenSecret{}, Verify{Code: "abc"}, w.env(), &w.r)
 	if known.Error() != unknown.Error() {
 		t.Errorf("%v and %v", known, unknown)
 	}
@@ -169,8 +169,8 @@ func TestMalformedIsUncounted(t *testing.T) {
 	w.refuses(Verify{Factor: "__proto__", Code: "012345"}, ErrNotOffered)
 	w.refuses(nil, ErrMalformed)
 	w.refuses((*Verify)(nil), ErrMalformed)
-	w.refuses(Once("k", nil), ErrMalformed)
-	w.refuses(Once("k", Once("k", Cancel{})), ErrMalformed)
+	w.refuses(WithKey("k", nil), ErrMalformed)
+	w.refuses(WithKey("k", WithKey("k", Cancel{})), ErrMalformed)
 }
 
 // A code of another length is malformed, of the right length it is compared
@@ -186,9 +186,9 @@ func TestEveryWrongCodeIsAlike(t *testing.T) {
 	w.do(Challenge{adaMail.ID})
 	other := w.right()
 	w.h = mine
-	for i, c := range []Secret{old, other, right[:7] + "x", "00000000"} {
+	for i, c := range []Code{old, other, right[:7] + "x", "00000000"} {
 		if strings.HasSuffix(string(c), "x") {
-			c = right[:7] + Secret(rune('0'+(right[7]-'0'+1)%10))
+			c = right[:7] + Code(rune('0'+(right[7]-'0'+1)%10))
 		}
 		w.want(w.do(Verify{Code: c}), MFAChallenge)
 		if w.r.Outcome != WrongCode || int(w.a.fails) != i+1 {
@@ -259,9 +259,9 @@ func TestBadKeys(t *testing.T) {
 // SEC-09: secrets do not print, whatever prints them.
 func TestSecretsDoNotPrint(t *testing.T) {
 	const canary = "canary-135790"
-	h := Handle([]byte("canary-135790-canary-135790-cana"))
+	h := TokenSecret([]byte("canary-135790-canary-135790-cana"))
 	var out bytes.Buffer
-	for _, x := range []any{Secret(canary), Verify{Code: canary}, Activate{Code: canary}, Once("k", Verify{Code: canary}), Answer{Token: canary, Session: canary}, &Message{Code: canary}, h, []Secret{canary}, map[string]Secret{"a": canary}} {
+	for _, x := range []any{Code(canary), Verify{Code: canary}, Activate{Code: canary}, WithKey("k", Verify{Code: canary}), Answer{Token: canary, Session: canary}, &Message{Code: canary}, h, []Code{canary}, map[string]Code{"a": canary}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
 			fmt.Fprintf(&out, verb, x)
 		}
@@ -270,7 +270,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "x", x)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "x", x)
 	}
-	gob.NewEncoder(&out).Encode(struct{ S Secret }{canary})
+	gob.NewEncoder(&out).Encode(struct{ S Code }{canary})
 	s := out.String()
 	for _, form := range []string{canary, "135790", fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary)} {
 		if i := strings.Index(s, form); i >= 0 {

@@ -142,7 +142,7 @@ func TestOvertakenWhileMailing(t *testing.T) {
 					t.Error("no session")
 				}
 			}
-			return d.mail.Mail(ctx, m)
+			return d.mail.Send(ctx, m)
 		})
 	})
 	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})

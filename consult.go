@@ -162,7 +162,7 @@ func (s *step) pin(f *Factor) (p pin, err error) {
 		sum := s.keyed(len(s.m.keys), forRecipient, s.m.tenant, f.Type, addr)
 		copy(p.recipient[:], sum[:])
 	}
-	if p.status == NotSetUp && (f.Verified && !s.m.policy.NoAutoActivateEmail || s.handedOver(&p)) {
+	if p.status == NotSetUp && (f.Verified && !s.m.policy.NoAutoActivate || s.handedOver(&p)) {
 		p.status = Active
 	}
 	return p, nil

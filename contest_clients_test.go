@@ -41,7 +41,7 @@ func send(ev func(*arena) authn.Event) client {
 
 // once is the same event under the same key, from whoever sends it.
 func once(ev func(*arena) authn.Event) client {
-	return send(func(a *arena) authn.Event { return authn.Once("one click", ev(a)) })
+	return send(func(a *arena) authn.Event { return authn.WithKey("one click", ev(a)) })
 }
 
 // atLast is a client whose node has the last moment of the transaction, atEnd
@@ -105,7 +105,7 @@ func meeting(t testing.TB, user string, p authn.Policy) *stage {
 	p.Digits, p.FailuresPerYear = 12, 100
 	d := newDesk(t, func(_ *desk, c *authn.Config) { c.Policy, c.Auditor = p, nil })
 	s := &stage{desk: d, user: user, answer: d.begin(t, user)}
-	s.tokens = []authn.Secret{s.answer.Token}
+	s.tokens = []authn.StateToken{s.answer.Token}
 	return s
 }
 

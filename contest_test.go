@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
@@ -39,9 +39,9 @@ type client struct {
 type stage struct {
 	*desk
 	user   string
-	answer *authn.Answer  // of the transaction that they meet at
-	code   authn.Secret   // its code
-	tokens []authn.Secret // of all transactions
+	answer *authn.Answer      // of the transaction that they meet at
+	code   authn.Code         // its code
+	tokens []authn.StateToken // of all transactions
 }
 
 // arena is a contest that is held again and again.
@@ -52,9 +52,9 @@ type arena struct {
 	sockets []socket         // of the clients, then one to look with
 	nodes   []*authn.Service // likewise
 	users   map[string][]authn.Factor
-	mail    *memmail.Mailer
-	begun   []authn.Secret // new tokens that the clients were given, by client
-	won     []authn.Secret // session tokens, by client
+	mail    *memsender.Sender
+	begun   []authn.StateToken   // new tokens that the clients were given, by client
+	won     []authn.SessionToken // session tokens, by client
 }
 
 // socket is where a node's store is plugged in.
@@ -80,7 +80,7 @@ func (c *contest) open(t testing.TB) *arena {
 	a.sockets, a.nodes = make([]socket, n+1), make([]*authn.Service, n+1)
 	for i := range a.nodes {
 		cfg := a.cfg
-		cfg.Store, cfg.Auditor, cfg.Mailer = &a.sockets[i], nil, mailFunc(func(ctx context.Context, m authn.Message) error { return a.mail.Mail(ctx, m) })
+		cfg.Store, cfg.Auditor, cfg.Mailer = &a.sockets[i], nil, mailFunc(func(ctx context.Context, m authn.Message) error { return a.mail.Send(ctx, m) })
 		at := now
 		if i < n && c.clients[i].clock != nil {
 			at = c.clients[i].clock(a.stage)
@@ -141,7 +141,7 @@ func (a *arena) play(s authn.Store, pick func(int) int) (outcome string, turns [
 func (a *arena) start(s authn.Store) {
 	a.fill(s)
 	a.desk.users = maps.Clone(a.users)
-	a.mail, a.begun, a.won = new(memmail.Mailer), make([]authn.Secret, len(a.clients)), make([]authn.Secret, len(a.clients))
+	a.mail, a.begun, a.won = new(memsender.Sender), make([]authn.StateToken, len(a.clients)), make([]authn.SessionToken, len(a.clients))
 }
 
 func (a *arena) run(i int, s authn.Store) string {
@@ -213,7 +213,7 @@ func (a *arena) outcome(told []string, s authn.Store) string {
 			fmt.Fprintf(&b, "session of client %d: %v\n", i, err)
 		}
 	}
-	codes := []authn.Secret{a.code}
+	codes := []authn.Code{a.code}
 	for _, m := range a.mail.All() {
 		fmt.Fprintf(&b, "mail: %s to %s, generation %d%s%s\n", m.Kind, m.To, m.Generation, since(", code until ", m.Expires), since(", locked until ", m.Until))
 		if m.Kind == authn.CodeMessage {
@@ -239,7 +239,7 @@ func (a *arena) spare(s authn.Store) *authn.Service {
 }
 
 // worth is what a code leads to now.
-func (a *arena) worth(code authn.Secret, s authn.Store) string {
+func (a *arena) worth(code authn.Code, s authn.Store) string {
 	look := a.spare(s)
 	var all []string
 	for _, token := range slices.Concat(a.tokens, a.begun) {

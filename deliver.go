@@ -91,14 +91,14 @@ func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now t
 
 // Code returns the live code that a SendCode effect asks to be mailed; false
 // if it is dead by now.
-func (m *Machine) Code(a *Account, e Effect) (Secret, bool) {
+func (m *Machine) Code(a *Account, e Effect) (Code, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	s.acct = a
 	for s.i = range s.acct.txs {
 		var code [maxDigits]byte
 		if t := s.tx(); e.Do == SendCode && t.mail.state == mailPending && t.mailKey() == e.Key && s.derive(&code) {
-			return Secret(code[:t.limits.digits]), true
+			return Code(code[:t.limits.digits]), true
 		}
 	}
 	return "", false
@@ -200,7 +200,7 @@ func (s *Service) mail(ctx context.Context, a *Account, e Effect, f Factor) erro
 		m.Kind, m.Code, m.Generation = CodeMessage, code, e.Generation
 		m.Purpose, m.Expires = purposeOf(t.name()), unix(t.code.expires)
 	}
-	return guarded("mailer", func() error { return s.cfg.Mailer.Mail(ctx, m) })
+	return guarded("mailer", func() error { return s.cfg.Mailer.Send(ctx, m) })
 }
 
 func (a *Account) transaction(public string) *transaction {

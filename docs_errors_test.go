@@ -29,7 +29,7 @@ var sentinels = []struct {
 	{authn.ErrFinished, "ErrFinished", "the token is unknown, foreign, expired, used or finished; they all look the same", "begin again with the password", calls[1:]},
 	{authn.ErrMalformed, "ErrMalformed", "a code, an id, a key or a user id is not of its form; nothing is counted", "correct the input", calls[:len(calls)-1]},
 	{authn.ErrNotOffered, "ErrNotOffered", "the Directory does not offer the factor here now", "choose one of `Refusal.Answer.Factors`", nil},
-	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is demanded, and there is none to prove or to enrol", "the host gives the user a factor", nil},
+	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is demanded, and there is none to prove or to enroll", "the host gives the user a factor", nil},
 	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "the host's business", []string{"primary", "enroll", "activate", "challenge", "resend", "redeem"}},
 	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, spent or late; nothing is counted", "`resend`", nil},
 	{authn.ErrRequired, "ErrRequired", "`skip` while something that is required is missing", "`enroll`", nil},

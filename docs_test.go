@@ -55,13 +55,13 @@ func footer() string {
 // What each state means, what a host shows in it, and how long it can last.
 var stateTexts = map[authn.State][3]string{
 	authn.Unauthenticated:   {"Nothing has begun: the state before `Service.Begin`. It is never stored.", "The form for name and password.", noTime},
-	authn.MFAEnroll:         {"The password was right, and the user has no active factor but may enrol one.", "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.", "Life"},
+	authn.MFAEnroll:         {"The password was right, and the user has no active factor but may enroll one.", "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.", "Life"},
 	authn.MFAEnrollActivate: {"A code went to the address that is being enrolled.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "Life"},
 	authn.MFARequired:       {"The password was right, and the user has an active factor. Nothing was sent yet.", "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.", "Life"},
 	authn.MFAChallenge:      {"A code went to the chosen factor.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "Life"},
 	authn.LockedOut:         {"Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.", "That the sign-in has ended, and until when the account is locked.", forGood},
 	authn.Success:           {"The sign-in has succeeded. The answer has a session token, good once.", "Nothing: redeem the token and make a session.", "SessionLife"},
-	authn.Cancelled:         {"The user gave up, an enrolment elsewhere replaced this sign-in, or the host revoked it.", "The form for name and password.", forGood},
+	authn.Canceled:          {"The user gave up, an enrollment elsewhere replaced this sign-in, or the host revoked it.", "The form for name and password.", forGood},
 	authn.Expired:           {"Time was up.", "The form for name and password, and that it took too long.", forGood},
 }
 
@@ -180,7 +180,7 @@ func policyPage() string {
 	}
 	waits, most := authn.Cooldowns()
 	fmt.Fprintf(&b, "| Cooldowns | %s | 1 to %d values of 1s to 30m | the last one repeats |\n", strings.Join(waits, ", "), most)
-	b.WriteString("| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivateEmail | false | | true demands an enrolment step even of a verified address |\n")
+	b.WriteString("| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivate | false | | true demands an enrollment step even of a verified address |\n")
 	b.WriteString("\nWith 8 digits or more there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
 	fmt.Fprintf(&b, "\n`MaxSkew`, by which the clocks of two nodes may differ, is %v and fixed.\n", authn.MaxSkew)
 	return b.String()

@@ -12,10 +12,10 @@ var (
 	ErrFinished   = errors.New("transaction is unknown or finished")      // begin again
 	ErrMalformed  = errors.New("malformed input")                         // uncounted
 	ErrNotOffered = errors.New("factor is not offered here")              // choose one that the answer lists
-	ErrNoFactor   = errors.New("no active factor, and none to enrol")     // the host's business
+	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // the host's business
 	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
 	ErrNoCode     = errors.New("no live code")                            // ask for a new one; uncounted
-	ErrRequired   = errors.New("a required factor is missing")            // enrol it
+	ErrRequired   = errors.New("a required factor is missing")            // enroll it
 	ErrSpent      = errors.New("no sends left in this transaction")       // waiting does not help
 	ErrTooSoon    = errors.New("too soon")                                // RetryAt says when
 	ErrLocked     = errors.New("account is locked")                       // RetryAt says until when; zero: the host must step in

@@ -11,7 +11,7 @@ import (
 type Event interface{ on() op }
 
 type (
-	// Enroll chooses, in MFA_ENROLL, the type of factor to enrol, such as
+	// Enroll chooses, in MFA_ENROLL, the type of factor to enroll, such as
 	// [Email]; a code goes out to the address that the host's Directory has.
 	Enroll struct{ Type string }
 
@@ -19,7 +19,7 @@ type (
 	// Factor may be empty: it is the one at hand.
 	Activate struct {
 		Factor string
-		Code   Secret
+		Code   Code
 	}
 
 	// Challenge chooses, in MFA_REQUIRED, the factor to prove; a code goes out.
@@ -29,7 +29,7 @@ type (
 	// the one at hand.
 	Verify struct {
 		Factor string
-		Code   Secret
+		Code   Code
 	}
 
 	// Resend asks for a new code; the old one is dead. Factor may be empty.
@@ -52,7 +52,7 @@ type (
 // but answered from where the transaction stands. The same key with anything
 // else in the event is refused with [ErrKeyReused]. Only the key of the last
 // event that was saved is remembered.
-func Once(key string, ev Event) Event { return once{ev, key} }
+func WithKey(key string, ev Event) Event { return once{ev, key} }
 
 type once struct {
 	Event
@@ -80,7 +80,7 @@ const (
 
 var opDocs = [ops]struct{ name, doc string }{
 	primary:   {"primary", "The password was right: a transaction begins. Service.Begin."},
-	enroll:    {"enroll", "Choose the type of factor to enrol; a code goes out."},
+	enroll:    {"enroll", "Choose the type of factor to enroll; a code goes out."},
 	activate:  {"activate", "Hand in the code that confirms the factor being enrolled."},
 	challenge: {"challenge", "Choose the factor to prove; a code goes out."},
 	verify:    {"verify", "Hand in the code."},
@@ -108,7 +108,7 @@ func (Cancel) on() op    { return cancel }
 // that read events from a wire. For "enroll" factor is a type. It refuses
 // what it does not know, and "primary" and "redeem", with [ErrMalformed]:
 // those are [Service.Begin] and [Service.Redeem].
-func ParseEvent(name, factor string, code Secret) (Event, error) {
+func ParseEvent(name, factor string, code Code) (Event, error) {
 	switch name {
 	case "enroll":
 		return Enroll{factor}, nil
@@ -148,7 +148,7 @@ const (
 	// enrolled.
 	RequireFactor Requirement = iota
 	// RequireIfActive: who has an active factor proves it; who has none is
-	// offered enrolment and may skip what is not required.
+	// offered enrollment and may skip what is not required.
 	RequireIfActive
 	// RequireNothing: the password is enough.
 	RequireNothing

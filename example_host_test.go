@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
 
 // open returns a service over memory whose clock stands, and its mailbox.
-func open() (*authn.Service, *memmail.Mailer) {
-	mail := new(memmail.Mailer)
+func open() (*authn.Service, *memsender.Sender) {
+	mail := new(memsender.Sender)
 	svc, err := authn.New(authn.Config{
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),

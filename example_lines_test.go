@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -23,9 +23,9 @@ func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, ou
 			return io.ErrUnexpectedEOF
 		}
 		name, arg, _ := strings.Cut(lines.Text(), " ")
-		ev, perr := authn.ParseEvent(name, arg, authn.Secret(arg))
+		ev, perr := authn.ParseEvent(name, arg, authn.Code(arg))
 		if name == "verify" {
-			ev = authn.Verify{Code: authn.Secret(arg)}
+			ev = authn.Verify{Code: authn.Code(arg)}
 		}
 		if perr != nil {
 			fmt.Fprintln(out, perr)
@@ -51,7 +51,7 @@ func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, ou
 // A host that reads events from anything that has lines: a terminal, a chat,
 // a queue.
 func ExampleParseEvent() {
-	mail := new(memmail.Mailer)
+	mail := new(memsender.Sender)
 	svc, err := authn.New(authn.Config{
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),

@@ -42,7 +42,7 @@ func ExampleNewMachine() {
 	if err := m.Begin(&acct, authn.Login{User: user}, e, &r); err != nil {
 		panic(err)
 	}
-	handle := authn.Handle(e.Entropy[16:48])
+	handle := authn.TokenSecret(e.Entropy[16:48])
 	stored := m.Seal(&r.Account, "key of the record")
 
 	acct, err = m.Open(stored, "key of the record")

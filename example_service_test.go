@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -21,7 +21,7 @@ func ExampleNew() {
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),
 		Store:        new(memstore.Store),
-		Mailer:       new(memmail.Mailer),
+		Mailer:       new(memsender.Sender),
 		Directory:    people{},
 		Policy:       authn.Policy{CodeLife: time.Hour},
 	})
@@ -61,7 +61,7 @@ func ExampleService_Do() {
 	fmt.Println(a.State, "resend in", wait.Sub(a.Now))
 
 	right := mail.Last(user).Code
-	wrong := authn.Secret("000000")
+	wrong := authn.Code("000000")
 	if wrong == right {
 		wrong = "000001"
 	}
@@ -80,10 +80,10 @@ func ExampleOnce() {
 	ctx := context.Background()
 	a, _ := svc.Begin(ctx, authn.Login{User: user})
 	for range 2 {
-		b, err := svc.Do(ctx, a.Token, authn.Once("from the client", authn.Challenge{Factor: "mail"}))
+		b, err := svc.Do(ctx, a.Token, authn.WithKey("from the client", authn.Challenge{Factor: "mail"}))
 		fmt.Println(b.State, len(mail.All()), err)
 	}
-	_, err := svc.Do(ctx, a.Token, authn.Once("from the client", authn.Cancel{}))
+	_, err := svc.Do(ctx, a.Token, authn.WithKey("from the client", authn.Cancel{}))
 	fmt.Println(errors.Is(err, authn.ErrKeyReused))
 	// Output:
 	// MFA_CHALLENGE 1 <nil>
@@ -118,7 +118,7 @@ func ExampleService_Redeem() {
 
 // A locked account, and an operator who opens it.
 func ExampleService_Reinstate() {
-	ctx, mail := context.Background(), new(memmail.Mailer)
+	ctx, mail := context.Background(), new(memsender.Sender)
 	svc, _ := authn.New(authn.Config{
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),
@@ -129,7 +129,7 @@ func ExampleService_Reinstate() {
 	})
 	a, _ := svc.Begin(ctx, authn.Login{User: user})
 	a, _ = svc.Do(ctx, a.Token, authn.Challenge{Factor: "mail"})
-	wrong := authn.Secret("000000")
+	wrong := authn.Code("000000")
 	if wrong == mail.Last(user).Code {
 		wrong = "000001"
 	}
@@ -182,7 +182,7 @@ func ExampleAuditEvent() {
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),
 		Store:        new(memstore.Store),
-		Mailer:       new(memmail.Mailer),
+		Mailer:       new(memsender.Sender),
 		Directory:    people{},
 		Auditor:      diary{log},
 	})
@@ -191,5 +191,5 @@ func ExampleAuditEvent() {
 	svc.Do(ctx, a.Token, authn.Cancel{})
 	// Output:
 	// level=INFO msg=authn event=primary to=MFA_REQUIRED guard="an active factor"
-	// level=INFO msg=authn event=cancel to=CANCELLED guard=""
+	// level=INFO msg=authn event=cancel to=CANCELED guard=""
 }

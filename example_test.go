@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -19,7 +19,7 @@ func (people) Factors(_ context.Context, user string) ([]authn.Factor, error) {
 func (people) Activated(_ context.Context, key, user string, f authn.Factor) error { return nil }
 
 func Example() {
-	ctx, mail := context.Background(), new(memmail.Mailer)
+	ctx, mail := context.Background(), new(memsender.Sender)
 	svc, err := authn.New(authn.Config{
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),

@@ -58,11 +58,11 @@ type view struct {
 
 // codeText makes what is handed in. The nonces are canonical, so that codes
 // of the past can be made again.
-func (x *explorer) codeText(a *Account, i int, kind codeKind) Secret {
+func (x *explorer) codeText(a *Account, i int, kind codeKind) Code {
 	b := *a
 	t := &b.txs[i]
 	if t.ended() {
-		return Secret("1234567"[:6+kind/longText])
+		return Code("1234567"[:6+kind/longText])
 	}
 	t.code = liveCode{live: true, key: x.m.keys[0].id, nonce: nonceOf(i, t.sends)}
 	right := x.m.liveCode(&b, i)
@@ -82,7 +82,7 @@ func (x *explorer) codeText(a *Account, i int, kind codeKind) Secret {
 	case wrongText:
 		c := []byte(right)
 		c[0] = '0' + (c[0]-'0'+1)%10
-		return Secret(c)
+		return Code(c)
 	case longText:
 		return right + "0"
 	}
@@ -220,7 +220,7 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 		}
 		for _, k := range kinds {
 			add(" once", "", k, 0)
-			as[len(as)-1].ev = Once("key", as[len(as)-1].ev)
+			as[len(as)-1].ev = WithKey("key", as[len(as)-1].ev)
 		}
 	}
 	return as

@@ -302,7 +302,7 @@ func nonceOf(slot int, generation uint8) (x id) {
 }
 
 // secretOf is the handle of the transaction in a slot.
-func secretOf(slot int) (h Handle) {
+func secretOf(slot int) (h TokenSecret) {
 	copy(h[:], "handle")
 	h[31] = byte(slot)
 	return h

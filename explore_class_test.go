@@ -96,12 +96,12 @@ func (x *explorer) blurred(b *Account, c act) act {
 	}
 	right := x.m.liveCode(b, c.slot)
 	if right == "" {
-		right = Secret("123456789012"[:max(6, int(t.limits.digits))])
+		right = Code("123456789012"[:max(6, int(t.limits.digits))])
 	}
 	text := right
 	switch c.code {
 	case wrongText, oldText, otherText:
-		text = Secret('0'+(right[0]-'0'+1)%10) + right[1:]
+		text = Code('0'+(right[0]-'0'+1)%10) + right[1:]
 	case longText:
 		text = right + "0"
 	}
@@ -109,10 +109,10 @@ func (x *explorer) blurred(b *Account, c act) act {
 	return c
 }
 
-func recoded(ev Event, code Secret) Event {
+func recoded(ev Event, code Code) Event {
 	switch e := ev.(type) {
 	case once:
-		return Once(e.key, recoded(e.Event, code))
+		return WithKey(e.key, recoded(e.Event, code))
 	case Verify:
 		return Verify{e.Factor, code}
 	case Activate:
@@ -273,7 +273,7 @@ func (x *explorer) crowdIn(r *rapid.T, b *Account) {
 	}
 	for i := range b.txs {
 		if b.txs[i].state == 0 && rapid.Bool().Draw(r, "finished") {
-			st := rapid.SampledFrom([]State{LockedOut, Cancelled, Expired}).Draw(r, "as")
+			st := rapid.SampledFrom([]State{LockedOut, Canceled, Expired}).Draw(r, "as")
 			b.txs[i] = transaction{
 				id: nameOf(70 + i), token: secretOf(70 + i).digest(), state: uint8(st.index() + 1), rev: 7,
 				born: zero.UnixNano() - int64(hour), expires: zero.UnixNano() + rapid.Int64Range(int64(minute), int64(tombstone-1)).Draw(r, "until"),

@@ -77,9 +77,9 @@ var account = expedition{
 	pin:    pins{4834, 73160, 105},
 }
 
-// One enrolment with two factors, one of which is required.
-var enrol = expedition{
-	name: "enrol", live: 1, single: true, paths: true,
+// One enrollment with two factors, one of which is required.
+var enrollOne = expedition{
+	name: "enroll", live: 1, single: true, paths: true,
 	policy: Policy{
 		CodeTries: 1, Tries: 3, Sends: 3, SendsPerHour: 2, SendsPerDay: 4, Live: 1, StartsPerHour: 2,
 		BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick, 2 * tick},
@@ -96,8 +96,8 @@ var enrol = expedition{
 }
 
 // Both factors are required.
-var enrolBoth = expedition{
-	name: "enrol-both", live: 1, single: true, paths: true, policy: cramped,
+var enrollBoth = expedition{
+	name: "enroll-both", live: 1, single: true, paths: true, policy: cramped,
 	views: []view{
 		{"usual", []Factor{mailbox(NotSetUp, usualBox, true), spare(NotSetUp, true)}},
 		{"active", []Factor{mailbox(Active, usualBox, true), spare(NotSetUp, true)}},
@@ -193,9 +193,9 @@ var tabs = expedition{
 	pin:    pins{6559, 65067, 36},
 }
 
-// Two tabs that enrol, with a directory that does not take the factor.
-var tabsEnrol = expedition{
-	name: "tabs-enrol", live: 2, paths: true, deaf: true,
+// Two tabs that enroll, with a directory that does not take the factor.
+var tabsEnroll = expedition{
+	name: "tabs-enroll", live: 2, paths: true, deaf: true,
 	policy: Policy{
 		CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
 		BackoffFrom: 10, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
@@ -219,7 +219,7 @@ var tabsClock = expedition{
 	pin:    pins{1566, 11572, 32},
 }
 
-var expeditions = []*expedition{&signIn, &choice, &account, &enrol, &enrolBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnrol, &tabsClock}
+var expeditions = []*expedition{&signIn, &choice, &account, &enrollOne, &enrollBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnroll, &tabsClock}
 
 // unreached are the rows that no exploration takes, and why.
 var unreached = map[string]string{

@@ -130,7 +130,7 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 // it is taken, or until when it is too soon.
 func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when time.Time) {
 	factor := a.txs[i].factor().id
-	right := Secret("000000")
+	right := Code("000000")
 	if o == verify || o == activate {
 		right = x.codeText(a, i, rightText)
 	}

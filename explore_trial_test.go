@@ -113,7 +113,7 @@ func (h *trial) evaluated() bool {
 	t, l := h.tx(), h.limits()
 	named := h.factor()
 	return (named == "" || named == t.factor().id) && h.now >= h.a.notBefore &&
-		t.code.live && t.code.tries < l.codeTries && h.now < t.code.expires && (h.c.op == verify || h.offersEnrolment())
+		t.code.live && t.code.tries < l.codeTries && h.now < t.code.expires && (h.c.op == verify || h.offersEnrollment())
 }
 
 // acceptable says that the event has to be accepted.
@@ -137,9 +137,9 @@ func (h *trial) status(p *pin) Status {
 	return 0
 }
 
-// offersEnrolment says that the factor at hand may still be enrolled, at the
+// offersEnrollment says that the factor at hand may still be enrolled, at the
 // address that the code went to.
-func (h *trial) offersEnrolment() bool {
+func (h *trial) offersEnrollment() bool {
 	t := h.tx()
 	if h.status(t.factor()) != NotSetUp {
 		return false

@@ -21,7 +21,7 @@ type StoredTx struct {
 	ID                 string
 	State              State
 	Steps, Tries, Sent int
-	Code               Secret // the live one; "" if there is none
+	Code               Code // the live one; "" if there is none
 	CodeExpires        time.Time
 	Expires, Born      time.Time
 	Session            bool // not redeemed yet

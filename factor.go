@@ -34,12 +34,12 @@ type Factor struct {
 	Type     string // [Email]; factors of a type that is not known here are passed over
 	Address  string // where codes go; in answers it is masked
 	Status   Status
-	Verified bool   // the host has verified Address: see Policy.NoAutoActivateEmail
+	Verified bool   // the host has verified Address: see Policy.NoAutoActivate
 	Required bool   // must be enrolled before a sign-in succeeds
 	Locale   string // BCP 47 tag for messages; "" is unknown
 }
 
-// factorType is what the machine knows of a type of factor: its behaviour,
+// factorType is what the machine knows of a type of factor: its behavior,
 // in one place.
 type factorType struct {
 	name    string
@@ -95,7 +95,7 @@ func validFactorID(s string) bool {
 // canonicalEmail returns the spelling under which an address is compared: in
 // lower case. It accepts an exact addr-spec with an unquoted ASCII local part
 // of at most 64 bytes and a host name of at least two labels, 254 bytes in all
-// (RFC 5321 4.5.3.1). An internationalised domain has to be given as A-labels.
+// (RFC 5321 4.5.3.1). An internationalized domain has to be given as A-labels.
 func canonicalEmail(s string) (string, error) {
 	local, domain, ok := strings.Cut(s, "@")
 	switch {

@@ -10,7 +10,7 @@ import (
 
 // A code has few spellings: what is taken is its digits, in their order, and
 // nothing else is a digit or a blank.
-func FuzzNormalise(f *testing.F) {
+func FuzzNormalize(f *testing.F) {
 	for _, s := range []string{
 		"123456", "123 456", "123-456\r\n", "\t000000", "123456789012", "1234567890123", "12345", "", "١٢٣٤٥٦", "１２３４５６", "123\u00a0456",
 		"123\u200b456", "1-2-3-4-5-6-7-8-9-0-1-2", "12345６", "+123456", "0x123456", "1e6", strings.Repeat(" ", 26) + "123456", strings.Repeat(" ", 27) + "123456",
@@ -20,7 +20,7 @@ func FuzzNormalise(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string, least uint8) {
 		least = least%maxDigits + 1
 		var in, again input
-		ok := in.normalise(Secret(s), least)
+		ok := in.normalize(Code(s), least)
 		var digits []byte
 		foreign := false
 		for i := range len(s) {
@@ -40,7 +40,7 @@ func FuzzNormalise(f *testing.F) {
 		if got := string(in.code[:in.digits]); got != string(digits) {
 			t.Fatalf("%q is read as %q", s, got)
 		}
-		if !again.normalise(Secret(in.code[:in.digits]), least) || again != in {
+		if !again.normalize(Code(in.code[:in.digits]), least) || again != in {
 			t.Fatalf("%q is read in another way the second time", s)
 		}
 	})
@@ -95,11 +95,11 @@ func FuzzEvent(f *testing.F) {
 		f.Add(name, "\x00", "１２３４５６", strings.Repeat("k", 65), 700)
 	}
 	f.Fuzz(func(t *testing.T, name, factor, code, key string, seconds int) {
-		ev, err := ParseEvent(name, factor, Secret(code))
+		ev, err := ParseEvent(name, factor, Code(code))
 		var r Result
 		if err == nil {
 			if key != "" {
-				ev = Once(key, ev)
+				ev = WithKey(key, ev)
 			}
 			err = m.Step(&a, h, ev, env(time.Duration(seconds%3600)*time.Second, 9, adaMail), &r)
 		}
@@ -114,7 +114,7 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		var in input
-		if in.normalise(Secret(code), minDigits); r.Account.txs[r.slot].name() == Success && string(in.code[:in.digits]) != string(right) {
+		if in.normalize(Code(code), minDigits); r.Account.txs[r.slot].name() == Success && string(in.code[:in.digits]) != string(right) {
 			t.Fatalf("SUCCESS by %q %q", name, code)
 		}
 		if b := m.Seal(&r.Account, "k"); len(b) > 4096 {

@@ -47,7 +47,7 @@ const (
 	alarmingFailure
 	quietFailure
 
-	// What is left to enrol?
+	// What is left to enroll?
 	moreAsked
 	nothingLeft
 
@@ -81,7 +81,7 @@ var questions = [...]question{
 	{askCode, otherFactor, codeWrong, "What is the code that came back worth?"},
 	{askCost, factorSpent, triesLeft, "What does a wrong code cost?"},
 	{askAlarm, alarmingFailure, quietFailure, "Is it the wrong code that begins the back-off?"},
-	{askEnrolment, moreAsked, nothingLeft, "What is left to enrol?"},
+	{askEnrollment, moreAsked, nothingLeft, "What is left to enroll?"},
 	{askDeadline, timeUp, timeLeft, "Is the transaction's time up?"},
 	{askSession, unredeemed, redeemed, "Was the session token used?"},
 	{askStanding, factorsStand, factorWithdrawn, "Does what was proved still hold?"},
@@ -92,8 +92,8 @@ var guardDocs = [guardsEnd]struct{ name, doc string }{
 	startsSpent:      {"starts spent", "the account's starts per hour are used up"},
 	nothingAsked:     {"no second factor required", "the host asks for none, or only for one that the user does not have"},
 	factorActive:     {"an active factor", "at least one factor is active"},
-	mayEnroll:        {"none, may enrol", "no factor is active and one is offered for enrolment"},
-	mayNotEnroll:     {"none, may not enrol", "no factor is active and none is offered"},
+	mayEnroll:        {"none, may enroll", "no factor is active and one is offered for enrollment"},
+	mayNotEnroll:     {"none, may not enroll", "no factor is active and none is offered"},
 	notOffered:       {"not offered", "the factor is not among those that the Directory offers here now"},
 	sendBackoff:      {"backing off", "a back-off runs"},
 	sendsSpent:       {"sends spent", "the transaction's sends are used up"},
@@ -210,7 +210,7 @@ func askAlarm(s *step) guard {
 	return quietFailure
 }
 
-func askEnrolment(s *step) guard {
+func askEnrollment(s *step) guard {
 	t := s.tx()
 	proved := t.proved
 	if s.op == activate {

@@ -26,25 +26,25 @@ func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "key %d %s", k.ID, red
 func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
 // purpose separates what one secret is used for.
-type purpose uint8
+type keyUse uint8
 
 const (
-	forCode purpose = iota
+	forCode keyUse = iota
 	forSession
 	forSeal
 	forOnce
 	forAccount
 	forToken
 	forRecipient
-	purposes
+	keyUses
 )
 
-var purposeLabels = [purposes]string{"authn/v1/code", "authn/v1/session", "authn/v1/seal", "authn/v1/once", "authn/v1/account", "authn/v1/token", "authn/v1/recipient"}
+var keyUseLabels = [keyUses]string{"authn/v1/code", "authn/v1/session", "authn/v1/seal", "authn/v1/once", "authn/v1/account", "authn/v1/token", "authn/v1/recipient"}
 
 // ringKey is a key and what is derived from it, one for each purpose.
 type ringKey struct {
 	id  uint32
-	sub [purposes][]byte
+	sub [keyUses][]byte
 }
 
 const minKey = 32
@@ -57,9 +57,9 @@ func newRingKey(name string, k Key) (ringKey, error) {
 	case bytes.Count(k.Secret, k.Secret[:1]) == len(k.Secret):
 		return r, fmt.Errorf("authn: %s: one byte repeated is no secret", name)
 	}
-	for p := range purposes {
+	for p := range keyUses {
 		var err error
-		if r.sub[p], err = hkdf.Key(sha256.New, k.Secret, nil, purposeLabels[p], sha256.Size); err != nil {
+		if r.sub[p], err = hkdf.Key(sha256.New, k.Secret, nil, keyUseLabels[p], sha256.Size); err != nil {
 			return r, fmt.Errorf("authn: %s: %w", name, err)
 		}
 	}
@@ -97,7 +97,7 @@ func newRing(keys []Key, pseudonym []byte) ([]ringKey, error) {
 }
 
 // mac returns the pooled keyed hash of the i-th key for a purpose, reset.
-func (s *step) mac(i int, p purpose) hash.Hash {
+func (s *step) mac(i int, p keyUse) hash.Hash {
 	h := &s.macs[i][p]
 	if *h == nil {
 		*h = hmac.New(sha256.New, s.m.ring[i].sub[p])
@@ -109,7 +109,7 @@ func (s *step) mac(i int, p purpose) hash.Hash {
 
 // keyed is the HMAC-SHA-256 of fields, each preceded by its length, so that
 // no two lists of fields have one message.
-func (s *step) keyed(i int, p purpose, fields ...string) digest {
+func (s *step) keyed(i int, p keyUse, fields ...string) digest {
 	b := s.buf[:0]
 	for _, f := range fields {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(f)))

@@ -41,7 +41,7 @@ var forms = []form{
 }
 
 // of are the texts by which a secret is seen in this form. Where it is a part
-// of something longer, what it shares with its neighbours is left out.
+// of something longer, what it shares with its neighbors is left out.
 func (f form) of(s string) (all []string) {
 	if !f.cut {
 		return []string{f.whole(s)}

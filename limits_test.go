@@ -74,7 +74,7 @@ func (c Challenge) after(w *walk, d time.Duration) Challenge {
 	return c
 }
 
-func TestNoEnrolDuringBackoff(t *testing.T) {
+func TestNoEnrollDuringBackoff(t *testing.T) {
 	w := begun(t, Policy{BackoffFrom: 1, Backoff: 2 * time.Minute}, grace, graceMail)
 	w.do(Enroll{Email})
 	w.do(Activate{Code: w.wrong()})

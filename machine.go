@@ -19,7 +19,7 @@
 // # What the host does
 //
 // It checks passwords, and it gives the service a [Store] (one
-// compare-and-swap at a time), a [Mailer] and a [Directory] of its users and
+// compare-and-swap at a time), a [Sender] and a [Directory] of its users and
 // their factors. It makes its session from the [Assertion] that Redeem
 // returns and from nothing else. It calls [Service.Tend] now and then, which
 // sends again what a crash interrupted and deletes what has ended, and
@@ -42,7 +42,7 @@
 //
 // Codes and session tokens are derived from keys that the store never sees,
 // and are never stored; state tokens are stored as hashes, addresses as keyed
-// pseudonyms. [Secret] values do not print.
+// pseudonyms. [Code] values do not print.
 //
 // A code sent by e-mail is not an out-of-band authenticator in the sense of
 // NIST SP 800-63B, and it can be relayed: the assertion reports methods and
@@ -68,15 +68,15 @@ func (m *Machine) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "authn.Machine{Tenant: %q}", m.tenant)
 }
 
-// Handle is the secret half of a state token: 32 random bytes. It does not
+// TokenSecret is the secret half of a state token: 32 random bytes. It does not
 // print. A [Service] makes tokens of it; the bare [Machine] takes it as it is.
-type Handle [32]byte
+type TokenSecret [32]byte
 
 // Format writes "[secret]" for every verb.
-func (Handle) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+func (TokenSecret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // MarshalText returns "[secret]"; encoding/json and log/slog use it too.
-func (Handle) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (TokenSecret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Env is all that a step learns from outside.
 type Env struct {
@@ -139,7 +139,7 @@ func NewMachine(tenant string, keys []Key, pseudonymKey []byte, p Policy) (*Mach
 
 // fresh is working memory without an engine.
 func (m *Machine) fresh() *step {
-	return &step{m: m, buf: make([]byte, 0, 512), macs: make([][purposes]hash.Hash, len(m.ring)), dir: make([]pin, 0, maxFactors)}
+	return &step{m: m, buf: make([]byte, 0, 512), macs: make([][keyUses]hash.Hash, len(m.ring)), dir: make([]pin, 0, maxFactors)}
 }
 
 // walk takes every row through the engine once.
@@ -159,7 +159,7 @@ func (m *Machine) walk() error {
 var background = context.Background()
 
 // engine makes looplab take the row and checks that it went where the table
-// says. The context is never the caller's: one that is cancelled would wedge
+// says. The context is never the caller's: one that is canceled would wedge
 // the instance for ever.
 func (s *step) engine(e *edge) error {
 	s.fsm.SetState(string(e.State))
@@ -209,7 +209,7 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 // same result; a may be &r.Account. (A result is some 2 KiB: filling it in
 // place costs a third less than returning it.) Errors are a [*Refusal],
 // [ErrUnavailable] or [ErrEngine].
-func (m *Machine) Step(a *Account, h Handle, ev Event, env Env, r *Result) error {
+func (m *Machine) Step(a *Account, h TokenSecret, ev Event, env Env, r *Result) error {
 	in, o, err := m.payload(ev)
 	if err != nil {
 		return err
@@ -254,7 +254,7 @@ func (m *Machine) do(r *Result, a *Account, env *Env, in *input, f func(*step) e
 
 // Redeem uses up the session token with this secret. The assertion is nil if
 // the token's time was up.
-func (m *Machine) redeem(a *Account, h Handle, env Env, r *Result) (as *Assertion, err error) {
+func (m *Machine) redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Assertion, err error) {
 	err = m.do(r, a, &env, new(input), func(s *step) error {
 		if s.i = s.findSession(h); s.i < 0 {
 			return &Refusal{Event: redeem.String(), Err: ErrFinished}
@@ -275,7 +275,7 @@ func (m *Machine) redeem(a *Account, h Handle, env Env, r *Result) (as *Assertio
 
 // Status describes the transaction with this handle; nothing changes and
 // nothing is promised: only events are decisions.
-func (m *Machine) Status(a *Account, h Handle, now time.Time) (*Answer, error) {
+func (m *Machine) Status(a *Account, h TokenSecret, now time.Time) (*Answer, error) {
 	i := a.find(h.digest())
 	if i < 0 || a.txs[i].ended() || m.due(a, i, now) {
 		return nil, &Refusal{Event: "status", Err: ErrFinished}
@@ -285,7 +285,7 @@ func (m *Machine) Status(a *Account, h Handle, now time.Time) (*Answer, error) {
 
 // Explain lists the questions that Step would ask about an event, each with
 // its answer, and the row they lead to. Nothing changes.
-func (m *Machine) Explain(a *Account, h Handle, ev Event, env Env) (asked [][2]string, row Transition, err error) {
+func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [][2]string, row Transition, err error) {
 	in, o, err := m.payload(ev)
 	if err != nil {
 		return nil, row, err

@@ -87,7 +87,7 @@ type history struct {
 type doer struct {
 	*account
 	tabs  []*tab
-	codes []authn.Secret
+	codes []authn.Code
 }
 
 func newHistory(r *rapid.T, p authn.Policy) *history {

@@ -12,32 +12,32 @@ func TestOnce(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
 	wrong := w.wrong()
-	w.do(Once("k1", Verify{Code: wrong}))
+	w.do(WithKey("k1", Verify{Code: wrong}))
 	before := w.a
-	w.do(Once("k1", Verify{Code: wrong}))
+	w.do(WithKey("k1", Verify{Code: wrong}))
 	if w.a != before || w.r.Changed || w.r.Outcome != WrongCode {
 		t.Errorf("a repeat: changed %t, %q", w.r.Changed, w.r.Outcome)
 	}
-	w.refuses(Once("k1", Verify{Code: w.right()}), ErrKeyReused)
-	w.refuses(Once("k1", Verify{Factor: adaMail.ID, Code: wrong}), ErrKeyReused)
-	w.refuses(Once("k1", Cancel{}), ErrKeyReused)
-	w.do(Once("k2", Verify{Code: w.wrong()}))
-	w.do(Once("k1", Verify{Code: wrong})) // an older key is a new event
+	w.refuses(WithKey("k1", Verify{Code: w.right()}), ErrKeyReused)
+	w.refuses(WithKey("k1", Verify{Factor: adaMail.ID, Code: wrong}), ErrKeyReused)
+	w.refuses(WithKey("k1", Cancel{}), ErrKeyReused)
+	w.do(WithKey("k2", Verify{Code: w.wrong()}))
+	w.do(WithKey("k1", Verify{Code: wrong})) // an older key is a new event
 	if w.a.fails != 3 {
 		t.Errorf("%d wrong codes counted, not 3", w.a.fails)
 	}
 	right := w.right()
-	w.do(Once("k3", Verify{Code: right}))
+	w.do(WithKey("k3", Verify{Code: right}))
 	done := w.a
-	w.want(w.do(Once("k3", Verify{Code: right})), Success)
+	w.want(w.do(WithKey("k3", Verify{Code: right})), Success)
 	if w.a != done {
 		t.Error("a repeat of the success changed something")
 	}
 	w.refuses(Verify{Code: right}, ErrFinished)
 	for _, k := range []string{"", string(make([]byte, 65))} {
-		w.refuses(Once(k, Cancel{}), ErrMalformed)
+		w.refuses(WithKey(k, Cancel{}), ErrMalformed)
 	}
-	w.do(Once(string(make([]byte, 64)), Cancel{}))
+	w.do(WithKey(string(make([]byte, 64)), Cancel{}))
 }
 
 func TestRedeem(t *testing.T) {

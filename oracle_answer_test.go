@@ -82,7 +82,7 @@ func (o *oracle) may(tx int, event string, t time.Time) (ok bool, wait time.Time
 	active := o.having(authn.Active)
 	switch {
 	case event == "skip":
-		return !o.mustEnrol(tx), wait
+		return !o.mustEnroll(tx), wait
 	case event == "verify" || event == "activate":
 		return live && backoff.IsZero(), backoff
 	case event == "challenge" && live && slices.Contains(active, c.factor) && backoff.IsZero():

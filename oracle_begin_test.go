@@ -46,7 +46,7 @@ func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
 	w.facts = before
 	if live := o.open(t); len(live) >= o.p.Live {
 		w.victims = o.victims(live, t)
-		w.facts = append(w.facts, fact{what: ended, at: t, tx: w.victims[0], to: stateCancelled, saves: true})
+		w.facts = append(w.facts, fact{what: ended, at: t, tx: w.victims[0], to: stateCanceled, saves: true})
 	}
 	w.facts = append(w.facts, fact{what: began, at: t, tx: tx, to: w.state, require: r, saves: true})
 	return w

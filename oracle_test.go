@@ -13,7 +13,7 @@ import (
 // only the history of what happened to one account, which it reads again,
 // from the first fact, for every question. It is slow and plain on purpose.
 
-// The states, spelt here once more.
+// The states, spelled here once more.
 const (
 	stateRequired  authn.State = "MFA_REQUIRED"
 	stateChallenge authn.State = "MFA_CHALLENGE"
@@ -21,7 +21,7 @@ const (
 	stateActivate  authn.State = "MFA_ENROLL_ACTIVATE"
 	stateSuccess   authn.State = "SUCCESS"
 	stateLocked    authn.State = "LOCKED_OUT"
-	stateCancelled authn.State = "CANCELLED"
+	stateCanceled  authn.State = "CANCELED"
 	stateExpired   authn.State = "EXPIRED"
 )
 
@@ -36,7 +36,7 @@ const (
 	late       happening = "late"     // a code that came too late
 	accepted   happening = "accepted" // a right code
 	went       happening = "went"     // previous, skip
-	ended      happening = "ended"    // cancelled, locked out, expired
+	ended      happening = "ended"    // canceled, locked out, expired
 	redeemed   happening = "redeemed"
 	reinstated happening = "reinstated"
 	saved      happening = "saved"     // by Tend, Revoke or Reinstate
@@ -172,7 +172,7 @@ func (o *oracle) over(tx int) bool { return o.closed(tx) || o.count(tx, redeemed
 // closed says whether a transaction can move no more: a redeemed SUCCESS still
 // becomes EXPIRED.
 func (o *oracle) closed(tx int) bool {
-	return slices.Contains([]authn.State{"", stateLocked, stateCancelled, stateExpired}, o.state(tx))
+	return slices.Contains([]authn.State{"", stateLocked, stateCanceled, stateExpired}, o.state(tx))
 }
 
 func (o *oracle) count(tx int, what happening) (n int) {
@@ -280,7 +280,7 @@ func (o *oracle) factors() (fs []authn.Factor) {
 		if f.Type != authn.Email {
 			continue
 		}
-		if f.Status == authn.NotSetUp && (f.Verified && !o.p.NoAutoActivateEmail || o.owed(f.ID)) {
+		if f.Status == authn.NotSetUp && (f.Verified && !o.p.NoAutoActivate || o.owed(f.ID)) {
 			f.Status = authn.Active
 		}
 		fs = append(fs, f)

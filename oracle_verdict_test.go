@@ -164,14 +164,14 @@ func (o *oracle) taken(c call, state authn.State, t time.Time) want {
 	}
 	switch c.event {
 	case "cancel":
-		return step(stateCancelled, ended)
+		return step(stateCanceled, ended)
 	case "previous":
 		if state == stateActivate {
 			return step(stateEnroll, went)
 		}
 		return step(stateRequired, went)
 	case "skip":
-		if o.mustEnrol(c.tx) {
+		if o.mustEnroll(c.tx) {
 			return refuse(t, authn.ErrRequired)
 		}
 		return step(stateSuccess, went)
@@ -193,8 +193,8 @@ func (o *oracle) taken(c call, state authn.State, t time.Time) want {
 	return o.check(c, t)
 }
 
-// mustEnrol says whether skip is not open to a transaction.
-func (o *oracle) mustEnrol(tx int) bool {
+// mustEnroll says whether skip is not open to a transaction.
+func (o *oracle) mustEnroll(tx int) bool {
 	return o.missing("") || o.requirement(tx) == authn.RequireFactor && len(o.proved(tx)) == 0
 }
 
@@ -205,7 +205,7 @@ func only(id string, from []string) []string {
 	return nil
 }
 
-// offered are the factors of a type that a transaction may enrol.
+// offered are the factors of a type that a transaction may enroll.
 func (o *oracle) offered(tx int, kind string) []string {
 	if kind != authn.Email || len(o.having(authn.Active)) > 0 && len(o.proved(tx)) == 0 {
 		return nil
@@ -227,9 +227,9 @@ func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want
 		w.retry = at
 		return w
 	}
-	purpose := authn.SignIn
+	purpose := authn.PurposeSignIn
 	if to == stateActivate {
-		purpose = authn.Enrol
+		purpose = authn.PurposeEnroll
 	}
 	return want{
 		state: to, choice: choice, facts: []fact{{what: sent, tx: c.tx, to: to, factor: choice[0]}},
@@ -282,7 +282,7 @@ func (o *oracle) right(c call, id string, t time.Time) want {
 	}
 	w.facts = []fact{{what: accepted, tx: c.tx, to: w.state, factor: id}}
 	if c.event == "activate" {
-		w.facts = append(w.facts, o.others(c.tx, stateCancelled)...)
+		w.facts = append(w.facts, o.others(c.tx, stateCanceled)...)
 	}
 	return w
 }

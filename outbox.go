@@ -30,10 +30,10 @@ type mail struct {
 	next     int64
 }
 
-var deliveries = [...]Delivery{NoMail, Pending, Sent, Failed}
+var deliveries = [...]Delivery{NotSent, Pending, Sent, Failed}
 
 const (
-	noMail uint8 = iota
+	notSent uint8 = iota
 	mailPending
 	mailSent
 	mailFailed

@@ -14,13 +14,13 @@ import (
 // itself calls, and a process that tests kill.
 var unexampled = []string{
 	"Format", "GoString", "GobEncode", "LogValue", "MarshalText", "String", "Error", "Unwrap",
-	"Load", "Save", "Due", "Mail", "ServeHTTP",
+	"Load", "Save", "Due", "Send", "ServeHTTP",
 	"NewProcess", "Serve", "Kill",
 }
 
 // Each entry point of each public package is called in an example that runs.
 func TestExamples(t *testing.T) {
-	for _, dir := range []string{".", "memstore", "storetest", "memmail", "mailtest", "okta", "diagram", "sqlstore", "redisstore", "smtpmail"} {
+	for _, dir := range []string{".", "memstore", "storetest", "memsender", "sendertest", "okta", "diagram", "sqlstore", "redisstore", "smtpmail"} {
 		entries, called := exported(t, dir), exampled(t, dir)
 		if len(entries) == 0 {
 			t.Errorf("%s exports nothing", dir)

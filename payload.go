@@ -4,7 +4,7 @@ import (
 	"unicode"
 )
 
-// payload checks and normalises what came with an event, before any look-up.
+// payload checks and normalizes what came with an event, before any look-up.
 func (m *Machine) payload(ev Event) (in input, o op, err error) {
 	if w, ok := ev.(once); ok {
 		in.once, ev = w.key, w.Event
@@ -24,10 +24,10 @@ func (m *Machine) payload(ev Event) (in input, o op, err error) {
 		in.factor = e.Factor
 	case Activate:
 		in.factor = e.Factor
-		ok = in.normalise(e.Code, m.least)
+		ok = in.normalize(e.Code, m.least)
 	case Verify:
 		in.factor = e.Factor
-		ok = in.normalise(e.Code, m.least)
+		ok = in.normalize(e.Code, m.least)
 	case Previous, Skip, Cancel:
 	default:
 		return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}

@@ -83,7 +83,7 @@ func TestPolicyOthers(t *testing.T) {
 
 // Every numeric field is in the list that validates and documents it.
 func TestPolicyComplete(t *testing.T) {
-	listed := map[string]bool{"Cooldowns": true, "NoBackoff": true, "NoAutoActivateEmail": true}
+	listed := map[string]bool{"Cooldowns": true, "NoBackoff": true, "NoAutoActivate": true}
 	for _, b := range counts {
 		listed[b.name] = true
 	}

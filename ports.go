@@ -75,15 +75,15 @@ const (
 // Purpose says what a code is for.
 type Purpose string
 
-// The purposes of a code. A code made for one is worthless for another.
+// The keyUses of a code. A code made for one is worthless for another.
 const (
-	SignIn Purpose = "sign_in"
-	Enrol  Purpose = "enrol"
+	PurposeSignIn Purpose = "sign_in"
+	PurposeEnroll Purpose = "enroll"
 )
 
 // A Message is one mail to send: structured values, never free text or
 // headers. The strings come from the host's own [Directory] and [Config],
-// yet a [Mailer] must encode them for the place where it puts them.
+// yet a [Sender] must encode them for the place where it puts them.
 type Message struct {
 	// Key is the same on every attempt at one message and different between
 	// messages: use it to send a message once, for instance as Message-ID.
@@ -94,21 +94,21 @@ type Message struct {
 	To         string    // one address, validated: no header can be smuggled in
 	Locale     string    // as the Directory has it; "" is unknown
 	Purpose    Purpose   // of a code
-	Code       Secret    // CodeMessage only; string(m.Code) is the text to print
+	Code       Code      // CodeMessage only; string(m.Code) is the text to print
 	Generation int       // CodeMessage only: "code 2" tells mails apart
 	Expires    time.Time // CodeMessage only: when the code dies
 	Until      time.Time // LockedMessage only: zero if only the host can unlock
 }
 
-// A Mailer sends messages. Implementations must be safe for concurrent use
-// and should pass mailtest.Run.
-type Mailer interface {
+// A Sender sends messages. Implementations must be safe for concurrent use
+// and should pass sendertest.Run.
+type Sender interface {
 	// Mail sends m, or hands it to something that will, before ctx ends; it
 	// must return when ctx does. A nil error means accepted. An error that
 	// wraps [ErrUndeliverable] means that trying again is pointless; any
 	// other error means that the message, with the same Key, is tried again
 	// later. Mail must not log m.Code.
-	Mail(ctx context.Context, m Message) error
+	Send(ctx context.Context, m Message) error
 }
 
 // A Directory is the host's list of users and their factors. Implementations

@@ -99,7 +99,7 @@ func TestDamagedOnTheWay(t *testing.T) {
 }
 
 // The caller's cancellation stops what was not decided, and never a mail.
-func TestCancelledContext(t *testing.T) {
+func TestCanceledContext(t *testing.T) {
 	d := newDesk(t, nil)
 	a := d.begin(t, "ada")
 	ctx, stop := context.WithCancel(t.Context())
@@ -113,7 +113,7 @@ func TestCancelledContext(t *testing.T) {
 		if c.Err() != nil {
 			return c.Err()
 		}
-		return d.mail.Mail(c, m)
+		return d.mail.Send(c, m)
 	})
 	ans := ok(t)(d.open(t).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
 	if ans.Delivery != authn.Sent || d.mail.Last("ada@example.com").Code == "" {
@@ -123,7 +123,7 @@ func TestCancelledContext(t *testing.T) {
 
 type mailFunc func(context.Context, authn.Message) error
 
-func (f mailFunc) Mail(ctx context.Context, m authn.Message) error { return f(ctx, m) }
+func (f mailFunc) Send(ctx context.Context, m authn.Message) error { return f(ctx, m) }
 
 type limiterFunc func(context.Context, authn.Attempt) (time.Time, error)
 

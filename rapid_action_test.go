@@ -20,7 +20,7 @@ func (w *world) actRedeem(t *rapid.T) {
 	k := a.tickets[tx]
 	switch session := k.session; {
 	case session == "", rapid.IntRange(0, 3).Draw(t, "garbage") == 3:
-		garbage := rapid.SampledFrom([]authn.Secret{"", "x", k.token, "AAAA", session + "A"}).Draw(t, "token")
+		garbage := rapid.SampledFrom([]authn.SessionToken{"", "x", authn.SessionToken(k.token), "AAAA", session + "A"}).Draw(t, "token")
 		w.redeem(a, -1, garbage)
 	default:
 		w.redeem(a, tx, session)

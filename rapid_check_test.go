@@ -14,12 +14,12 @@ var ctx = context.Background()
 
 func makeEvent(c call) authn.Event {
 	ev := map[string]authn.Event{
-		"enroll": authn.Enroll{Type: c.factor}, "activate": authn.Activate{Factor: c.factor, Code: authn.Secret(c.code)},
-		"challenge": authn.Challenge{Factor: c.factor}, "verify": authn.Verify{Factor: c.factor, Code: authn.Secret(c.code)},
+		"enroll": authn.Enroll{Type: c.factor}, "activate": authn.Activate{Factor: c.factor, Code: authn.Code(c.code)},
+		"challenge": authn.Challenge{Factor: c.factor}, "verify": authn.Verify{Factor: c.factor, Code: authn.Code(c.code)},
 		"resend": authn.Resend{Factor: c.factor}, "previous": authn.Previous{}, "skip": authn.Skip{}, "cancel": authn.Cancel{},
 	}[c.event]
 	if c.key != "" {
-		ev = authn.Once(c.key, ev)
+		ev = authn.WithKey(c.key, ev)
 	}
 	return ev
 }
@@ -52,7 +52,7 @@ func (w *world) begin(a *account, r authn.Requirement) {
 }
 
 func (w *world) do(a *account, c call) seen {
-	token := authn.Secret("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	token := authn.StateToken("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	if c.tx >= 0 {
 		token = a.tickets[c.tx].token
 		a.tickets[c.tx].last = c
@@ -67,7 +67,7 @@ func (w *world) do(a *account, c call) seen {
 	return g
 }
 
-func (w *world) redeem(a *account, tx int, session authn.Secret) {
+func (w *world) redeem(a *account, tx int, session authn.SessionToken) {
 	want := a.o.redeem(tx, w.now)
 	g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
 		as, err := s.Redeem(ctx, session)

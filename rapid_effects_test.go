@@ -77,9 +77,9 @@ func (w *world) judgeHandings(a *account, want want, g seen) {
 // chooseVictim settles which of several transactions made room.
 func (a *account) chooseVictim(want want, g seen) {
 	for _, tx := range want.victims {
-		if slices.ContainsFunc(g.audits, func(e authn.AuditEvent) bool { return e.Transaction == a.tickets[tx].id && e.To == stateCancelled }) {
+		if slices.ContainsFunc(g.audits, func(e authn.AuditEvent) bool { return e.Transaction == a.tickets[tx].id && e.To == stateCanceled }) {
 			for i := range want.facts {
-				if want.facts[i].what == ended && want.facts[i].to == stateCancelled {
+				if want.facts[i].what == ended && want.facts[i].to == stateCanceled {
 					want.facts[i].tx = tx
 				}
 			}

@@ -46,7 +46,7 @@ func (w *world) service(t *testing.T, change func(*authn.Config)) *authn.Service
 }
 
 func verify(s *authn.Service, a *account, code string) (*authn.Answer, error) {
-	return s.Do(ctx, a.tickets[0].token, authn.Verify{Code: authn.Secret(code)})
+	return s.Do(ctx, a.tickets[0].token, authn.Verify{Code: authn.Code(code)})
 }
 
 // TestCodesAcrossKeyRotation: S20. While the old key is listed its codes are good, new
@@ -76,7 +76,7 @@ func TestCodesAcrossKeyRotation(t *testing.T) {
 	}
 	fresh := string(w.post.attempts[len(w.post.attempts)-1].Code)
 	alone := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{keyTwo} })
-	if ans, err = alone.Do(ctx, ans.Token, authn.Verify{Code: authn.Secret(fresh)}); err != nil || ans.State != stateSuccess {
+	if ans, err = alone.Do(ctx, ans.Token, authn.Verify{Code: authn.Code(fresh)}); err != nil || ans.State != stateSuccess {
 		t.Fatalf("a code of the new key, without the old one: %v, %v", ans, err)
 	}
 }
@@ -268,13 +268,13 @@ func TestRedeemAsksAgain(t *testing.T) {
 	}
 }
 
-// TestTokensAsSpelt: a token is good for one thing, and only as it was spelt.
-func TestTokensAsSpelt(t *testing.T) {
+// TestTokensAsSpelled: a token is good for one thing, and only as it was spelled.
+func TestTokensAsSpelled(t *testing.T) {
 	w, a, code := challenged(t, authn.Policy{})
 	token := string(a.tickets[0].token)
 	for _, bad := range []string{"", "x", token + "=", token + "A", token[:len(token)-1], " " + token, token[:len(token)-1] + "!", token[:9] + "\n" + token[9:]} {
 		g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
-			ans, err := s.Do(ctx, authn.Secret(bad), authn.Verify{Code: authn.Secret(code)})
+			ans, err := s.Do(ctx, authn.StateToken(bad), authn.Verify{Code: authn.Code(code)})
 			return ans, nil, err
 		})
 		if !errors.Is(g.err, authn.ErrFinished) || g.saves > 0 {
@@ -283,10 +283,10 @@ func TestTokensAsSpelt(t *testing.T) {
 	}
 	w.do(a, call{event: "verify", code: code})
 	session := a.tickets[0].session
-	if _, err := w.services[0].Do(ctx, session, authn.Cancel{}); !errors.Is(err, authn.ErrFinished) {
+	if _, err := w.services[0].Do(ctx, authn.StateToken(session), authn.Cancel{}); !errors.Is(err, authn.ErrFinished) {
 		t.Errorf("a session token as a state token: %v", err)
 	}
-	w.redeem(a, -1, a.tickets[0].token)
+	w.redeem(a, -1, authn.SessionToken(a.tickets[0].token))
 	w.redeem(a, 0, session)
 	w.redeem(a, 0, session)
 }
@@ -312,7 +312,7 @@ func TestErase(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := string(w.post.attempts[len(w.post.attempts)-1].Code)
-	ans, err = s.Do(ctx, ans.Token, authn.Verify{Code: authn.Secret(other(fresh))})
+	ans, err = s.Do(ctx, ans.Token, authn.Verify{Code: authn.Code(other(fresh))})
 	if err != nil || ans.State != stateLocked {
 		t.Fatalf("the second wrong code of the day, after Erase: %+v, %v", ans, err)
 	}

@@ -56,7 +56,7 @@ func (w *world) host(a *account, name string, f func(*authn.Service) error, fact
 		return // whether such a save also mends the clock is left open
 	}
 	for _, tx := range a.o.unended() {
-		facts = append(facts, fact{what: ended, tx: tx, to: stateCancelled})
+		facts = append(facts, fact{what: ended, tx: tx, to: stateCanceled})
 	}
 	open := len(a.o.open(t))
 	g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) { return nil, nil, f(s) })

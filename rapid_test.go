@@ -61,7 +61,7 @@ func TestModel(t *testing.T) {
 
 // reached is what a long run must have gone through.
 var reached = []string{
-	"primary taken", "primary refused: account is locked", "primary refused: too soon", "primary refused: no active factor, and none to enrol",
+	"primary taken", "primary refused: account is locked", "primary refused: too soon", "primary refused: no active factor, and none to enroll",
 	"enroll taken", "enroll refused: too soon", "enroll refused: no sends left in this transaction", "enroll refused: factor is not offered here", "enroll repeated",
 	"activate taken", "activate wrong code", "activate late code", "activate refused: no live code", "activate refused: too soon", "activate refused: malformed input",
 	"activate refused: factor is not offered here", "activate refused: not allowed in this state",
@@ -102,8 +102,8 @@ func drawPolicy(t *rapid.T) (p authn.Policy, digits int) {
 		Life:         d("Life", 0, time.Minute, 5*time.Minute+1, 30*time.Minute),
 		Backoff:      d("Backoff", 0, time.Second, 7*time.Second+3, 10*time.Minute), BackoffMax: d("BackoffMax", 0, 10*time.Minute, 15*time.Minute),
 		Lock: d("Lock", 0, time.Minute, 61*time.Second), LockMax: d("LockMax", 0, 40*time.Minute, 7*aDay),
-		SessionLife:         d("SessionLife", 0, time.Second, 5*time.Minute),
-		NoAutoActivateEmail: rapid.IntRange(0, 3).Draw(t, "NoAutoActivateEmail") == 3,
+		SessionLife:    d("SessionLife", 0, time.Second, 5*time.Minute),
+		NoAutoActivate: rapid.IntRange(0, 3).Draw(t, "NoAutoActivate") == 3,
 	}
 	if c := n("Cooldowns", 0, 1, 2); c > 0 {
 		p.Cooldowns = [][]time.Duration{{time.Second}, {10 * time.Second, 70 * time.Second, 20*time.Second + 1, 5 * time.Second}}[c-1]
@@ -240,7 +240,7 @@ func (w *world) factor(t *rapid.T, a *account) string {
 	return rapid.SampledFrom(ids).Draw(t, "factor")
 }
 
-// aCode is the live code, spelt in one of the ways that count, or any number.
+// aCode is the live code, spelled in one of the ways that count, or any number.
 func (w *world) aCode(t *rapid.T, a *account, tx int) string {
 	if tx >= 0 {
 		if c, ok := a.o.kept(tx); ok && rapid.Bool().Draw(t, "right") {

@@ -39,7 +39,7 @@ func accounts(t testing.TB, m *Machine) map[string]Account {
 	as["required"] = w.a
 	w.do(Challenge{adaMail.ID})
 	as["challenge"] = w.a
-	w.do(Once("key", Verify{Code: w.wrong()}))
+	w.do(WithKey("key", Verify{Code: w.wrong()}))
 	as["wrong"] = w.a
 	w.begin(ada)
 	w.at = time.Minute
@@ -51,10 +51,10 @@ func accounts(t testing.TB, m *Machine) map[string]Account {
 	g.begin(grace)
 	g.do(Enroll{Email})
 	as["enrolling"] = g.a
-	g.do(Once("k", Activate{Code: g.right()}))
+	g.do(WithKey("k", Activate{Code: g.right()}))
 	as["activated"] = g.a
 	g.do(Cancel{})
-	as["cancelled"] = g.a
+	as["canceled"] = g.a
 	l := &walk{TB: t, m: newMachine(t, Policy{LockEvery: 1}), fs: []Factor{adaMail}, seed: 80}
 	l.begin(ada)
 	l.do(Challenge{adaMail.ID})
@@ -217,7 +217,7 @@ func TestRecordGolden(t *testing.T) {
 	m := newMachine(t, Policy{})
 	as := accounts(t, m)
 	var b strings.Builder
-	for _, name := range []string{"fresh", "challenge", "wrong", "two", "success", "activated", "cancelled", "locked"} {
+	for _, name := range []string{"fresh", "challenge", "wrong", "two", "success", "activated", "canceled", "locked"} {
 		a := as[name]
 		b.WriteString(name + "\n" + hex.EncodeToString(m.Seal(&a, "k")) + "\n" + a.String() + "\n\n")
 	}

@@ -26,7 +26,7 @@ type Config struct {
 	PseudonymKey []byte
 
 	Store     Store     // required
-	Mailer    Mailer    // required
+	Mailer    Sender    // required
 	Directory Directory // required
 
 	Policy  Policy           // the zero value is the recommended policy
@@ -101,7 +101,7 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 	p := s.m.pseudonym(l.User)
 	c := &call{ctx: ctx, p: p, key: p.key(), op: primary, user: l.User}
 	return s.answer(c, func(a *Account, env Env, r *Result) error {
-		c.h = Handle(env.Entropy[16:48])
+		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
 	})
 }
@@ -111,12 +111,12 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 // SUCCESS. Errors are a [*Refusal], which says what is allowed instead, or
 // wrap [ErrUnavailable]: then there was no verdict, and the same event may be
 // sent again. An unknown, foreign, expired or finished token is [ErrFinished].
-func (s *Service) Do(ctx context.Context, token Secret, ev Event) (*Answer, error) {
+func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, error) {
 	in, o, err := s.m.payload(ev)
 	if err != nil {
 		return nil, err
 	}
-	h, p, ok := s.m.parseToken(stateToken, token)
+	h, p, ok := s.m.parseToken(stateToken, string(token))
 	if !ok {
 		return nil, &Refusal{Event: o.String(), Err: ErrFinished}
 	}
@@ -126,8 +126,8 @@ func (s *Service) Do(ctx context.Context, token Secret, ev Event) (*Answer, erro
 
 // Status describes the transaction of a state token. It changes nothing,
 // reads once from the store, and promises nothing: only events are decisions.
-func (s *Service) Status(ctx context.Context, token Secret) (*Answer, error) {
-	h, p, ok := s.m.parseToken(stateToken, token)
+func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error) {
+	h, p, ok := s.m.parseToken(stateToken, string(token))
 	if !ok {
 		return nil, &Refusal{Event: "status", Err: ErrFinished}
 	}
@@ -149,8 +149,8 @@ func (s *Service) Status(ctx context.Context, token Secret) (*Answer, error) {
 // Directory again: an account that was closed, or a factor that was removed
 // meanwhile, is refused ([ErrNoUser], [ErrNotOffered]). A token that is
 // unknown, used, late or void is [ErrFinished].
-func (s *Service) Redeem(ctx context.Context, session Secret) (*Assertion, error) {
-	h, p, ok := s.m.parseToken(sessionToken, session)
+func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion, error) {
+	h, p, ok := s.m.parseToken(sessionToken, string(session))
 	if !ok {
 		return nil, &Refusal{Event: redeem.String(), Err: ErrFinished}
 	}
@@ -171,9 +171,9 @@ type call struct {
 	ctx     context.Context
 	p       id     // the account
 	key     string // of its record
-	h       Handle
-	token   Secret // of h, as it came; "" in Begin, which makes one
-	hash    digest // of h; zero, which no transaction has, in Begin
+	h       TokenSecret
+	token   StateToken // of h, as it came; "" in Begin, which makes one
+	hash    digest     // of h; zero, which no transaction has, in Begin
 	op      op
 	user    string   // known before the load only to Begin
 	factors []Factor // as the Directory said after the last load
@@ -207,7 +207,7 @@ func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer
 func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 	if len(ans.Allowed) > 0 {
 		if ans.Token = c.token; ans.Token == "" {
-			ans.Token = s.m.mint(stateToken, c.h, c.p)
+			ans.Token = StateToken(s.m.mint(stateToken, c.h, c.p))
 		}
 	}
 	if ans.State == Success {
@@ -215,7 +215,7 @@ func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 		secret, ok := st.sessionSecret(&a.txs[slot])
 		s.m.pool.Put(st)
 		if ok {
-			ans.Session = s.m.mint(sessionToken, secret, c.p)
+			ans.Session = SessionToken(s.m.mint(sessionToken, secret, c.p))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
@@ -23,7 +23,7 @@ type desk struct {
 	*authn.Service
 	cfg   authn.Config
 	store memstore.Store
-	mail  memmail.Mailer
+	mail  memsender.Sender
 	now   atomic.Int64
 	mu    sync.Mutex
 	users map[string][]authn.Factor
@@ -33,7 +33,7 @@ type desk struct {
 
 var deskStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// newDesk knows ada, whose factor is active, and grace, who must enrol. change
+// newDesk knows ada, whose factor is active, and grace, who must enroll. change
 // may put other ports in place.
 func newDesk(t testing.TB, change func(*desk, *authn.Config)) *desk {
 	t.Helper()
@@ -97,7 +97,7 @@ func (d *desk) begin(t testing.TB, user string) *authn.Answer {
 	return ok(t)(d.Begin(t.Context(), authn.Login{User: user}))
 }
 
-func (d *desk) do(t testing.TB, token authn.Secret, ev authn.Event) *authn.Answer {
+func (d *desk) do(t testing.TB, token authn.StateToken, ev authn.Event) *authn.Answer {
 	t.Helper()
 	return ok(t)(d.Do(t.Context(), token, ev))
 }
@@ -112,14 +112,14 @@ func ok(t testing.TB) func(a *authn.Answer, err error) *authn.Answer {
 	}
 }
 
-func (d *desk) challenged(t testing.TB) (*authn.Answer, authn.Secret) {
+func (d *desk) challenged(t testing.TB) (*authn.Answer, authn.Code) {
 	t.Helper()
 	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	return a, d.mail.Last("ada@example.com").Code
 }
 
-func otherCode(c authn.Secret) authn.Secret {
-	return authn.Secret('0'+(c[0]-'0'+1)%10) + c[1:]
+func otherCode(c authn.Code) authn.Code {
+	return authn.Code('0'+(c[0]-'0'+1)%10) + c[1:]
 }
 
 func TestBothPaths(t *testing.T) {
@@ -135,7 +135,7 @@ func TestBothPaths(t *testing.T) {
 		t.Errorf("resend allowed %t at %v", ok, at)
 	}
 	a = d.do(t, a.Token, authn.Verify{Code: code})
-	if a.State != authn.Success || a.Session == "" || a.Session == a.Token {
+	if a.State != authn.Success || a.Session == "" || string(a.Session) == string(a.Token) {
 		t.Fatalf("verified: %+v", a)
 	}
 	who, err := d.Redeem(t.Context(), a.Session)
@@ -149,7 +149,7 @@ func TestBothPaths(t *testing.T) {
 	}
 	g = d.do(t, g.Token, authn.Enroll{Type: authn.Email})
 	m := d.mail.Last("grace@example.com")
-	if m.Purpose != authn.Enrol || m.Locale != "en" || m.Tenant != "acme" || m.Generation != 1 {
+	if m.Purpose != authn.PurposeEnroll || m.Locale != "en" || m.Tenant != "acme" || m.Generation != 1 {
 		t.Errorf("mail: %+v", m)
 	}
 	g = d.do(t, g.Token, authn.Activate{Code: m.Code})
@@ -191,8 +191,8 @@ func TestOneAnswerForDeadTokens(t *testing.T) {
 	d := newDesk(t, nil)
 	other := newDesk(t, func(_ *desk, c *authn.Config) { c.Tenant = "other" })
 	foreign := other.begin(t, "ada").Token
-	cancelled := d.begin(t, "ada").Token
-	d.do(t, cancelled, authn.Cancel{})
+	canceled := d.begin(t, "ada").Token
+	d.do(t, canceled, authn.Cancel{})
 	done, code := d.challenged(t)
 	session := d.do(t, done.Token, authn.Verify{Code: code}).Session
 	if _, err := d.Redeem(t.Context(), session); err != nil {
@@ -200,9 +200,9 @@ func TestOneAnswerForDeadTokens(t *testing.T) {
 	}
 	expired := d.begin(t, "ada").Token
 	d.wait(10 * time.Minute)
-	for name, token := range map[string]authn.Secret{
-		"empty": "", "garbage": "garbage", "unknown": authn.Secret(strings.Repeat("A", 64)), "foreign": foreign, "cancelled": cancelled,
-		"finished": done.Token, "expired": expired, "session token": session, "upper case": authn.Secret(strings.ToUpper(string(done.Token))),
+	for name, token := range map[string]authn.StateToken{
+		"empty": "", "garbage": "garbage", "unknown": authn.StateToken(strings.Repeat("A", 64)), "foreign": foreign, "canceled": canceled,
+		"finished": done.Token, "expired": expired, "session token": authn.StateToken(session), "upper case": authn.StateToken(strings.ToUpper(string(done.Token))),
 	} {
 		_, err := d.Do(t.Context(), token, authn.Verify{Code: "123456"})
 		var r *authn.Refusal
@@ -212,7 +212,7 @@ func TestOneAnswerForDeadTokens(t *testing.T) {
 		if _, err := d.Status(t.Context(), token); err == nil || err.Error() != "authn: status: transaction is unknown or finished" {
 			t.Errorf("status of %s: %v", name, err)
 		}
-		if _, err := d.Redeem(t.Context(), token); err == nil || err.Error() != "authn: redeem: transaction is unknown or finished" {
+		if _, err := d.Redeem(t.Context(), authn.SessionToken(token)); err == nil || err.Error() != "authn: redeem: transaction is unknown or finished" {
 			t.Errorf("redeem %s: %v", name, err)
 		}
 	}
@@ -269,7 +269,7 @@ func (b brokenDirectory) Activated(context.Context, string, string, authn.Factor
 func TestRepeats(t *testing.T) {
 	d := newDesk(t, nil)
 	a, code := d.challenged(t)
-	ev := authn.Once("key-1", authn.Verify{Code: code})
+	ev := authn.WithKey("key-1", authn.Verify{Code: code})
 	one := d.do(t, a.Token, ev)
 	two := d.do(t, a.Token, ev)
 	if one.Session == "" || one.Session != two.Session || two.State != authn.Success {

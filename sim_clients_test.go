@@ -13,16 +13,17 @@ import (
 type person struct {
 	user    string
 	factors []authn.Factor
-	inbox   []authn.Secret // codes
+	inbox   []authn.Code // codes
 	tabs    []*tab
 }
 
 // tab is what a browser knows of one transaction.
 type tab struct {
-	token, session authn.Secret
-	tx             string // which the browser does not know
-	state          authn.State
-	unanswered     *errand // nobody told how it turned out
+	token      authn.StateToken
+	session    authn.SessionToken
+	tx         string // which the browser does not know
+	state      authn.State
+	unanswered *errand // nobody told how it turned out
 }
 
 func newPerson(i int) *person {
@@ -40,7 +41,7 @@ type errand struct {
 	person     *person
 	tx         string
 	event      string
-	code       authn.Secret
+	code       authn.Code
 	key        string
 	do         func(context.Context, *node)
 
@@ -84,11 +85,11 @@ func (s *sim) errand() *errand {
 }
 
 // someCode is the last one that was mailed, an older one, or a guess.
-func (s *sim) someCode(p *person) authn.Secret {
+func (s *sim) someCode(p *person) authn.Code {
 	n := s.rnd.IntN(10)
 	switch last := len(p.inbox) - 1; {
 	case last < 0 || n < 2:
-		return authn.Secret(fmt.Sprintf("%06d", s.rnd.IntN(1e6)))
+		return authn.Code(fmt.Sprintf("%06d", s.rnd.IntN(1e6)))
 	case n < 9:
 		return p.inbox[last]
 	default:
@@ -110,7 +111,7 @@ func (p *person) begin(r authn.Requirement) *errand {
 	return e
 }
 
-func (p *person) ask(b *tab, event string, code authn.Secret, key string) *errand {
+func (p *person) ask(b *tab, event string, code authn.Code, key string) *errand {
 	c := call{event: event, key: key}
 	switch event {
 	case "verify", "activate":
@@ -120,7 +121,7 @@ func (p *person) ask(b *tab, event string, code authn.Secret, key string) *erran
 	case "enroll":
 		c.factor = authn.Email
 	}
-	e := &errand{what: fmt.Sprintf("%s: %s %q in %.4s", p.user, event, key, b.tx), kind: "event", person: p, tx: b.tx, event: event, code: authn.Secret(c.code), key: key}
+	e := &errand{what: fmt.Sprintf("%s: %s %q in %.4s", p.user, event, key, b.tx), kind: "event", person: p, tx: b.tx, event: event, code: authn.Code(c.code), key: key}
 	b.unanswered = e
 	e.do = func(ctx context.Context, n *node) {
 		e.answer, e.err = n.Do(ctx, b.token, makeEvent(c))
@@ -186,7 +187,7 @@ func reinstating(p *person) *errand {
 	return host("reinstate "+p.user, "reinstate", func(ctx context.Context, n *node) error { return n.Reinstate(ctx, p.user, "simulated") })
 }
 
-// revoking takes the factor away from whoever had to enrol it.
+// revoking takes the factor away from whoever had to enroll it.
 func revoking(p *person) *errand {
 	return host("revoke "+p.user, "revoke", func(ctx context.Context, n *node) error {
 		if p.factors[0].Required {

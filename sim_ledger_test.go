@@ -8,7 +8,7 @@ import (
 
 // simReached is what the fixed seeds must have gone through.
 var simReached = []string{
-	"success", "wrong", "EXPIRED", "LOCKED_OUT", "CANCELLED", "redeemed", "conflict", "asked again", "answered again", "room was made", "signed in at the end",
+	"success", "wrong", "EXPIRED", "LOCKED_OUT", "CANCELED", "redeemed", "conflict", "asked again", "answered again", "room was made", "signed in at the end",
 	"load failed before", "save failed before", "save failed after", "save lost", "mail failed before", "mail failed after", "mail lost",
 	"activated failed after", "audit failed before", "factors failed before", "due failed before",
 	"died before save", "died after save", "died before mail", "died after mail", "died before load", "died after audit", "died after activated",
@@ -38,7 +38,7 @@ func newLedger(s *sim) *ledger {
 	}
 }
 
-func over(x authn.State) bool { return x == stateLocked || x == stateCancelled || x == stateExpired }
+func over(x authn.State) bool { return x == stateLocked || x == stateCanceled || x == stateExpired }
 
 func find(st authn.Stored, id string) (authn.StoredTx, bool) {
 	for _, x := range st.Txs {

@@ -188,7 +188,7 @@ func (s *sim) Due(ctx context.Context, before time.Time, limit int) (keys []stri
 	return keys, err
 }
 
-func (s *sim) Mail(ctx context.Context, m authn.Message) error {
+func (s *sim) Send(ctx context.Context, m authn.Message) error {
 	err := s.port(ctx, "mail", func(*task, fate) error {
 		s.ledger.mailed(m)
 		if p := s.person(m.User); m.Kind == authn.CodeMessage {

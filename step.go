@@ -12,7 +12,7 @@ import (
 type step struct {
 	m    *Machine
 	fsm  *fsm.FSM
-	macs [][purposes]hash.Hash // by key of the ring, then purpose; made on first use
+	macs [][keyUses]hash.Hash // by key of the ring, then purpose; made on first use
 	buf  []byte
 	sum  [32]byte
 
@@ -43,7 +43,7 @@ type move struct {
 // goes its way or ends, and one for a transaction that begins.
 const maxMoves = maxTx + 1
 
-// input is an event's payload, checked and normalised.
+// input is an event's payload, checked and normalized.
 type input struct {
 	factor string
 	once   string
@@ -104,9 +104,9 @@ func (s *step) listed(i int) *pin {
 	return nil
 }
 
-// mayEnrol says that the password is enough for enrolling: nobody else's
+// enrollmentOpen says that the password is enough for enrolling: nobody else's
 // factor is active, or this transaction has proved one.
-func (s *step) mayEnrol() bool { return s.tx().proved != 0 || !s.has(Active) }
+func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Active) }
 
 // chosen is the index of the factor that the event chooses, or -1: in
 // MFA_ENROLL one of the type, in MFA_REQUIRED the one with the ID, else the
@@ -118,7 +118,7 @@ func (s *step) chosen() int {
 	}
 	for i := range t.factors {
 		f := &t.factors[i]
-		if f.kind != 0 && s.chooses(i, f) && (s.ideal || s.listed(i) != nil && (f.status == Active || s.mayEnrol())) {
+		if f.kind != 0 && s.chooses(i, f) && (s.ideal || s.listed(i) != nil && (f.status == Active || s.enrollmentOpen())) {
 			return i
 		}
 	}
@@ -146,7 +146,7 @@ func (s *step) moved() bool {
 
 // withdrawn says that what is being activated is no longer on offer.
 func (s *step) withdrawn() bool {
-	return s.op == activate && !s.ideal && (s.moved() || !s.mayEnrol())
+	return s.op == activate && !s.ideal && (s.moved() || !s.enrollmentOpen())
 }
 
 // retryAt is when the guard that refused stops holding; 0 if time does not help.

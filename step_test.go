@@ -10,7 +10,7 @@ type walk struct {
 	testing.TB
 	m    *Machine
 	a    Account
-	h    Handle
+	h    TokenSecret
 	fs   []Factor
 	at   time.Duration
 	seed int
@@ -55,8 +55,8 @@ func (w *walk) refuses(ev Event, want error) *Refusal {
 	return ref
 }
 
-func (w *walk) right() Secret { return w.m.liveCode(&w.a, w.slot()) }
-func (w *walk) wrong() Secret { return w.m.wrongCode(&w.a, w.slot()) }
+func (w *walk) right() Code { return w.m.liveCode(&w.a, w.slot()) }
+func (w *walk) wrong() Code { return w.m.wrongCode(&w.a, w.slot()) }
 
 func (w *walk) want(got, want State) {
 	w.Helper()
@@ -69,13 +69,13 @@ func TestVerifiedAddress(t *testing.T) {
 	verified := Factor{ID: "m", Type: Email, Address: "ada@example.com", Status: NotSetUp, Verified: true}
 	w := begun(t, Policy{}, ada, verified)
 	w.want(w.a.txs[0].name(), MFARequired)
-	if w.a.txs[0].mail.state != noMail {
+	if w.a.txs[0].mail.state != notSent {
 		t.Error("mail went out before a factor was chosen")
 	}
 	w.want(w.do(Challenge{"m"}), MFAChallenge)
 	w.want(w.do(Verify{Code: w.right()}), Success)
 
-	w = begun(t, Policy{NoAutoActivateEmail: true}, ada, verified)
+	w = begun(t, Policy{NoAutoActivate: true}, ada, verified)
 	w.want(w.a.txs[0].name(), MFAEnroll)
 }
 

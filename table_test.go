@@ -109,7 +109,7 @@ func TestBadTables(t *testing.T) {
 		}, "either To or Refuse"},
 		"a refusal that changes": {func(rs []row) []row { rs[0].Then = do{begin}; return rs }, "a refusal changes nothing"},
 		"an end with a way out": {func(rs []row) []row {
-			return append(rs, row{At: in(verify, Cancelled), To: Success, Why: "x"})
+			return append(rs, row{At: in(verify, Canceled), To: Success, Why: "x"})
 		}, "is an end and has rows"},
 	} {
 		_, err := compile(c.change(slices.Clone(table)))
@@ -119,7 +119,7 @@ func TestBadTables(t *testing.T) {
 	}
 	gone := slices.DeleteFunc(slices.Clone(table), func(r row) bool { return r.At[0].op == cancel })
 	gone = append(gone, row{At: in(cancel, live...), To: stay, Why: "x"}, row{At: in(cancel, Success), To: stay, Why: "x"})
-	if _, err := compile(gone); err == nil || !strings.Contains(err.Error(), "CANCELLED is not reachable") {
+	if _, err := compile(gone); err == nil || !strings.Contains(err.Error(), "CANCELED is not reachable") {
 		t.Errorf("an unreachable state: %v", err)
 	}
 }

@@ -36,19 +36,19 @@ func (p id) key() string {
 }
 
 // mint makes the token of a secret; kind keeps state and session tokens apart.
-func (m *Machine) mint(kind string, h Handle, p id) Secret {
+func (m *Machine) mint(kind string, h TokenSecret, p id) string {
 	var b [tokenSize]byte
 	copy(b[:], h[:])
 	mask := m.mask(kind, h)
 	subtle.XORBytes(b[len(h):], mask[:], p[:])
 	var text [tokenLen]byte
 	tokenEncoding.Encode(text[:], b[:])
-	return Secret(text[:])
+	return string(text[:])
 }
 
 // parseToken undoes mint. A token of another kind or tenant leads to a record
 // that does not exist.
-func (m *Machine) parseToken(kind string, t Secret) (h Handle, p id, ok bool) {
+func (m *Machine) parseToken(kind, t string) (h TokenSecret, p id, ok bool) {
 	var b [tokenSize]byte
 	if len(t) != tokenLen {
 		return h, p, false
@@ -62,7 +62,7 @@ func (m *Machine) parseToken(kind string, t Secret) (h Handle, p id, ok bool) {
 	return h, p, true
 }
 
-func (m *Machine) mask(kind string, h Handle) (x id) {
+func (m *Machine) mask(kind string, h TokenSecret) (x id) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	sum := s.keyed(len(m.keys), forToken, m.tenant, kind, string(h[:]))
@@ -72,17 +72,17 @@ func (m *Machine) mask(kind string, h Handle) (x id) {
 
 // sessionSecret derives the session token's secret; the record holds only the
 // nonce, so that a repeated answer gives the same token.
-func (s *step) sessionSecret(t *transaction) (h Handle, ok bool) {
+func (s *step) sessionSecret(t *transaction) (h TokenSecret, ok bool) {
 	k := s.m.keyIndex(t.session.key)
 	if k < 0 || !t.session.live {
 		return h, false
 	}
-	return Handle(s.keyed(k, forSession, s.m.tenant, string(t.id[:]), string(t.session.nonce[:]))), true
+	return TokenSecret(s.keyed(k, forSession, s.m.tenant, string(t.id[:]), string(t.session.nonce[:]))), true
 }
 
 // findSession returns the slot whose unredeemed session token has this
 // secret, or -1.
-func (s *step) findSession(h Handle) int {
+func (s *step) findSession(h TokenSecret) int {
 	for i := range s.acct.txs {
 		if want, ok := s.sessionSecret(&s.acct.txs[i]); ok && subtle.ConstantTimeCompare(want[:], h[:]) == 1 {
 			return i
@@ -97,4 +97,4 @@ const (
 )
 
 // digest is what a store sees of a handle.
-func (h Handle) digest() digest { return sha256.Sum256(h[:]) }
+func (h TokenSecret) digest() digest { return sha256.Sum256(h[:]) }

@@ -15,19 +15,19 @@ const (
 	MFAChallenge      State = "MFA_CHALLENGE"
 	LockedOut         State = "LOCKED_OUT"
 	Success           State = "SUCCESS"
-	Cancelled         State = "CANCELLED"
+	Canceled          State = "CANCELED"
 	Expired           State = "EXPIRED"
 )
 
 // states in the order of their stored numbers. Append only.
-var states = [...]State{Unauthenticated, MFAEnroll, MFAEnrollActivate, MFARequired, MFAChallenge, LockedOut, Success, Cancelled, Expired}
+var states = [...]State{Unauthenticated, MFAEnroll, MFAEnrollActivate, MFARequired, MFAChallenge, LockedOut, Success, Canceled, Expired}
 
 // index is the state's place in states, or -1.
 func (s State) index() int { return slices.Index(states[:], s) }
 
 // ends are the states that only redeem, expire, lock and cancel may leave or
 // touch. Whatever else comes is answered like an unknown token.
-var ends = []State{LockedOut, Success, Cancelled, Expired}
+var ends = []State{LockedOut, Success, Canceled, Expired}
 
 // A row is one line of the table: in these cells, when all these guards hold,
 // either the transaction moves (To, Then, Emit, Others, Say) or the event is
@@ -84,8 +84,8 @@ var table = []row{
 	{At: in(primary, Unauthenticated), When: all{startsSpent}, Refuse: ErrTooSoon, Why: "Whoever has the password must not open transactions without end."},
 	{At: in(primary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "The host asked for the password alone."},
 	{At: in(primary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "No mail goes out yet: the user chooses a factor first."},
-	{At: in(primary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "Enrolment on the password alone is only for an account without an active factor."},
-	{At: in(primary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is demanded and there is none to prove or to enrol."},
+	{At: in(primary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "Enrollment on the password alone is only for an account without an active factor."},
+	{At: in(primary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is demanded and there is none to prove or to enroll."},
 
 	// A code goes out: the first one, or another.
 	{At: in(enroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address is the one that the Directory has, never one that the client names."},
@@ -125,8 +125,8 @@ var table = []row{
 	{At: in(previous, MFAChallenge), To: MFARequired, Why: "The code waits there, unusable, for its factor to be chosen again."},
 	{At: in(skip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "What is offered here is optional."},
 	{At: in(skip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is demanded, or one that is required is missing."},
-	{At: in(cancel, live...), To: Cancelled, Then: do{finish}, Why: "The user gave up, or another sign-in replaced this one."},
-	{At: in(cancel, Success), When: all{unredeemed}, To: Cancelled, Then: do{finish}, Why: "The session token is void."},
+	{At: in(cancel, live...), To: Canceled, Then: do{finish}, Why: "The user gave up, or another sign-in replaced this one."},
+	{At: in(cancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "The session token is void."},
 	{At: in(cancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session exists: it is the host's to end."},
 
 	// What nobody sends: time, and the lock of the account.

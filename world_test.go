@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -72,18 +72,18 @@ type attempt struct {
 
 // post is a Mailer that can fail; also then the test reads what it was given.
 type post struct {
-	memmail.Mailer
+	memsender.Sender
 	mood     error
 	attempts []attempt
 	store    *spy
 }
 
-func (p *post) Mail(ctx context.Context, m authn.Message) error {
+func (p *post) Send(ctx context.Context, m authn.Message) error {
 	p.attempts = append(p.attempts, attempt{m, p.mood, p.store.saves})
 	if p.mood != nil {
 		return p.mood
 	}
-	return p.Mailer.Mail(ctx, m)
+	return p.Sender.Send(ctx, m)
 }
 
 // handing is one call of Activated.
@@ -144,12 +144,13 @@ func (l *auditLog) Audit(_ context.Context, e authn.AuditEvent) error {
 
 // ticket is what a client and the test know of a transaction.
 type ticket struct {
-	token, session authn.Secret
-	last           call        // as sent, taken or not
-	id             string      // public
-	trail          authn.State // by the audit events
-	began          time.Time
-	succeeded      time.Time
+	token     authn.StateToken
+	session   authn.SessionToken
+	last      call        // as sent, taken or not
+	id        string      // public
+	trail     authn.State // by the audit events
+	began     time.Time
+	succeeded time.Time
 }
 
 // account is a user with the oracle's view of it.

@@ -11,15 +11,15 @@ import (
 // was delivered, 45 seconds ago: a code may be handed in, or another asked for.
 type challenged struct {
 	account authn.Account
-	handle  authn.Handle
-	code    authn.Secret
+	handle  authn.TokenSecret
+	code    authn.Code
 	env     authn.Env
 }
 
 func newChallenged(m *authn.Machine, user string) (*challenged, error) {
 	var r authn.Result
 	e := environment(user, 0)
-	c := &challenged{handle: authn.Handle(e.Entropy[16:48])}
+	c := &challenged{handle: authn.TokenSecret(e.Entropy[16:48])}
 	if err := m.Begin(&r.Account, authn.Login{User: user}, e, &r); err != nil {
 		return nil, err
 	}

@@ -128,14 +128,14 @@ func (o *outcome) verdict(required bool) (line string, ok bool) {
 		return fmt.Sprintf("%-58s  skipped: %s", o.name, o.skipped), !required
 	}
 	word := "ok"
-	if o.over(o.favourable(), o.gate()) {
+	if o.over(o.favorable(), o.gate()) {
 		word = "over"
 	}
-	return fmt.Sprintf("%-58s %8s  %s %-6s %s", o.name, short(o.favourable()), o.sign(), short(o.gate()), word), word == "ok"
+	return fmt.Sprintf("%-58s %8s  %s %-6s %s", o.name, short(o.favorable()), o.sign(), short(o.gate()), word), word == "ok"
 }
 
-// favourable is what three laps in four are worse than.
-func (o *outcome) favourable() float64 {
+// favorable is what three laps in four are worse than.
+func (o *outcome) favorable() float64 {
 	if o.least {
 		return o.value.high
 	}

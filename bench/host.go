@@ -36,9 +36,9 @@ func (h *host) set(t time.Time) { h.now.Store(t.UnixNano()) }
 func (h *host) clock() time.Time { return time.Unix(0, h.now.Load()).UTC() }
 
 // code returns the code that was mailed to a user and forgets it.
-func (h *host) code(user string) authn.Secret {
+func (h *host) code(user string) authn.Code {
 	c, _ := h.codes.LoadAndDelete(user)
-	code, _ := c.(authn.Secret)
+	code, _ := c.(authn.Code)
 	return code
 }
 
@@ -54,8 +54,8 @@ func (h *host) Factors(_ context.Context, user string) ([]authn.Factor, error) {
 // Activated implements [authn.Directory].
 func (h *host) Activated(context.Context, string, string, authn.Factor) error { return nil }
 
-// Mail implements [authn.Mailer].
-func (h *host) Mail(_ context.Context, m authn.Message) error {
+// Mail implements [authn.Sender].
+func (h *host) Send(_ context.Context, m authn.Message) error {
 	h.codes.Store(m.User, m.Code)
 	return nil
 }
@@ -89,8 +89,8 @@ func newMachine() (*authn.Machine, error) {
 }
 
 // wrong returns another code of the same length.
-func wrong(code authn.Secret) authn.Secret {
+func wrong(code authn.Code) authn.Code {
 	b := []byte(code)
 	b[len(b)-1] = '0' + (b[len(b)-1]-'0'+1)%10
-	return authn.Secret(b)
+	return authn.Code(b)
 }

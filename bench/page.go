@@ -51,7 +51,7 @@ const howMeasured = `
 ## How it is measured
 
 All in one process. What is compared takes turns, lap by lap, each lap begun by another one, so that what disturbs the machine disturbs all. A value is
-the median of the laps; a ratio is the median of the ratios of neighbouring laps; a spread is the distance between the quarters, in percent of the
+the median of the laps; a ratio is the median of the ratios of neighboring laps; a spread is the distance between the quarters, in percent of the
 median, or the quarters themselves. CPU time is that of the whole process, collector included; others on the machine do not show in it.
 Ratios of work in memory are of CPU time, those with a network, a disk or more than one core of time on the wall.
 `

@@ -126,7 +126,7 @@ func next(from authn.State, label string) (authn.State, error) {
 		case "challenge [may send]":
 			return authn.MFAChallenge, nil
 		case "cancel":
-			return authn.Cancelled, nil
+			return authn.Canceled, nil
 		}
 	case authn.MFAChallenge:
 		switch label {
@@ -137,7 +137,7 @@ func next(from authn.State, label string) (authn.State, error) {
 		case "previous":
 			return authn.MFARequired, nil
 		case "cancel":
-			return authn.Cancelled, nil
+			return authn.Canceled, nil
 		}
 	}
 	return from, errNoRow

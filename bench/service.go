@@ -17,7 +17,8 @@ const (
 
 // A ticket is a transaction in MFA_CHALLENGE and its code.
 type ticket struct {
-	token, code authn.Secret
+	token authn.StateToken
+	code  authn.Code
 }
 
 // tickets begins n sign-ins of n users and challenges each.
@@ -40,7 +41,7 @@ func (h *host) tickets(svc *authn.Service, prefix string, n int) ([]ticket, erro
 
 // verifies is a contestant that hands in a code on a fresh store, each in a
 // transaction of its own.
-func verifies(name string, spell func(authn.Secret) authn.Secret, to authn.State) contestant {
+func verifies(name string, spell func(authn.Code) authn.Code, to authn.State) contestant {
 	h := newHost()
 	var svc *authn.Service
 	var all []ticket
@@ -67,7 +68,7 @@ func verifies(name string, spell func(authn.Secret) authn.Secret, to authn.State
 	}
 }
 
-func asIs(c authn.Secret) authn.Secret { return c }
+func asIs(c authn.Code) authn.Code { return c }
 
 // signsIn is a whole sign-in of a new user: begin, challenge, a wrong code, the
 // right one, redeem.
@@ -110,7 +111,7 @@ func bareSteps(m *authn.Machine, c *challenged) contestant {
 	var r authn.Result
 	name := "user-with-a-name-of-thirty-bytes1"
 	begin := environment(name, 0)
-	h := authn.Handle(begin.Entropy[16:48])
+	h := authn.TokenSecret(begin.Entropy[16:48])
 	// The code is that of another account: the same entropy gives the same.
 	return contestant{name: "Machine alone, four steps", run: times(func() error {
 		r.Account = authn.Account{}

@@ -57,8 +57,8 @@ type life struct {
 	rnd     *rand.Rand
 	now     time.Time
 	account authn.Account
-	handles []authn.Handle // of its last transactions
-	size    int            // of its record
+	handles []authn.TokenSecret // of its last transactions
+	size    int                 // of its record
 }
 
 func newLife(m *authn.Machine, seed uint64) *life {
@@ -79,13 +79,13 @@ func (l *life) live() error {
 	var err error
 	if len(l.handles) == 0 || l.rnd.IntN(8) == 0 {
 		if err = l.m.Begin(&l.account, authn.Login{User: user}, env, &r); err == nil {
-			l.handles = append(l.handles, authn.Handle(env.Entropy[16:48]))
+			l.handles = append(l.handles, authn.TokenSecret(env.Entropy[16:48]))
 			l.handles = l.handles[max(0, len(l.handles)-3):]
 		}
 	} else {
 		events := []authn.Event{
 			authn.Challenge{Factor: "emf1"}, authn.Challenge{Factor: "emf2"}, authn.Resend{}, authn.Previous{},
-			authn.Verify{Code: "000000"}, authn.Verify{Code: "111111"}, authn.Verify{Code: "333333"}, authn.Once("a key", authn.Verify{Code: "222222"}), authn.Cancel{},
+			authn.Verify{Code: "000000"}, authn.Verify{Code: "111111"}, authn.Verify{Code: "333333"}, authn.WithKey("a key", authn.Verify{Code: "222222"}), authn.Cancel{},
 		}
 		h := l.handles[l.rnd.IntN(len(l.handles))]
 		err = l.m.Step(&l.account, h, events[l.rnd.IntN(len(events))], env, &r)

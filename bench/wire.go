@@ -50,7 +50,7 @@ func exchange(do shot, user string, codes func(user string) string) error {
 		return err
 	}
 	code := codes(user)
-	if _, err = ask(verifyPath, begin+`,"passCode":"`+string(wrong(authn.Secret(code)))+`"}`, `"errorCode":"E0000068"`); err != nil {
+	if _, err = ask(verifyPath, begin+`,"passCode":"`+string(wrong(authn.Code(code)))+`"}`, `"errorCode":"E0000068"`); err != nil {
 		return err
 	}
 	if token, err = ask(verifyPath, begin+`,"passCode":"`+code+`"}`, `"status":"SUCCESS"`); err != nil {

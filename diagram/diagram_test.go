@@ -218,7 +218,7 @@ func TestOmitKeepPath(t *testing.T) {
 		t.Errorf("kept %q", got)
 	}
 	// What was taken is drawn, whatever is left out.
-	o.Path = []authn.Transition{row(t, authn.MFAEnroll, "cancel", authn.Cancelled)}
+	o.Path = []authn.Transition{row(t, authn.MFAEnroll, "cancel", authn.Canceled)}
 	if got := labels(o); !slices.Equal(got, []string{"enroll", "skip", "1. cancel", "lock"}) {
 		t.Errorf("with a path %q", got)
 	}

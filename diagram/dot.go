@@ -13,7 +13,7 @@ import (
 
 // DOT writes a digraph for Graphviz. Boxes and arrows have a class (state,
 // good, bad, lit, walked, any, start; arrow, taken), which Graphviz hands on
-// to SVG, so that a style sheet can colour them; the colours that are written
+// to SVG, so that a style sheet can color them; the colors that are written
 // can be read on light and on dark.
 func DOT(w io.Writer, ts []authn.Transition, o Options) error {
 	d := draw(ts, o)
@@ -22,9 +22,9 @@ func DOT(w io.Writer, ts []authn.Transition, o Options) error {
 	if o.Title != "" {
 		out.put("\tlabel=", dotText(clean(o.Title)), " labelloc=t fontsize=19\n")
 	}
-	out.put("\trankdir=", string(d.direction()), " bgcolor=transparent fontname=\"Helvetica,Arial,sans-serif\" fontcolor=\""+grey+"\" nodesep=0.2 ranksep=0.45\n")
+	out.put("\trankdir=", string(d.direction()), " bgcolor=transparent fontname=\"Helvetica,Arial,sans-serif\" fontcolor=\""+gray+"\" nodesep=0.2 ranksep=0.45\n")
 	out.put("\tnode [shape=box style=\"rounded,filled\" fontname=\"Helvetica,Arial,sans-serif\" fontsize=14 penwidth=1.2 margin=\"0.14,0.08\"]\n")
-	out.put("\tedge [fontname=\"Helvetica,Arial,sans-serif\" fontsize=13 color=\"" + grey + "\" fontcolor=\"" + grey + "\" arrowsize=0.8]\n")
+	out.put("\tedge [fontname=\"Helvetica,Arial,sans-serif\" fontsize=13 color=\"" + gray + "\" fontcolor=\"" + gray + "\" arrowsize=0.8]\n")
 	for i := range d.nodes {
 		d.dotState(out, i)
 	}
@@ -67,7 +67,7 @@ func (d *drawing) dotState(out *writer, i int) {
 	}
 	out.put("]\n")
 	if n.initial {
-		out.put("\tstart", strconv.Itoa(i), " [shape=point class=start width=0.18 height=0.18 fillcolor=\""+grey+"\" color=\""+grey+"\"]\n")
+		out.put("\tstart", strconv.Itoa(i), " [shape=point class=start width=0.18 height=0.18 fillcolor=\""+gray+"\" color=\""+gray+"\"]\n")
 		out.put("\tstart", strconv.Itoa(i), " -> ", n.id, " [class=arrow]\n")
 	}
 	if s := d.note(n); s != "" {
@@ -125,10 +125,10 @@ func (d *drawing) width(brief, whole int) int {
 	return whole
 }
 
-// dotText is a quoted string of centred lines.
+// dotText is a quoted string of centered lines.
 func dotText(s string) string { return dotQuoted(s, `\n`) }
 
-// dotQuoted is a quoted string; \n and \l end a line that is centred or stands
+// dotQuoted is a quoted string; \n and \l end a line that is centered or stands
 // to the left. Graphviz reads entities such as &amp; in it.
 func dotQuoted(s, br string) string {
 	return `"` + escape(s, func(c rune) string {

@@ -148,7 +148,7 @@ func (d *drawing) walked(named []authn.State) (ss []authn.State) {
 }
 
 // ends are those of authn.
-var ends = []authn.State{authn.LockedOut, authn.Success, authn.Cancelled, authn.Expired}
+var ends = []authn.State{authn.LockedOut, authn.Success, authn.Canceled, authn.Expired}
 
 // box makes a box for these states, under an id of its own.
 func (d *drawing) box(name string, ss ...authn.State) int {

@@ -104,7 +104,7 @@ func ExampleOverview() {
 		}
 	}
 	// Output:
-	// cancel leads to CANCELLED
+	// cancel leads to CANCELED
 	// expire leads to EXPIRED
 	// lock leads to LOCKED_OUT
 }

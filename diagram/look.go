@@ -7,7 +7,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// class is a look that boxes have in every format. The colours can be read on
+// class is a look that boxes have in every format. The colors can be read on
 // white and on black.
 type class struct {
 	name              string
@@ -15,9 +15,9 @@ type class struct {
 	fill, stroke, ink string
 }
 
-// Colours of what is no box.
+// Colors of what is no box.
 const (
-	grey = "#6e7781"
+	gray = "#6e7781"
 	blue = "#0969da"
 )
 
@@ -26,7 +26,7 @@ var classes = []class{
 	{"good", func(n *node) bool { return n.states[0] == authn.Success && !n.fold() }, "#1f883d", "#116329", "#ffffff"},
 	{"bad", func(n *node) bool { return n.states[0] == authn.LockedOut && !n.fold() }, "#cf222e", "#a40e26", "#ffffff"},
 	{"walked", func(n *node) bool { return n.walked }, blue, "#033d8b", "#ffffff"},
-	{"any", (*node).fold, "transparent", grey, grey},
+	{"any", (*node).fold, "transparent", gray, gray},
 	{"state", func(*node) bool { return true }, "#eef1fb", "#7c86c8", "#1f2328"},
 }
 

@@ -24,7 +24,7 @@ func PlantUML(w io.Writer, ts []authn.Transition, o Options) error {
 		of := "<<" + c.name + ">>"
 		if c.name == "state" {
 			of = ""
-			out.put("  ArrowColor ", grey, "\n  ArrowFontColor ", grey, "\n  StartColor ", grey, "\n  EndColor ", grey, "\n")
+			out.put("  ArrowColor ", gray, "\n  ArrowFontColor ", gray, "\n  StartColor ", gray, "\n  EndColor ", gray, "\n")
 		}
 		out.put("  BackgroundColor", of, " ", c.fill, "\n  BorderColor", of, " ", c.stroke, "\n  FontColor", of, " ", c.ink, "\n  AttributeFontColor", of, " ", c.ink, "\n")
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Email shows the two ways to SUCCESS by e-mail, for a first look: enrol a
+// Email shows the two ways to SUCCESS by e-mail, for a first look: enroll a
 // factor and activate it, or be challenged and verify. Left out are going
 // back, going on without, further factors and what may come from everywhere:
 // cancel, expire and lock.

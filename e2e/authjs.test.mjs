@@ -165,8 +165,8 @@ describe('a verified address', () => {
   })
 })
 
-describe('enrolment inside the sign-in', () => {
-  test('enrol, activate, and next time be challenged', async () => {
+describe('enrollment inside the sign-in', () => {
+  test('enroll, activate, and next time be challenged', async () => {
     const user = fresh('grace')
     let tx = await signIn(user)
     assert.equal(tx.status, 'MFA_ENROLL')

@@ -57,7 +57,7 @@ export async function picture(page, name) {
   await page.emulateMedia({ colorScheme: null, reducedMotion: null })
 }
 
-// accessible finds what hinders people; in the dark only the colours differ.
+// accessible finds what hinders people; in the dark only the colors differ.
 export async function accessible(page) {
   const found = []
   await page.evaluate(axe)

@@ -191,7 +191,7 @@ describe('a verified address', () => {
     await button(page, 'Send a code to m***@w***.example').click()
     await page.getByText('Code 2 went to m***@w***.example.').waitFor()
     await button(page, 'Cancel').click()
-    await alert(page, 'The sign-in was cancelled.')
+    await alert(page, 'The sign-in was canceled.')
     await page.reload()
     await heading(page, 'Sign in')
     assert.equal(await page.getByRole('alert').first().textContent(), '')
@@ -232,7 +232,7 @@ describe('a verified address', () => {
   })
 })
 
-describe('enrolment inside the sign-in', () => {
+describe('enrollment inside the sign-in', () => {
   test('by the keyboard alone', async () => {
     const user = fresh('grace')
     await visit()

@@ -76,7 +76,7 @@ test('a verified address: send, a wrong code, the right one, the redirect', asyn
   await signedIn('Ada Lovelace')
 })
 
-test('enrolment: choose, send, activate, the redirect', async () => {
+test('enrollment: choose, send, activate, the redirect', async () => {
   const user = fresh('grace')
   await login(user)
   await page.getByRole('button', { name: 'Configure factor' }).or(page.getByRole('link', { name: 'Configure factor' })).click()

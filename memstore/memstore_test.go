@@ -49,7 +49,7 @@ func TestLen(t *testing.T) {
 	}
 }
 
-// TestErrors holds that the context's own error can be recognised.
+// TestErrors holds that the context's own error can be recognized.
 func TestErrors(t *testing.T) {
 	var s memstore.Store
 	ctx, cancel := context.WithCancel(t.Context())

@@ -36,7 +36,7 @@ func (crowd) StartSession(http.ResponseWriter, *http.Request, *authn.Assertion) 
 // post is a Mailer that hands codes to the benchmark.
 type post struct{ codes sync.Map }
 
-func (p *post) Mail(_ context.Context, m authn.Message) error {
+func (p *post) Send(_ context.Context, m authn.Message) error {
 	p.codes.Store(m.User, string(m.Code))
 	return nil
 }

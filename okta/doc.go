@@ -20,7 +20,7 @@
 //	POST _links.next {stateToken, passCode}        SUCCESS with a sessionToken
 //	GET  /login/sessionCookieRedirect?token=…      the browser has a session
 //
-// A user without a factor gets MFA_ENROLL instead, enrols the one that is
+// A user without a factor gets MFA_ENROLL instead, enrolls the one that is
 // offered (factors[0]._links.enroll), gets MFA_ENROLL_ACTIVATE and a mail at
 // once, and confirms it with the code (_links.next); all of it with the state
 // token, and nothing of it in another API.
@@ -33,7 +33,7 @@
 //	/api/v1/authn                                   username, password: begins
 //	/api/v1/authn                                   stateToken alone: where does it stand?
 //	/api/v1/authn/introspect                        the same
-//	/api/v1/authn/factors                           factorType, provider: enrols; a code goes out
+//	/api/v1/authn/factors                           factorType, provider: enrolls; a code goes out
 //	/api/v1/authn/factors/{id}/lifecycle/activate   passCode: confirms what is enrolled
 //	/api/v1/authn/factors/{id}/lifecycle/resend     another code for it
 //	/api/v1/authn/factors/{id}/verify               without passCode: in MFA_REQUIRED a code goes out, in MFA_CHALLENGE another
@@ -63,7 +63,7 @@
 //	}
 //
 // The request header Idempotency-Key (1 to 64 printable ASCII characters) is
-// the key of [authn.Once]: a request that is sent again under the key of the
+// the key of [authn.WithKey]: a request that is sent again under the key of the
 // last one, because its answer was lost, is answered and not done again. It has
 // no effect on primary authentication, nor where nothing is changed.
 //
@@ -76,13 +76,13 @@
 //	400 E0000003  the body is not one strict JSON object (413 if it is longer than 8 KiB)
 //	400 E0000021  Content-Type is not application/json, or there is a Content-Encoding
 //	401 E0000004  user name or password wrong: one answer for every reason
-//	401 E0000011  the token is unknown, foreign, expired, cancelled, locked or used: one answer for all
+//	401 E0000011  the token is unknown, foreign, expired, canceled, locked or used: one answer for all
 //	403 E0000005  a state token in place of a session or an API key, or in a URL: the causes name what is allowed instead
 //	403 E0000006  a preflight of an origin that is not on the list
 //	403 E0000068  the code is wrong, superseded, late, or there is none to compare with: the cause says which
 //	403 E0000069  it was wrong and the last try: the transaction is over, or the account locked
 //	403 E0000079  not in this state: the causes name what is allowed now, and at which links
-//	403 E0000085  a second factor is demanded and the user has none to prove or to enrol
+//	403 E0000085  a second factor is demanded and the user has none to prove or to enroll
 //	404 E0000007  no such factor here, for whatever reason
 //	404 E0000008  no such path
 //	405 E0000022  another method

@@ -53,7 +53,7 @@ func TestOneTokenAnswer(t *testing.T) {
 	c := w.client("ada")
 	c.login()
 	c.send(cancelPath)
-	tokens["cancelled"] = c.token
+	tokens["canceled"] = c.token
 
 	c.login()
 	c.send("/api/v1/authn/factors/emf-ada/verify")
@@ -254,8 +254,8 @@ func TestIdempotencyKey(t *testing.T) {
 	c.is(send(verifyPath, "k4", "passCode", c.code("bob")), 401, "E0000011")
 }
 
-// TestCancelledSuccess: cancel voids a session token that is not redeemed.
-func TestCancelledSuccess(t *testing.T) {
+// TestCanceledSuccess: cancel voids a session token that is not redeemed.
+func TestCanceledSuccess(t *testing.T) {
 	c := challenged(t, authn.Policy{})
 	r := c.is(c.send(verifyPath, "passCode", c.code("bob")), 200, "SUCCESS")
 	c.is(c.send(r.str(cancel)), 200, "")

@@ -17,19 +17,19 @@ const (
 )
 
 // unwrap returns the token behind its mark; without the mark there is none.
-func unwrap(mark, s string) authn.Secret {
+func unwrap[T authn.StateToken | authn.SessionToken](mark, s string) T {
 	t, ok := strings.CutPrefix(s, mark)
 	if !ok {
 		return ""
 	}
-	return authn.Secret(t)
+	return T(t)
 }
 
 // isStateToken says that s has the form of a state token, live or not.
 func isStateToken(s string) bool { return hasForm(stateMark, s) }
 
 func hasForm(mark, s string) bool {
-	t := unwrap(mark, s)
+	t := unwrap[authn.StateToken](mark, s)
 	if len(t) != 64 {
 		return false
 	}
@@ -101,7 +101,7 @@ func (x *exchange) state() (*authn.Answer, error) {
 	if err := x.needState(); err != nil {
 		return nil, err
 	}
-	return x.h.cfg.Service.Status(x.r.Context(), unwrap(stateMark, x.in.stateToken))
+	return x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken))
 }
 
 // event hands one event over and describes the result.
@@ -133,13 +133,13 @@ func (x *exchange) enroll() (any, error) {
 }
 
 func (x *exchange) activate() (any, error) {
-	return x.event(authn.Activate{Factor: x.factor, Code: authn.Secret(x.in.passCode)})
+	return x.event(authn.Activate{Factor: x.factor, Code: authn.Code(x.in.passCode)})
 }
 
 // verify hands in a code; without one it asks for one.
 func (x *exchange) verify() (any, error) {
 	if x.in.passCode != "" {
-		return x.event(authn.Verify{Factor: x.factor, Code: authn.Secret(x.in.passCode)})
+		return x.event(authn.Verify{Factor: x.factor, Code: authn.Code(x.in.passCode)})
 	}
 	if err := x.needState(); err != nil {
 		return nil, err
@@ -188,8 +188,8 @@ func (x *exchange) resendSignIn() (any, error) {
 	return x.answer(a)
 }
 
-// resendEnrolment is lifecycle/resend.
-func (x *exchange) resendEnrolment() (any, error) {
+// resendEnrollment is lifecycle/resend.
+func (x *exchange) resendEnrollment() (any, error) {
 	a, err := x.state()
 	if err != nil {
 		return nil, err

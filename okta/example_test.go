@@ -9,7 +9,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/okta"
 )
@@ -38,7 +38,7 @@ func (shop) StartSession(w http.ResponseWriter, _ *http.Request, a *authn.Assert
 }
 
 // mount is all that a host on net/http has to write besides.
-func mount(mux *http.ServeMux, mail authn.Mailer) error {
+func mount(mux *http.ServeMux, mail authn.Sender) error {
 	svc, err := authn.New(authn.Config{
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
 		PseudonymKey: []byte("32 other random bytes, which never ever change"),
@@ -66,7 +66,7 @@ func mount(mux *http.ServeMux, mail authn.Mailer) error {
 }
 
 func Example() {
-	mux, mail := http.NewServeMux(), new(memmail.Mailer)
+	mux, mail := http.NewServeMux(), new(memsender.Sender)
 	if err := mount(mux, mail); err != nil {
 		panic(err)
 	}

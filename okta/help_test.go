@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/okta"
 )
@@ -143,7 +143,7 @@ type world struct {
 	mu       sync.Mutex
 	time     time.Time
 	store    *spy
-	mail     *memmail.Mailer
+	mail     *memsender.Sender
 	people   *people
 	svc      *authn.Service
 	h        *okta.Handler
@@ -164,7 +164,7 @@ func (w *world) wait(d time.Duration) {
 
 func newWorld(t testing.TB, p authn.Policy) *world {
 	w := &world{
-		t: t, time: t0, store: &spy{records: map[string]authn.Record{}}, mail: new(memmail.Mailer),
+		t: t, time: t0, store: &spy{records: map[string]authn.Record{}}, mail: new(memsender.Sender),
 		people: &people{
 			factors: map[string][]authn.Factor{
 				"user-ada":   {mailFactor("ada", authn.Active), mailFactor("spare", authn.Active)},

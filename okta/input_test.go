@@ -171,7 +171,7 @@ var badRequests = []struct {
 	{"a code to cancel", "POST", authnPath + "/cancel", good, nil, 400, "E0000001"},
 	{"a code to resend", "POST", verifyPath + "/resend", good, nil, 400, "E0000001"},
 	{"a name to verify", "POST", verifyPath, `{@token,"username":"bob"}`, nil, 400, "E0000001"},
-	{"a code to enrol", "POST", authnPath + "/factors", `{@token,@code,"factorType":"email","provider":"OKTA"}`, nil, 400, "E0000001"},
+	{"a code to enroll", "POST", authnPath + "/factors", `{@token,@code,"factorType":"email","provider":"OKTA"}`, nil, 400, "E0000001"},
 	{"empty key", "POST", verifyPath, good, []string{"Idempotency-Key", " "}, 400, "E0000001"},
 	{"bytes of key", "POST", verifyPath, good, []string{"Idempotency-Key", strings.Repeat("k", 65)}, 400, "E0000001"},
 	{"odd key", "POST", verifyPath, good, []string{"Idempotency-Key", "a b"}, 400, "E0000001"},

@@ -50,7 +50,7 @@ var (
 		"verify":             {stateToken | passCode | rememberDevice | autoPush, (*exchange).verify},
 		"verify/resend":      {stateToken | factorType | provider | profile, (*exchange).resendSignIn},
 		"lifecycle/activate": {stateToken | passCode, (*exchange).activate},
-		"lifecycle/resend":   {stateToken | factorType | provider | profile, (*exchange).resendEnrolment},
+		"lifecycle/resend":   {stateToken | factorType | provider | profile, (*exchange).resendEnrollment},
 	}
 )
 
@@ -354,7 +354,7 @@ func (x *exchange) report(err error) {
 // do hands an event to the service, under the Idempotency-Key if there is one.
 func (x *exchange) do(ev authn.Event) (*authn.Answer, error) {
 	if x.once != "" {
-		ev = authn.Once(x.once, ev)
+		ev = authn.WithKey(x.once, ev)
 	}
-	return x.h.cfg.Service.Do(x.r.Context(), unwrap(stateMark, x.in.stateToken), ev)
+	return x.h.cfg.Service.Do(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken), ev)
 }

@@ -51,7 +51,7 @@ func (x *exchange) session() (any, error) {
 
 // exchangeToken redeems a session token and has the host make its session.
 func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
-	a, err := x.h.cfg.Service.Redeem(x.r.Context(), unwrap(sessionMark, t))
+	a, err := x.h.cfg.Service.Redeem(x.r.Context(), unwrap[authn.SessionToken](sessionMark, t))
 	if err != nil {
 		return nil, Session{}, err
 	}
@@ -166,7 +166,7 @@ func (x *exchange) usersAPI() error {
 func (x *exchange) wrongAPI(t string) error {
 	f := fault(badSession, "A state token goes, as stateToken in the JSON body, to the links of the last answer.")
 	if isStateToken(t) {
-		if a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap(stateMark, t)); err == nil && a.State != authn.Success {
+		if a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, t)); err == nil && a.State != authn.Success {
 			f.answer = a
 			f.causes = append(f.causes, x.h.operations(a)...)
 			return f

@@ -69,7 +69,7 @@ func TestWalkB_EmailSecondFactor(t *testing.T) {
 	c.golden()
 }
 
-func TestWalkC_EmailEnrolment(t *testing.T) {
+func TestWalkC_EmailEnrollment(t *testing.T) {
 	c := newWorld(t, authn.Policy{}).client("grace")
 	c.comment("C. The e-mail factor is enrolled inside the sign-in.")
 	r := c.is(c.login(), 200, "MFA_ENROLL")
@@ -100,9 +100,9 @@ func TestWalkC_TwoAreRequired(t *testing.T) {
 	c.golden()
 }
 
-func TestWalkD_BackOutOfEnrolment(t *testing.T) {
+func TestWalkD_BackOutOfEnrollment(t *testing.T) {
 	c := newWorld(t, authn.Policy{}).client("grace")
-	c.comment("D. Back out of an enrolment, and in again.")
+	c.comment("D. Back out of an enrollment, and in again.")
 	r := c.is(c.login(), 200, "MFA_ENROLL")
 	r = c.is(c.send(r.str(firstEnroll), "factorType", "email", "provider", "OKTA"), 200, "MFA_ENROLL_ACTIVATE")
 	first := c.code("grace")
@@ -118,15 +118,15 @@ func TestWalkD_BackOutOfEnrolment(t *testing.T) {
 	c.golden()
 }
 
-func TestWalkE_OptionalEnrolment(t *testing.T) {
+func TestWalkE_OptionalEnrollment(t *testing.T) {
 	c := newWorld(t, authn.Policy{}).client("may")
-	c.comment("E. Enrolment is offered and may be skipped.")
+	c.comment("E. Enrollment is offered and may be skipped.")
 	r := c.is(c.login(), 200, "MFA_ENROLL")
 	c.is(c.send(r.str(skip)), 200, "SUCCESS")
 	c.golden()
 }
 
-func TestWalkM_ExpiredAndCancelled(t *testing.T) {
+func TestWalkM_ExpiredAndCanceled(t *testing.T) {
 	c := newWorld(t, authn.Policy{}).client("bob")
 	c.comment("M. A code that comes too late; a new one is to be asked for.")
 	r := c.is(c.login(), 200, "MFA_REQUIRED")
@@ -138,7 +138,7 @@ func TestWalkM_ExpiredAndCancelled(t *testing.T) {
 	c.comment("A transaction that comes to its end.")
 	c.wait(5 * time.Minute)
 	c.is(c.send(r.str(resend)), 401, "E0000011")
-	c.comment("One that is cancelled.")
+	c.comment("One that is canceled.")
 	r = c.is(c.login(), 200, "MFA_REQUIRED")
 	c.is(c.send(r.str(cancel)), 200, "")
 	c.is(c.send(r.str(cancel)), 401, "E0000011")

@@ -104,7 +104,7 @@ func (x *exchange) answer(a *authn.Answer) (any, error) {
 		return nil, fault(badToken, "") // a repeat, after the session token was redeemed
 	case a.State == authn.Success:
 		x.remember(a)
-	case a.State == authn.Cancelled:
+	case a.State == authn.Canceled:
 		return &transaction{Authn: extend(a)}, nil
 	}
 	return x.transaction(a), nil
@@ -132,7 +132,7 @@ func (x *exchange) transaction(a *authn.Answer) *transaction {
 		t.Embedded.Policy = noRemembering
 		h.atHand(t, a, "verify", "/verify", "/verify/resend")
 	case authn.MFAEnroll:
-		h.toEnrol(t, a)
+		h.toEnroll(t, a)
 	case authn.MFAEnrollActivate:
 		h.atHand(t, a, "activate", "/lifecycle/activate", "/lifecycle/resend")
 	case authn.Success:
@@ -154,9 +154,9 @@ func (h *Handler) atHand(t *transaction, a *authn.Answer, next, op, resend strin
 	}
 }
 
-// toEnrol adds what may be enrolled. Okta's widget offers its one button for
+// toEnroll adds what may be enrolled. Okta's widget offers its one button for
 // a factor that is REQUIRED, and wants a skip link for one that is OPTIONAL.
-func (h *Handler) toEnrol(t *transaction, a *authn.Answer) {
+func (h *Handler) toEnroll(t *transaction, a *authn.Answer) {
 	_, optional := a.Allows("skip")
 	if optional {
 		t.Links.Skip = postTo("skip", h.cfg.BaseURL+authnPath+"/skip")

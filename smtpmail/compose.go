@@ -39,7 +39,7 @@ func malformed(what string) error {
 }
 
 // compose renders a message as it goes over the wire.
-func (m *Mailer) compose(msg authn.Message) ([]byte, error) {
+func (m *Sender) compose(msg authn.Message) ([]byte, error) {
 	if !validAddress(msg.To) {
 		return nil, malformed("not an address")
 	}
@@ -74,7 +74,7 @@ func (m *Mailer) compose(msg authn.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (m *Mailer) data(msg authn.Message, now time.Time) (Data, error) {
+func (m *Sender) data(msg authn.Message, now time.Time) (Data, error) {
 	d := Data{Service: m.service, Contact: m.contact, Kind: msg.Kind}
 	switch msg.Kind {
 	case authn.CodeMessage:
@@ -85,7 +85,7 @@ func (m *Mailer) data(msg authn.Message, now time.Time) (Data, error) {
 		if !validCode(string(msg.Code)) {
 			return d, malformed("not a code")
 		}
-		if msg.Purpose == authn.SignIn || msg.Purpose == authn.Enrol {
+		if msg.Purpose == authn.PurposeSignIn || msg.Purpose == authn.PurposeEnroll {
 			d.Purpose = msg.Purpose
 		}
 		d.Code, d.Generation, d.Expires = string(msg.Code), msg.Generation, msg.Expires.UTC()

@@ -21,10 +21,10 @@ const (
 	maxAddress = 254 // RFC 5321 4.5.3.1.3, without the brackets
 )
 
-// New returns a Mailer. It connects to nothing. The error names the field of
+// New returns a Sender. It connects to nothing. The error names the field of
 // c, or the template, that is missing or wrong.
-func New(c Config) (*Mailer, error) {
-	m := &Mailer{
+func New(c Config) (*Sender, error) {
+	m := &Sender{
 		addr: c.Addr, hello: c.Hello, mode: c.TLS, timeout: c.Timeout,
 		service: c.Service, contact: c.Contact, now: c.Now,
 	}
@@ -36,7 +36,7 @@ func New(c Config) (*Mailer, error) {
 	return m, nil
 }
 
-func (m *Mailer) setServer(c *Config) error {
+func (m *Sender) setServer(c *Config) error {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if n, e := strconv.Atoi(port); err != nil || e != nil || host == "" || n < 1 || n > 65535 {
 		return errors.New("Config.Addr: want host:port")
@@ -67,7 +67,7 @@ func (m *Mailer) setServer(c *Config) error {
 	return nil
 }
 
-func (m *Mailer) setSender(c *Config) error {
+func (m *Sender) setSender(c *Config) error {
 	from, err := mail.ParseAddress(c.From)
 	if err != nil || !validAddress(from.Address) || from.Name != "" && !printable(from.Name, maxService) {
 		return errors.New("Config.From: want one address, with or without a name")
@@ -83,7 +83,7 @@ func (m *Mailer) setSender(c *Config) error {
 	return nil
 }
 
-func (m *Mailer) setTexts(c *Config) error {
+func (m *Sender) setTexts(c *Config) error {
 	if !printable(c.Service, maxService) {
 		return fmt.Errorf("Config.Service: want 1 to %d printable characters", maxService)
 	}
@@ -101,7 +101,7 @@ func (m *Mailer) setTexts(c *Config) error {
 	return m.tryTemplates()
 }
 
-func (m *Mailer) setLogin(c *Config) error {
+func (m *Sender) setLogin(c *Config) error {
 	if (c.Username == "") != (c.Password == "") {
 		return errors.New("Config.Username and Config.Password go together")
 	}

@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var port authn.Mailer = mailer // the Mailer of authn's Config
+	var port authn.Sender = mailer // the Mailer field of authn.Config
 	_ = port
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/mailtest"
+	"github.com/authnfsm/authn/sendertest"
 )
 
 var update = flag.Bool("update", false, "write the default mails to testdata")
@@ -23,18 +23,18 @@ func TestDefaultMails(t *testing.T) {
 	notice := func(k authn.MessageKind) authn.Message {
 		return authn.Message{Key: string(k), Kind: k, To: "ada@example.com"}
 	}
-	enrol, other, locked := code(), code(), notice(authn.LockedMessage)
-	enrol.Purpose, enrol.Generation, enrol.Expires = authn.Enrol, 1, now.Add(50*time.Second)
+	enroll, other, locked := code(), code(), notice(authn.LockedMessage)
+	enroll.Purpose, enroll.Generation, enroll.Expires = authn.PurposeEnroll, 1, now.Add(50*time.Second)
 	other.Purpose, other.Generation = "", 0
 	locked.Until = now.Add(21 * time.Hour)
 	for name, m := range map[string]authn.Message{
-		"code_sign_in": code(), "code_enrol": enrol, "code_other": other,
+		"code_sign_in": code(), "code_enroll": enroll, "code_other": other,
 		"account_locked": locked, "account_locked_by_host": notice(authn.LockedMessage),
 		"failed_attempts": notice(authn.BackoffMessage), "factor_activated": notice(authn.ActivatedMessage),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := (&server{}).start(t)
-			if err := s.open(t, nil).Mail(t.Context(), m); err != nil {
+			if err := s.open(t, nil).Send(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			got, file := written(s.only(t)), filepath.Join("testdata", name+".golden")
@@ -56,7 +56,7 @@ func TestDefaultMails(t *testing.T) {
 
 var boundary = regexp.MustCompile(`boundary="?[0-9a-f]+"?`)
 
-func written(m mailtest.Mail) string {
+func written(m sendertest.Mail) string {
 	var lines []string
 	for name, values := range m.Header {
 		for _, v := range values {

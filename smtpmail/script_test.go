@@ -95,7 +95,7 @@ func (s script) serve(c net.Conn) bool {
 	}
 }
 
-func plain(t *testing.T, addr string, change func(*smtpmail.Config)) *smtpmail.Mailer {
+func plain(t *testing.T, addr string, change func(*smtpmail.Config)) *smtpmail.Sender {
 	t.Helper()
 	return (&server{addr: addr, mode: smtpmail.Plaintext}).open(t, change)
 }
@@ -140,7 +140,7 @@ func TestAnswers(t *testing.T) {
 			s["HELO"] = c.answer
 		}
 		addr, _ := s.play(t)
-		err := plain(t, addr, nil).Mail(t.Context(), code())
+		err := plain(t, addr, nil).Send(t.Context(), code())
 		if err == nil || errors.Is(err, authn.ErrUndeliverable) != c.final || !strings.HasPrefix(err.Error(), "smtpmail: "+c.says) {
 			t.Errorf("%s %.40q: error %v, want %q", c.at, c.answer, err, c.says)
 		}
@@ -171,7 +171,7 @@ func TestHangs(t *testing.T) {
 			m := plain(t, addr, func(x *smtpmail.Config) { x.TLS, x.Timeout = c.mode, time.Minute })
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
-			go func() { done <- m.Mail(ctx, code()) }()
+			go func() { done <- m.Send(ctx, code()) }()
 			<-stuck
 			cancel()
 			late := time.NewTimer(3 * time.Second)
@@ -192,7 +192,7 @@ func TestHangs(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	addr, _ := script{"RCPT": hang}.play(t)
 	m := plain(t, addr, func(c *smtpmail.Config) { c.Timeout = 100 * time.Millisecond })
-	if err := m.Mail(t.Context(), code()); !errors.Is(err, context.DeadlineExceeded) {
+	if err := m.Send(t.Context(), code()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want context.DeadlineExceeded", err)
 	}
 }
@@ -201,7 +201,7 @@ func TestTimeout(t *testing.T) {
 func TestSilentGoodbye(t *testing.T) {
 	for _, answer := range []string{hang, drop, "421 4.3.2 too late"} {
 		addr, _ := script{"QUIT": answer}.play(t)
-		if err := plain(t, addr, nil).Mail(t.Context(), code()); err != nil {
+		if err := plain(t, addr, nil).Send(t.Context(), code()); err != nil {
 			t.Errorf("QUIT %s: %v", answer, err)
 		}
 	}
@@ -214,7 +214,7 @@ func TestInjectedBeforeTLS(t *testing.T) {
 		"EHLO": "250-mail.example.com\r\n250 STARTTLS", "STARTTLS": "220 go on\r\n250 mail.example.com\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 ok",
 	}.play(t)
 	m := plain(t, addr, func(c *smtpmail.Config) { c.TLS = smtpmail.StartTLS })
-	if err := m.Mail(t.Context(), code()); err == nil || !strings.HasPrefix(err.Error(), "smtpmail: TLS: ") {
+	if err := m.Send(t.Context(), code()); err == nil || !strings.HasPrefix(err.Error(), "smtpmail: TLS: ") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -226,7 +226,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	err = plain(t, addr, nil).Mail(t.Context(), code())
+	err = plain(t, addr, nil).Send(t.Context(), code())
 	if err == nil || !strings.HasPrefix(err.Error(), "smtpmail: connect: ") || errors.Is(err, authn.ErrUndeliverable) {
 		t.Errorf("error %v", err)
 	}

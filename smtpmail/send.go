@@ -27,7 +27,7 @@ const (
 )
 
 // send hands one mail to the server, over a connection of its own.
-func (m *Mailer) send(ctx context.Context, to string, raw []byte) error {
+func (m *Sender) send(ctx context.Context, to string, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.addr)
@@ -45,7 +45,7 @@ func (m *Mailer) send(ctx context.Context, to string, raw []byte) error {
 }
 
 // converse speaks SMTP. It returns the step at which it failed.
-func (m *Mailer) converse(ctx context.Context, conn net.Conn, to string, raw []byte) (string, error) {
+func (m *Sender) converse(ctx context.Context, conn net.Conn, to string, raw []byte) (string, error) {
 	if m.mode == ImplicitTLS {
 		secure := tls.Client(conn, m.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
@@ -68,7 +68,7 @@ func (m *Mailer) converse(ctx context.Context, conn net.Conn, to string, raw []b
 	return step, err
 }
 
-func (m *Mailer) deliver(c *smtp.Client, to string, raw []byte) (string, error) {
+func (m *Sender) deliver(c *smtp.Client, to string, raw []byte) (string, error) {
 	if m.mode == StartTLS {
 		if ok, _ := c.Extension("STARTTLS"); !ok {
 			return stepTLS, errNoStartTLS

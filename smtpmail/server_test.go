@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authnfsm/authn/mailtest"
+	"github.com/authnfsm/authn/sendertest"
 	"github.com/authnfsm/authn/smtpmail"
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -43,7 +43,7 @@ type server struct {
 	hits *atomic.Int32 // connections
 
 	mu   sync.Mutex
-	how  mailtest.Behaviour
+	how  sendertest.Behavior
 	in   []envelope
 	from []string // of each MAIL command
 	name string   // in the last EHLO
@@ -102,25 +102,25 @@ func (s *server) start(t *testing.T) *server {
 	return s
 }
 
-func (s *server) behave(b mailtest.Behaviour) bool {
+func (s *server) behave(b sendertest.Behavior) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.how = b
 	return true
 }
 
-func (s *server) is(b mailtest.Behaviour) bool {
+func (s *server) is(b sendertest.Behavior) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.how == b
 }
 
-func (s *server) inbox() ([]mailtest.Mail, error) {
+func (s *server) inbox() ([]sendertest.Mail, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ms []mailtest.Mail
+	var ms []sendertest.Mail
 	for _, e := range s.in {
-		m, err := mailtest.Parse(e.to, e.raw)
+		m, err := sendertest.Parse(e.to, e.raw)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (s *server) inbox() ([]mailtest.Mail, error) {
 }
 
 // only returns the one mail that has arrived.
-func (s *server) only(t *testing.T) mailtest.Mail {
+func (s *server) only(t *testing.T) sendertest.Mail {
 	t.Helper()
 	ms, err := s.inbox()
 	if err != nil || len(ms) != 1 {
@@ -158,11 +158,11 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	switch {
-	case s.server.is(mailtest.RefuseRecipient):
+	case s.server.is(sendertest.RefuseRecipient):
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: fmt.Sprintf("<%s>: nobody here", to)}
-	case s.server.is(mailtest.Busy):
+	case s.server.is(sendertest.Busy):
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: fmt.Sprintf("<%s>: later", to)}
-	case s.server.is(mailtest.Hang):
+	case s.server.is(sendertest.Hang):
 		<-s.server.stop
 	}
 	s.to = append(s.to, to)
@@ -177,7 +177,7 @@ func (s *session) Data(r io.Reader) error {
 	s.server.mu.Lock()
 	s.server.in = append(s.server.in, envelope{s.to, raw})
 	s.server.mu.Unlock()
-	if s.server.is(mailtest.FailAfterAccept) {
+	if s.server.is(sendertest.FailAfterAccept) {
 		s.conn.Conn().Close()
 	}
 	return nil
@@ -270,7 +270,7 @@ func clientTLS(t *testing.T) *tls.Config {
 }
 
 // open makes a mailer for s; change may alter its configuration.
-func (s *server) open(t *testing.T, change func(*smtpmail.Config)) *smtpmail.Mailer {
+func (s *server) open(t *testing.T, change func(*smtpmail.Config)) *smtpmail.Sender {
 	t.Helper()
 	c := smtpmail.Config{
 		Addr: s.addr, From: "Example <no-reply@example.com>", Service: "Example",

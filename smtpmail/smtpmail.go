@@ -121,11 +121,11 @@ type Config struct {
 	Now func() time.Time
 }
 
-var _ authn.Mailer = (*Mailer)(nil)
+var _ authn.Sender = (*Sender)(nil)
 
-// A Mailer sends messages through one server. Make it with [New]. It is safe
+// A Sender sends messages through one server. Make it with [New]. It is safe
 // for concurrent use and holds no connection between messages.
-type Mailer struct {
+type Sender struct {
 	addr, host, hello string
 	mode              TLSMode
 	tls               *tls.Config
@@ -135,7 +135,7 @@ type Mailer struct {
 	from             mail.Address
 	domain           string // of from
 	service, contact string
-	templates        catalogue
+	templates        catalog
 	now              func() time.Time
 }
 
@@ -149,7 +149,7 @@ type Mailer struct {
 // and digits. It wraps the context's error if the context ended first or
 // Config.Timeout had passed ([context.DeadlineExceeded]). If the connection
 // breaks after the whole mail was sent, the server may have it all the same.
-func (m *Mailer) Mail(ctx context.Context, msg authn.Message) error {
+func (m *Sender) Send(ctx context.Context, msg authn.Message) error {
 	if err := ctx.Err(); err != nil {
 		return &failure{step: "begin", cause: err}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/mailtest"
+	"github.com/authnfsm/authn/sendertest"
 	"github.com/authnfsm/authn/smtpmail"
 )
 
@@ -20,9 +20,9 @@ var modes = map[string]smtpmail.TLSMode{
 func TestMailer(t *testing.T) {
 	for name, mode := range modes {
 		t.Run(name, func(t *testing.T) {
-			mailtest.Run(t, func(t *testing.T) mailtest.Harness {
+			sendertest.Run(t, func(t *testing.T) sendertest.Harness {
 				s := (&server{mode: mode}).start(t)
-				return mailtest.Harness{Mailer: s.open(t, nil), Inbox: s.inbox, Behave: s.behave, Now: now}
+				return sendertest.Harness{Sender: s.open(t, nil), Inbox: s.inbox, Behave: s.behave, Now: now}
 			})
 		})
 	}
@@ -31,7 +31,7 @@ func TestMailer(t *testing.T) {
 func code() authn.Message {
 	return authn.Message{
 		Key: "0f1e2d3c4b5a69788796a5b4c3d2e1f0-3-0", Kind: authn.CodeMessage, Tenant: "tenant-7", User: "user-4711",
-		To: "ada@example.com", Locale: "en", Purpose: authn.SignIn, Code: "012345", Generation: 2, Expires: now.Add(5 * time.Minute),
+		To: "ada@example.com", Locale: "en", Purpose: authn.PurposeSignIn, Code: "012345", Generation: 2, Expires: now.Add(5 * time.Minute),
 	}
 }
 
@@ -39,7 +39,7 @@ func code() authn.Message {
 func TestHeaders(t *testing.T) {
 	s := (&server{}).start(t)
 	m := code()
-	if err := s.open(t, nil).Mail(t.Context(), m); err != nil {
+	if err := s.open(t, nil).Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	got := s.only(t)
@@ -94,7 +94,7 @@ func TestMinutes(t *testing.T) {
 		s := (&server{mode: smtpmail.Plaintext}).start(t)
 		m := code()
 		m.Expires = now.Add(left)
-		if err := s.open(t, nil).Mail(t.Context(), m); err != nil {
+		if err := s.open(t, nil).Send(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 		if got := s.only(t); !strings.Contains(got.Text, want) || !strings.Contains(got.HTML, want) {
@@ -112,7 +112,7 @@ func TestMalformed(t *testing.T) {
 		"no expiry":   func(m *authn.Message) { m.Expires = time.Time{} },
 		"no code":     func(m *authn.Message) { m.Code = "" },
 		"odd code":    func(m *authn.Message) { m.Code = "01<b>5" },
-		"long code":   func(m *authn.Message) { m.Code = authn.Secret(strings.Repeat("1", 65)) },
+		"long code":   func(m *authn.Message) { m.Code = authn.Code(strings.Repeat("1", 65)) },
 		"kind":        func(m *authn.Message) { m.Kind = "password_changed" },
 		"no kind":     func(m *authn.Message) { m.Kind = "" },
 		"no address":  func(m *authn.Message) { m.To = "" },
@@ -126,7 +126,7 @@ func TestMalformed(t *testing.T) {
 	} {
 		m := code()
 		change(&m)
-		if err := mailer.Mail(t.Context(), m); !errors.Is(err, authn.ErrUndeliverable) {
+		if err := mailer.Send(t.Context(), m); !errors.Is(err, authn.ErrUndeliverable) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestNoKey(t *testing.T) {
 	for range 2 {
 		m := code()
 		m.Key = ""
-		if err := mailer.Mail(t.Context(), m); err != nil {
+		if err := mailer.Send(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}

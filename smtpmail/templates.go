@@ -18,10 +18,10 @@ import (
 //go:embed templates
 var embedded embed.FS
 
-// catalogue has the templates by locale, in lower case, and kind. The default
+// catalog has the templates by locale, in lower case, and kind. The default
 // is under "", which no Locale leads to but by falling back. Locales are never
 // made into a path.
-type catalogue map[string]map[authn.MessageKind]*template
+type catalog map[string]map[authn.MessageKind]*template
 
 const (
 	defaultLocale = "default"
@@ -35,7 +35,7 @@ var (
 )
 
 // lookup never returns the template of another kind; nil if kind is unknown.
-func (c catalogue) lookup(locale string, kind authn.MessageKind) *template {
+func (c catalog) lookup(locale string, kind authn.MessageKind) *template {
 	if len(locale) > maxLocale {
 		locale = ""
 	}
@@ -80,12 +80,12 @@ func (t *template) subjectHas(d Data) bool {
 }
 
 // loadTemplates reads the embedded templates, and then those of the host.
-func loadTemplates(host fs.FS) (catalogue, error) {
+func loadTemplates(host fs.FS) (catalog, error) {
 	own, err := fs.Sub(embedded, "templates")
 	if err != nil {
 		return nil, err
 	}
-	c := make(catalogue)
+	c := make(catalog)
 	if err := c.add(own); err != nil {
 		return nil, err
 	}
@@ -98,9 +98,9 @@ func loadTemplates(host fs.FS) (catalogue, error) {
 	return c, nil
 }
 
-// add reads all of fsys. What it does not know is an error: a misspelt file
+// add reads all of fsys. What it does not know is an error: a misspelled file
 // would else be a mail in the wrong language.
-func (c catalogue) add(fsys fs.FS) error {
+func (c catalog) add(fsys fs.FS) error {
 	found := make(map[string]*template) // by name
 	err := fs.WalkDir(fsys, ".", func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -160,12 +160,12 @@ func (t *template) parse(path, part, s string) (err error) {
 
 // tryTemplates renders every template once, so that a fault shows when the
 // program starts and not when somebody waits for a code.
-func (m *Mailer) tryTemplates() error {
+func (m *Sender) tryTemplates() error {
 	const code = "074936180257"
 	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 	for _, kinds := range m.templates {
 		for kind, t := range kinds {
-			msg := authn.Message{Kind: kind, Purpose: authn.SignIn, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
+			msg := authn.Message{Kind: kind, Purpose: authn.PurposeSignIn, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
 			d, err := m.data(msg, at)
 			if err != nil {
 				return err

@@ -33,7 +33,7 @@ func mailed(t *testing.T, templates fs.FS, m authn.Message) (subject, text, html
 	t.Helper()
 	s := (&server{mode: smtpmail.Plaintext}).start(t)
 	mailer := s.open(t, func(c *smtpmail.Config) { c.Templates, c.Service = templates, "A & <B>" })
-	if err := mailer.Mail(t.Context(), m); err != nil {
+	if err := mailer.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	got := s.only(t)
@@ -115,7 +115,7 @@ func TestSubjectHasNoCode(t *testing.T) {
 func TestOddPurpose(t *testing.T) {
 	templates := german()
 	templates["de/code.txt"].Data = []byte("{{.Code}} for {{printf \"%q\" .Purpose}}")
-	for purpose, want := range map[authn.Purpose]string{authn.Enrol: `"enrol"`, "sign_in\r\n": `""`, "recover": `""`} {
+	for purpose, want := range map[authn.Purpose]string{authn.PurposeEnroll: `"enroll"`, "sign_in\r\n": `""`, "recover": `""`} {
 		m := code()
 		m.Locale, m.Purpose = "de", purpose
 		if _, text, _ := mailed(t, templates, m); text != "012345 for "+want {
@@ -159,7 +159,7 @@ func TestTemplateFails(t *testing.T) {
 	mailer := s.open(t, func(c *smtpmail.Config) { c.Templates = templates })
 	m := code()
 	m.Locale, m.Generation = "de", 7
-	err := mailer.Mail(t.Context(), m)
+	err := mailer.Send(t.Context(), m)
 	if err == nil || err.Error() != "smtpmail: compose: template de/code fails" || errors.Is(err, authn.ErrUndeliverable) {
 		t.Errorf("error %v", err)
 	}

@@ -12,9 +12,9 @@ import (
 
 // refuses sends a mail that must not leave: the error says why, is not final,
 // and has no password.
-func refuses(t *testing.T, s *server, m *smtpmail.Mailer, says string) {
+func refuses(t *testing.T, s *server, m *smtpmail.Sender, says string) {
 	t.Helper()
-	err := m.Mail(t.Context(), code())
+	err := m.Send(t.Context(), code())
 	if err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("error %v, want one about %q", err, says)
 	}
@@ -59,7 +59,7 @@ func TestTLSConfigIsCopied(t *testing.T) {
 	mine := clientTLS(t)
 	m := s.open(t, func(c *smtpmail.Config) { c.TLSConfig = mine })
 	mine.RootCAs, mine.ServerName = nil, "mail.example.org"
-	if err := m.Mail(t.Context(), code()); err != nil {
+	if err := m.Send(t.Context(), code()); err != nil {
 		t.Error(err)
 	}
 }
@@ -68,7 +68,7 @@ func TestLogin(t *testing.T) {
 	for name, mode := range modes {
 		for _, mechs := range [][]string{{"PLAIN"}, {"LOGIN"}, {"LOGIN", "PLAIN"}, {"SCRAM-SHA-1", "LOGIN"}} {
 			s := (&server{mode: mode, mechs: mechs}).start(t)
-			if err := s.open(t, nil).Mail(t.Context(), code()); err != nil {
+			if err := s.open(t, nil).Send(t.Context(), code()); err != nil {
 				t.Errorf("%s, %v: %v", name, mechs, err)
 				continue
 			}

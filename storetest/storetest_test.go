@@ -27,7 +27,7 @@ func TestCatches(t *testing.T) {
 				return &env{s: s}
 			}
 			catch(t, by, open, useful)
-			if !notModel && modelled(open) == nil {
+			if !notModel && modeled(open) == nil {
 				t.Error("the model does not notice")
 			}
 		})
@@ -64,8 +64,8 @@ func find(t *testing.T, name string) testCase {
 	return testCase{}
 }
 
-// modelled returns what the model says of the stores of open.
-func modelled(open func() *env) (err error) {
+// modeled returns what the model says of the stores of open.
+func modeled(open func() *env) (err error) {
 	run := rapid.Custom(func(t *rapid.T) error { return model(t, open()) })
 	for seed := range 300 {
 		if err := run.Example(seed); err != nil {

@@ -211,11 +211,11 @@ func contextOver(ctx context.Context, e *env) error {
 	if err := must("create", e.s.Save(ctx, key(1), 0, r)); err != nil {
 		return err
 	}
-	cancelled, cancel := context.WithCancel(ctx)
+	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	late, cancel := context.WithDeadline(ctx, date)
 	defer cancel()
-	for i, over := range []context.Context{cancelled, late} {
+	for i, over := range []context.Context{canceled, late} {
 		_, loadErr := e.s.Load(over, key(1))
 		err := first(
 			wantOther("load", loadErr),

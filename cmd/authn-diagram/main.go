@@ -14,7 +14,7 @@
 //	-title      what stands above it
 //
 // SVG and PNG need no Graphviz on the machine: it is built in, as WebAssembly
-// that runs in pure Go. An SVG follows its reader's light or dark colours; a
+// that runs in pure Go. An SVG follows its reader's light or dark colors; a
 // PNG's background is transparent.
 package main
 

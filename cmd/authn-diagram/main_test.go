@@ -223,16 +223,16 @@ func TestPNG(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	colours := map[[4]uint32]int{}
+	colors := map[[4]uint32]int{}
 	for y := range img.Bounds().Dy() {
 		for x := range img.Bounds().Dx() {
 			r, g, b, a := img.At(x, y).RGBA()
-			colours[[4]uint32{r >> 8, g >> 8, b >> 8, a >> 8}]++
+			colors[[4]uint32{r >> 8, g >> 8, b >> 8, a >> 8}]++
 		}
 	}
 	for name, c := range map[string][4]uint32{"transparent": {}, "SUCCESS": {0x1f, 0x88, 0x3d, 255}, "LOCKED_OUT": {0xcf, 0x22, 0x2e, 255}, "states": {0xee, 0xf1, 0xfb, 255}} {
-		if colours[c] < 1000 {
-			t.Errorf("%s: %d dots", name, colours[c])
+		if colors[c] < 1000 {
+			t.Errorf("%s: %d dots", name, colors[c])
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 // printer is a Mailer that shows what it would send.
 type printer struct{}
 
-func (printer) Mail(_ context.Context, m authn.Message) error {
+func (printer) Send(_ context.Context, m authn.Message) error {
 	_, err := fmt.Printf("mail to %s: %s %s\n", m.To, m.Kind, string(m.Code))
 	return err
 }

@@ -98,7 +98,7 @@ func advance(t *testing.T, b *browser, by string) {
 	b.do(r).shows("now")
 }
 
-func TestEnrolment(t *testing.T) {
+func TestEnrollment(t *testing.T) {
 	s, _ := serve(t)
 	b := s.browser(t)
 	const user = "grace+e" + domain

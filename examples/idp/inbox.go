@@ -38,8 +38,8 @@ type inbox struct {
 	now  func() time.Time
 }
 
-// Mail implements authn.Mailer.
-func (b *inbox) Mail(ctx context.Context, m authn.Message) error {
+// Mail implements authn.Sender.
+func (b *inbox) Send(ctx context.Context, m authn.Message) error {
 	msg, err := compose(m, b.now())
 	if err != nil {
 		return fmt.Errorf("%w: %w", authn.ErrUndeliverable, err)
@@ -117,7 +117,7 @@ func compose(m authn.Message, now time.Time) (*mail, error) {
 }
 
 // relay sends mail for real, or as real as the relay is.
-func relay(addr string, now func() time.Time) (authn.Mailer, error) {
+func relay(addr string, now func() time.Time) (authn.Sender, error) {
 	m, err := smtpmail.New(smtpmail.Config{
 		Addr: addr, From: serviceName + " <sign-in@example.com>", Service: serviceName, TLS: smtpmail.Plaintext, Now: now,
 	})

@@ -82,7 +82,7 @@ func TestInbox(t *testing.T) {
 func TestMails(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for want, m := range map[string]authn.Message{
-		"within 2 minutes":           {Kind: authn.CodeMessage, Purpose: authn.Enrol, Code: "012345", Generation: 2, Expires: at.Add(2 * time.Minute)},
+		"within 2 minutes":           {Kind: authn.CodeMessage, Purpose: authn.PurposeEnroll, Code: "012345", Generation: 2, Expires: at.Add(2 * time.Minute)},
 		"codes come to this address": {Kind: authn.ActivatedMessage},
 		"several wrong codes":        {Kind: authn.BackoffMessage},
 		"12:30 UTC on 1 March 2026":  {Kind: authn.LockedMessage, Until: at.Add(30 * time.Minute)},
@@ -100,7 +100,7 @@ func TestMails(t *testing.T) {
 	for i := range maxMails + 5 {
 		m := authn.Message{Key: string(rune('A' + i)), Kind: authn.BackoffMessage, To: "a@example.com"}
 		for range 2 { // an attempt is repeated
-			if err := b.Mail(t.Context(), m); err != nil {
+			if err := b.Send(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -147,7 +147,7 @@ func TestMachine(t *testing.T) {
 	b.login("grace"+domain).is(200, "MFA_ENROLL")
 	look(b, "MFA_ENROLL", 1)
 	b.post("/api/v1/authn/cancel")
-	look(b, "CANCELLED", 2, "this sign-in is over")
+	look(b, "CANCELED", 2, "this sign-in is over")
 	b.login("joan"+domain).is(200, "LOCKED_OUT")
 	look(b, "LOCKED_OUT", 0, "refused: account is locked")
 	b.login("alan"+domain).is(200, "SUCCESS")

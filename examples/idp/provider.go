@@ -153,12 +153,12 @@ func (h *held) WriteHeader(status int)      { h.status = status }
 func (h *held) Write(b []byte) (int, error) { return h.body.Write(b) }
 
 // stateToken is the one behind the mark that package okta puts before it.
-func stateToken(r *http.Request) authn.Secret {
+func stateToken(r *http.Request) authn.StateToken {
 	c, err := r.Cookie(stateCookie)
 	if err != nil {
 		return ""
 	}
-	return authn.Secret(strings.TrimPrefix(c.Value, "00"))
+	return authn.StateToken(strings.TrimPrefix(c.Value, "00"))
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -157,7 +157,7 @@ func (tr *trace) ended() authn.State {
 		}
 	}
 	switch last {
-	case authn.Unauthenticated, authn.Success, authn.LockedOut, authn.Cancelled:
+	case authn.Unauthenticated, authn.Success, authn.LockedOut, authn.Canceled:
 		return last
 	}
 	return authn.Expired // its time ran out with nobody there

@@ -23,13 +23,13 @@ type account struct {
 var accounts = []account{
 	{"ada", "her address is verified: choose it, then the code", authn.RequireFactor,
 		[]authn.Factor{{ID: "ada-mail", Type: authn.Email, Address: "ada@example.com", Status: authn.NotSetUp, Verified: true}}},
-	{"grace", "has no factor yet: enrols one in the same sign-in", authn.RequireFactor,
+	{"grace", "has no factor yet: enrolls one in the same sign-in", authn.RequireFactor,
 		[]authn.Factor{{ID: "grace-mail", Type: authn.Email, Address: "grace@example.com", Status: authn.NotSetUp}}},
 	{"mary", "has two addresses to choose from", authn.RequireFactor,
 		[]authn.Factor{
 			{ID: "mary-home", Type: authn.Email, Address: "mary@home.example", Status: authn.Active},
 			{ID: "mary-work", Type: authn.Email, Address: "mary@work.example", Status: authn.Active}}},
-	{"edith", "may enrol a factor, or skip it", authn.RequireIfActive,
+	{"edith", "may enroll a factor, or skip it", authn.RequireIfActive,
 		[]authn.Factor{{ID: "edith-mail", Type: authn.Email, Address: "edith@example.com", Status: authn.NotSetUp}}},
 	{"alan", "needs no second factor", authn.RequireNothing, nil},
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // mailer is the terminal itself, or a relay that gets real mail.
-func mailer(t *terminal, relay string) (authn.Mailer, error) {
+func mailer(t *terminal, relay string) (authn.Sender, error) {
 	if relay == "" {
 		return t, nil
 	}
@@ -26,7 +26,7 @@ func mailer(t *terminal, relay string) (authn.Mailer, error) {
 }
 
 // Mail shows a message instead of sending it: the terminal is a Mailer.
-func (t *terminal) Mail(_ context.Context, m authn.Message) error {
+func (t *terminal) Send(_ context.Context, m authn.Message) error {
 	t.say("\n   ┌ mail to %s", m.To)
 	switch m.Kind {
 	case authn.CodeMessage:

@@ -93,7 +93,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if o.resume != "" {
-		return t.resume(ctx, svc, authn.Secret(o.resume))
+		return t.resume(ctx, svc, authn.StateToken(o.resume))
 	}
 	return t.signIn(ctx, svc, dir, o.user)
 }

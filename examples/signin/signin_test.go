@@ -67,7 +67,7 @@ func TestSignIn(t *testing.T) {
 		shows []string
 	}{
 		"verified":       {"ada", []string{"challenge", "verify CODE"}, []string{"MFA_REQUIRED", "MFA_CHALLENGE", "SUCCESS", "ada is signed in with pwd and otp."}},
-		"enrolment":      {"grace", []string{"enroll", "CODE"}, []string{"MFA_ENROLL ", "MFA_ENROLL_ACTIVATE", "NOT_SETUP", "second factor of your account", "grace is signed in"}},
+		"enrollment":     {"grace", []string{"enroll", "CODE"}, []string{"MFA_ENROLL ", "MFA_ENROLL_ACTIVATE", "NOT_SETUP", "second factor of your account", "grace is signed in"}},
 		"second address": {"mary", []string{"challenge 2", "CODE"}, []string{"m***@w***.example", "mary is signed in"}},
 		"skip":           {"edith", []string{"skip"}, []string{"edith is signed in with pwd."}},
 		"password alone": {"alan", nil, []string{"alan is signed in with pwd."}},
@@ -91,7 +91,7 @@ func TestNoSignIn(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		"cancel":       {[]string{password, "challenge", "cancel"}, "CANCELLED"},
+		"cancel":       {[]string{password, "challenge", "cancel"}, "CANCELED"},
 		"end of input": {[]string{password, "challenge"}, "EOF"},
 		"no password":  {nil, "EOF"},
 	} {

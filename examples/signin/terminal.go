@@ -74,7 +74,7 @@ func (t *terminal) signIn(ctx context.Context, svc *authn.Service, d *directory,
 }
 
 // resume goes on with a sign-in that began in another process.
-func (t *terminal) resume(ctx context.Context, svc *authn.Service, token authn.Secret) error {
+func (t *terminal) resume(ctx context.Context, svc *authn.Service, token authn.StateToken) error {
 	a, err := svc.Status(ctx, token)
 	if errors.Is(err, authn.ErrFinished) || err == nil && a.Token == "" && a.Session == "" {
 		return errors.New("-resume: the sign-in has ended, or the token is not one of this -store and its -keys: begin again without -resume")
@@ -141,7 +141,7 @@ func parse(a *authn.Answer, line string) (authn.Event, error) {
 			name = "activate"
 		}
 	}
-	factor, code := "", authn.Secret("")
+	factor, code := "", authn.Code("")
 	switch name {
 	case "enroll":
 		factor = authn.Email
@@ -155,7 +155,7 @@ func parse(a *authn.Answer, line string) (authn.Event, error) {
 			}
 		}
 	case "verify", "activate":
-		code = authn.Secret(arg)
+		code = authn.Code(arg)
 	}
 	ev, err := authn.ParseEvent(name, factor, code)
 	if err != nil {

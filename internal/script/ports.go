@@ -133,7 +133,7 @@ type attempt struct {
 	failed bool
 }
 
-func (m *mailer) Mail(_ context.Context, msg authn.Message) error {
+func (m *mailer) Send(_ context.Context, msg authn.Message) error {
 	var err error
 	switch m.mood {
 	case "down":

@@ -26,11 +26,11 @@ func TestUnplayable(t *testing.T) {
 
 // Replay compares every answer, each with its own line.
 func TestReplayCompares(t *testing.T) {
-	const file = "user ada: mail ACTIVE ada@example.com\n\n# why\nnew\nbegin\n=> MFA_REQUIRED | a row\nnew\nbegin\n=> MFA_REQUIRED\ncancel\n=> CANCELLED\n"
+	const file = "user ada: mail ACTIVE ada@example.com\n\n# why\nnew\nbegin\n=> MFA_REQUIRED | a row\nnew\nbegin\n=> MFA_REQUIRED\ncancel\n=> CANCELED\n"
 	if n, err := Replay(t.Context(), file, new(memstore.Store)); n != 3 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	wrong := strings.ReplaceAll(file, "=> CANCELLED", "=> SUCCESS")
+	wrong := strings.ReplaceAll(file, "=> CANCELED", "=> SUCCESS")
 	if n, err := Replay(t.Context(), wrong, new(memstore.Store)); n != 3 || err == nil || !strings.Contains(err.Error(), "line 11") {
 		t.Errorf("%d, %v", n, err)
 	}

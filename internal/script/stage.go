@@ -30,13 +30,14 @@ type Stage struct {
 
 // tab is what one browser knows.
 type tab struct {
-	token, session authn.Secret
-	codes          []authn.Secret // that were mailed for it
-	shown          []string       // by its last answer
+	token   authn.StateToken
+	session authn.SessionToken
+	codes   []authn.Code // that were mailed for it
+	shown   []string     // by its last answer
 }
 
 // last is the code that was mailed last.
-func (b *tab) last() authn.Secret {
+func (b *tab) last() authn.Code {
 	if len(b.codes) == 0 {
 		return "000000"
 	}
@@ -256,7 +257,7 @@ func (s *Stage) client(ctx context.Context, b *tab, words []string) (Reply, erro
 // event reads "verify wrong for mail once k1".
 func (s *Stage) event(b *tab, words []string) (authn.Event, error) {
 	var factor string
-	var code authn.Secret
+	var code authn.Code
 	arg := append(words, "")[1]
 	switch words[0] {
 	case "enroll", "challenge":
@@ -276,13 +277,13 @@ func (s *Stage) event(b *tab, words []string) (authn.Event, error) {
 		if i+1 < len(words) {
 			key = words[i+1]
 		}
-		ev = authn.Once(key, ev)
+		ev = authn.WithKey(key, ev)
 	}
 	return ev, err
 }
 
 // code makes what is typed as a code.
-func (s *Stage) code(b *tab, kind, n string) (authn.Secret, error) {
+func (s *Stage) code(b *tab, kind, n string) (authn.Code, error) {
 	right := b.last()
 	switch kind {
 	case "right":
@@ -317,6 +318,6 @@ func (s *Stage) code(b *tab, kind, n string) (authn.Secret, error) {
 }
 
 // turned is a code with another first digit.
-func turned(code authn.Secret, by byte) authn.Secret {
-	return authn.Secret('0'+(code[0]-'0'+by)%10) + code[1:]
+func turned(code authn.Code, by byte) authn.Code {
+	return authn.Code('0'+(code[0]-'0'+by)%10) + code[1:]
 }

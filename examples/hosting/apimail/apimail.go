@@ -15,12 +15,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-var _ authn.Mailer = (*Mailer)(nil)
+var _ authn.Sender = (*Sender)(nil)
 
-// Mailer is an [authn.Mailer]. It is safe for concurrent use.
-type Mailer struct {
+// Sender is an [authn.Sender]. It is safe for concurrent use.
+type Sender struct {
 	URL    string
-	Token  authn.Secret
+	Token  authn.StateToken
 	Client *http.Client // nil: http.DefaultClient
 }
 
@@ -30,9 +30,9 @@ type mail struct {
 	Text    string `json:"text"`
 }
 
-// Mail implements [authn.Mailer]. Its errors hold neither code nor address:
+// Mail implements [authn.Sender]. Its errors hold neither code nor address:
 // the service's own words might, so only its status is told.
-func (m *Mailer) Mail(ctx context.Context, msg authn.Message) error {
+func (m *Sender) Send(ctx context.Context, msg authn.Message) error {
 	subject, text, err := words(msg)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func words(m authn.Message) (subject, text string, err error) {
 	switch m.Kind {
 	case authn.CodeMessage:
 		what := "sign in"
-		if m.Purpose == authn.Enrol {
+		if m.Purpose == authn.PurposeEnroll {
 			what = "confirm this address"
 		}
 		return "Your code", fmt.Sprintf("Code %d to %s is %s, good until %s.", m.Generation, what, string(m.Code), clock(m.Expires)), nil

@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn/examples/hosting/apimail"
-	"github.com/authnfsm/authn/mailtest"
+	"github.com/authnfsm/authn/sendertest"
 )
 
 // service is a mail service that keeps what it is sent, each key once.
 type service struct {
 	mu    sync.Mutex
-	mode  mailtest.Behaviour
-	mails []mailtest.Mail
+	mode  sendertest.Behavior
+	mails []sendertest.Mail
 	end   chan struct{}
 }
 
@@ -31,37 +31,37 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mode := s.mode
 	s.mu.Unlock()
 	switch mode {
-	case mailtest.RefuseRecipient:
+	case sendertest.RefuseRecipient:
 		http.Error(w, "no mailbox "+m.To+" for "+m.Text, http.StatusUnprocessableEntity)
 		return
-	case mailtest.Busy:
+	case sendertest.Busy:
 		http.Error(w, "busy with "+m.To+": "+m.Text, http.StatusServiceUnavailable)
 		return
-	case mailtest.Hang:
+	case sendertest.Hang:
 		<-s.end
 		return
 	}
 	s.mu.Lock()
-	s.mails = append(s.mails, mailtest.Mail{To: []string{m.To}, Text: m.Subject + "\n" + m.Text, ID: r.Header.Get("Idempotency-Key")})
+	s.mails = append(s.mails, sendertest.Mail{To: []string{m.To}, Text: m.Subject + "\n" + m.Text, ID: r.Header.Get("Idempotency-Key")})
 	s.mu.Unlock()
-	if mode == mailtest.FailAfterAccept {
+	if mode == sendertest.FailAfterAccept {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 func TestMailer(t *testing.T) {
-	mailtest.Run(t, func(t *testing.T) mailtest.Harness {
+	sendertest.Run(t, func(t *testing.T) sendertest.Harness {
 		s := &service{end: make(chan struct{})}
 		srv := httptest.NewServer(s)
 		t.Cleanup(func() { close(s.end); srv.Close() })
-		return mailtest.Harness{
-			Mailer: &apimail.Mailer{URL: srv.URL, Token: "a token", Client: srv.Client()},
-			Inbox: func() ([]mailtest.Mail, error) {
+		return sendertest.Harness{
+			Sender: &apimail.Sender{URL: srv.URL, Token: "a token", Client: srv.Client()},
+			Inbox: func() ([]sendertest.Mail, error) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				return append([]mailtest.Mail(nil), s.mails...), nil
+				return append([]sendertest.Mail(nil), s.mails...), nil
 			},
-			Behave: func(b mailtest.Behaviour) bool {
+			Behave: func(b sendertest.Behavior) bool {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.mode = b

@@ -35,7 +35,7 @@ func TestRouter(t *testing.T) {
 	// The third mail of the hour waits, whoever asks.
 	b.Post("/signin", 200, authn.MFAEnroll, "name", "grace", "password", try.Password)
 	b.Post("/signin/enroll", 200, authn.MFAEnrollActivate, "factor", authn.Email)
-	b.Post("/signin/cancel", 200, authn.Cancelled)
+	b.Post("/signin/cancel", 200, authn.Canceled)
 	b.Post("/signin", 200, authn.MFARequired, "name", "ada", "password", try.Password)
 	_, head := b.Post("/signin/challenge", 429, authn.MFARequired, "factor", "mail")
 	if n, _ := strconv.Atoi(head.Get("Retry-After")); n < 3500 || n > 3600 {

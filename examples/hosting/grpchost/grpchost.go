@@ -35,11 +35,11 @@ func (s *Server) Begin(ctx context.Context, p *pb.Password) (*pb.Answer, error) 
 
 // Do hands an event over.
 func (s *Server) Do(ctx context.Context, e *pb.Event) (*pb.Answer, error) {
-	ev, err := authn.ParseEvent(e.Event, e.Factor, authn.Secret(e.Code))
+	ev, err := authn.ParseEvent(e.Event, e.Factor, authn.Code(e.Code))
 	if err != nil {
 		return answer(nil, err)
 	}
-	return answer(s.Service.Do(ctx, authn.Secret(e.Token), ev))
+	return answer(s.Service.Do(ctx, authn.StateToken(e.Token), ev))
 }
 
 // answer turns what the service returned into gRPC's terms. A refusal carries

@@ -17,13 +17,13 @@ import (
 	"github.com/authnfsm/authn/examples/hosting/grpchost"
 	"github.com/authnfsm/authn/examples/hosting/internal/try"
 	pb "github.com/authnfsm/authn/examples/hosting/signinpb"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
 
 // dial serves a host and returns its client.
-func dial(t *testing.T, store authn.Store) (pb.SignInClient, *authn.Service, *memmail.Mailer) {
+func dial(t *testing.T, store authn.Store) (pb.SignInClient, *authn.Service, *memsender.Sender) {
 	svc, mail := try.Service(t, store, nil)
 	srv := grpc.NewServer()
 	pb.RegisterSignInServer(srv, &grpchost.Server{Service: svc, Check: try.Check})
@@ -81,7 +81,7 @@ func TestSignIn(t *testing.T) {
 	if err != nil || a.State != string(authn.Success) {
 		t.Fatal(a, err)
 	}
-	if who, err := svc.Redeem(t.Context(), authn.Secret(a.Session)); err != nil || who.User != "ada" {
+	if who, err := svc.Redeem(t.Context(), authn.SessionToken(a.Session)); err != nil || who.User != "ada" {
 		t.Error(who, err)
 	}
 }

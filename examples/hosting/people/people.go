@@ -1,5 +1,5 @@
 // Package people is a Directory: the host's users, and the one factor that
-// each of them has or may enrol.
+// each of them has or may enroll.
 package people
 
 import (

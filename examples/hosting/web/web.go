@@ -49,14 +49,14 @@ func (h *Host) Begin(w http.ResponseWriter, r *http.Request) {
 // Step takes an event: challenge or enroll with a factor, verify or activate
 // with a code, resend, previous, skip, cancel.
 func (h *Host) Step(w http.ResponseWriter, r *http.Request) {
-	ev, err := authn.ParseEvent(r.PathValue("event"), r.PostFormValue("factor"), authn.Secret(r.PostFormValue("code")))
+	ev, err := authn.ParseEvent(r.PathValue("event"), r.PostFormValue("factor"), authn.Code(r.PostFormValue("code")))
 	if err != nil {
 		http.Error(w, "no such event", http.StatusNotFound)
 		return
 	}
-	var token authn.Secret
+	var token authn.StateToken
 	if c, err := r.Cookie(cookie); err == nil {
-		token = authn.Secret(c.Value)
+		token = authn.StateToken(c.Value)
 	}
 	a, err := h.Service.Do(r.Context(), token, ev)
 	h.reply(w, r, a, err)

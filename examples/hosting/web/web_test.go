@@ -9,13 +9,13 @@ import (
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/hosting/internal/try"
 	"github.com/authnfsm/authn/examples/hosting/web"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
 
 // open returns a browser at a host, its mailbox and the users who got a session.
-func open(t *testing.T, store authn.Store) (*try.Browser, *memmail.Mailer, *[]string) {
+func open(t *testing.T, store authn.Store) (*try.Browser, *memsender.Sender, *[]string) {
 	svc, mail := try.Service(t, store, nil)
 	in := new([]string)
 	h := &web.Host{Service: svc, Check: try.Check, Session: func(w http.ResponseWriter, a *authn.Assertion) error {
@@ -42,7 +42,7 @@ func TestSignIn(t *testing.T) {
 	b.Post("/signin/verify", 401, "", "code", try.Code(mail, try.Ada))
 }
 
-func TestEnrol(t *testing.T) {
+func TestEnroll(t *testing.T) {
 	b, mail, in := open(t, new(memstore.Store))
 	b.Post("/signin", 200, authn.MFAEnroll, "name", "grace", "password", try.Password)
 	b.Post("/signin/enroll", 200, authn.MFAEnrollActivate, "factor", authn.Email)
@@ -72,7 +72,7 @@ func TestRefusals(t *testing.T) {
 	if got := b.Origin("/signin/cancel", "https://evil.example"); got != 403 {
 		t.Errorf("another site's page: %d", got)
 	}
-	b.Post("/signin/cancel", 200, authn.Cancelled)
+	b.Post("/signin/cancel", 200, authn.Canceled)
 	b.Post("/signin/resend", 401, "")
 }
 

@@ -88,9 +88,9 @@ func do(ctx context.Context, svc *authn.Service, q *Request) (*authn.Answer, err
 	if q.User != "" {
 		return svc.Begin(ctx, authn.Login{User: q.User})
 	}
-	ev, err := authn.ParseEvent(q.Event, q.Factor, authn.Secret(q.Code))
+	ev, err := authn.ParseEvent(q.Event, q.Factor, authn.Code(q.Code))
 	if err != nil {
 		return nil, err
 	}
-	return svc.Do(ctx, authn.Secret(q.Token), authn.Once(q.ID, ev))
+	return svc.Do(ctx, authn.StateToken(q.Token), authn.WithKey(q.ID, ev))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/hosting/internal/try"
 	"github.com/authnfsm/authn/examples/hosting/worker"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -23,7 +23,7 @@ type front struct {
 	nc      *nats.Conn
 	subject string
 	svc     *authn.Service
-	mail    *memmail.Mailer
+	mail    *memsender.Sender
 }
 
 func open(t *testing.T) *front {
@@ -95,7 +95,7 @@ func TestSignIn(t *testing.T) {
 	if first.Session == "" || first.Session != second.Session {
 		t.Error("a repetition gives the same session token")
 	}
-	if who, err := f.svc.Redeem(t.Context(), authn.Secret(first.Session)); err != nil || who.User != "ada" {
+	if who, err := f.svc.Redeem(t.Context(), authn.SessionToken(first.Session)); err != nil || who.User != "ada" {
 		t.Error(who, err)
 	}
 }

@@ -162,7 +162,7 @@ function event(href, body = {}) {
     const before = authn.generation
     const next = await post(href, { stateToken: answer.stateToken, ...body })
     if (next.status === 'SUCCESS') return finish(next)
-    if (!next.status) return ended('The sign-in was cancelled.', 'note')
+    if (!next.status) return ended('The sign-in was canceled.', 'note')
     show(next)
     if (authn.generation > before) tell(`Code ${authn.generation} was sent. The one before is dead.`)
   })

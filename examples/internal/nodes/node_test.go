@@ -72,7 +72,7 @@ type request struct {
 	Event string // "primary", "redeem", "tend", or one of authn.ParseEvent
 	User  string // of primary
 	Token string // of redeem the session token
-	Key   string // for authn.Once
+	Key   string // for authn.WithKey
 	Code  string
 
 	Callers int  // so many at once; 0 is one
@@ -173,7 +173,7 @@ func (n *node) do(ctx context.Context, r request) (reply, error) {
 		_, err := n.svc.Tend(ctx)
 		return reply{}, err
 	case "redeem":
-		who, err := n.svc.Redeem(ctx, authn.Secret(r.Token))
+		who, err := n.svc.Redeem(ctx, authn.SessionToken(r.Token))
 		if err != nil {
 			return reply{}, err
 		}
@@ -182,14 +182,14 @@ func (n *node) do(ctx context.Context, r request) (reply, error) {
 		return told(n.svc.Begin(ctx, authn.Login{User: r.User}))
 	}
 	factors := map[string]string{"enroll": authn.Email, "challenge": factorID}
-	ev, err := authn.ParseEvent(r.Event, factors[r.Event], authn.Secret(r.Code))
+	ev, err := authn.ParseEvent(r.Event, factors[r.Event], authn.Code(r.Code))
 	if err != nil {
 		return reply{}, err
 	}
 	if r.Key != "" {
-		ev = authn.Once(r.Key, ev)
+		ev = authn.WithKey(r.Key, ev)
 	}
-	return told(n.svc.Do(ctx, authn.Secret(r.Token), ev))
+	return told(n.svc.Do(ctx, authn.StateToken(r.Token), ev))
 }
 
 func told(a *authn.Answer, err error) (reply, error) {

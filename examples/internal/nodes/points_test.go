@@ -112,12 +112,12 @@ func (s watchedStore) Save(ctx context.Context, key string, old uint64, r authn.
 }
 
 type watchedMailer struct {
-	authn.Mailer
+	authn.Sender
 	p *points
 }
 
-func (m watchedMailer) Mail(ctx context.Context, msg authn.Message) error {
-	return m.p.around(func() error { return m.Mailer.Mail(ctx, msg) })
+func (m watchedMailer) Send(ctx context.Context, msg authn.Message) error {
+	return m.p.around(func() error { return m.Sender.Send(ctx, msg) })
 }
 
 type watchedDirectory struct {

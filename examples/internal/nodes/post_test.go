@@ -11,7 +11,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
-	"github.com/authnfsm/authn/mailtest"
+	"github.com/authnfsm/authn/sendertest"
 )
 
 // A post is a mail server in the test's process. What it has accepted no
@@ -65,7 +65,7 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	m, err := mailtest.Parse([]string{s.to}, raw)
+	m, err := sendertest.Parse([]string{s.to}, raw)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ var (
 	numberLine = regexp.MustCompile(`This is code (\d+)\.`)
 )
 
-func read(m mailtest.Mail) letter {
+func read(m sendertest.Mail) letter {
 	l := letter{id: m.ID}
 	if c, n := codeLine.FindStringSubmatch(m.Text), numberLine.FindStringSubmatch(m.Text); c != nil && n != nil {
 		l.code = c[1]

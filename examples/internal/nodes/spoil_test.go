@@ -21,10 +21,10 @@ var spoilers = map[string]func(*authn.Config){
 
 const later = 300 * time.Millisecond
 
-type hastyMailer struct{ authn.Mailer }
+type hastyMailer struct{ authn.Sender }
 
-func (m hastyMailer) Mail(ctx context.Context, msg authn.Message) error {
-	time.AfterFunc(later, func() { _ = m.Mailer.Mail(context.WithoutCancel(ctx), msg) })
+func (m hastyMailer) Send(ctx context.Context, msg authn.Message) error {
+	time.AfterFunc(later, func() { _ = m.Sender.Send(context.WithoutCancel(ctx), msg) })
 	return nil
 }
 

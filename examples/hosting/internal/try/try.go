@@ -13,10 +13,10 @@ import (
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/hosting/people"
 	"github.com/authnfsm/authn/examples/hosting/view"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
 )
 
-// Users of every test: ada has a factor, grace may enrol one.
+// Users of every test: ada has a factor, grace may enroll one.
 const (
 	Ada      = "ada@example.com"
 	Grace    = "grace@example.com"
@@ -24,9 +24,9 @@ const (
 )
 
 // Service is one over that store, with its mailbox.
-func Service(t *testing.T, store authn.Store, limit authn.Limiter) (*authn.Service, *memmail.Mailer) {
+func Service(t *testing.T, store authn.Store, limit authn.Limiter) (*authn.Service, *memsender.Sender) {
 	t.Helper()
-	dir, mail := new(people.Directory), new(memmail.Mailer)
+	dir, mail := new(people.Directory), new(memsender.Sender)
 	dir.Add("ada", Ada, true)
 	dir.Add("grace", Grace, false)
 	svc, err := authn.New(authn.Config{
@@ -46,10 +46,10 @@ func Check(_ context.Context, name, password string) (string, bool) {
 }
 
 // Code is the last one that was mailed; Wrong is another.
-func Code(mail *memmail.Mailer, to string) string { return string(mail.Last(to).Code) }
+func Code(mail *memsender.Sender, to string) string { return string(mail.Last(to).Code) }
 
 // Wrong is a code that is not the last one.
-func Wrong(mail *memmail.Mailer, to string) string {
+func Wrong(mail *memsender.Sender, to string) string {
 	c := []byte(Code(mail, to))
 	c[0] = '0' + (c[0]-'0'+1)%10
 	return string(c)

@@ -1,4 +1,4 @@
-package mailtest
+package sendertest
 
 import (
 	"context"
@@ -21,11 +21,11 @@ func checkKinds(ctx context.Context, b *bench) error {
 	for _, k := range kinds {
 		ms = append(ms, b.message(k))
 	}
-	enrol := b.message(authn.CodeMessage)
-	enrol.Purpose = authn.Enrol
+	enroll := b.message(authn.CodeMessage)
+	enroll.Purpose = authn.PurposeEnroll
 	forever := b.message(authn.LockedMessage)
 	forever.Until = time.Time{}
-	ms = append(ms, enrol, forever)
+	ms = append(ms, enroll, forever)
 	got, err := b.send(ctx, ms...)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func checkKinds(ctx context.Context, b *bench) error {
 
 func checkCode(ctx context.Context, b *bench) error {
 	var ms []authn.Message
-	for _, c := range []authn.Secret{"000000", "000042", "900000", "0123456", "01234567", "000000000042", "981726354098"} {
+	for _, c := range []authn.Code{"000000", "000042", "900000", "0123456", "01234567", "000000000042", "981726354098"} {
 		m := b.message(authn.CodeMessage)
 		m.Code = c
 		ms = append(ms, m)
@@ -224,7 +224,7 @@ func checkFailAfterAccept(ctx context.Context, b *bench) error {
 }
 
 // How long a far end may hang, and how much later Mail must have returned.
-// The second is generous: it is there for a mailer that never returns.
+// The second is generous: it is there for a sender that never returns.
 var (
 	patience = 100 * time.Millisecond
 	promptly = 3 * time.Second
@@ -271,7 +271,7 @@ func checkErrors(ctx context.Context, b *bench) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	b.mail(ended, b.message(authn.CodeMessage))
-	for _, how := range []Behaviour{RefuseRecipient, Busy, FailAfterAccept} {
+	for _, how := range []Behavior{RefuseRecipient, Busy, FailAfterAccept} {
 		if b.behave(how) == nil {
 			b.mail(ctx, b.message(authn.CodeMessage))
 		}

@@ -1,4 +1,4 @@
-package mailtest
+package sendertest
 
 import (
 	"context"
@@ -25,14 +25,14 @@ const (
 	Panic               // nothing is sent; a panic
 )
 
-var _ authn.Mailer = (*Faulty)(nil)
+var _ authn.Sender = (*Faulty)(nil)
 
-// Faulty is a mailer that fails as it is told to: what a host needs to see
-// how it takes that. It is safe for concurrent use if Mailer is, and must not
+// Faulty is a sender that fails as it is told to: what a host needs to see
+// how it takes that. It is safe for concurrent use if Sender is, and must not
 // be copied after first use.
 type Faulty struct {
-	// Mailer sends what is sent. If nil, nothing is.
-	Mailer authn.Mailer
+	// Sender sends what is sent. If nil, nothing is.
+	Sender authn.Sender
 
 	// Plan says what goes wrong with the n-th call of Mail, counted from 1,
 	// for message m. Calls of Plan never overlap. If nil, nothing goes wrong.
@@ -44,8 +44,8 @@ type Faulty struct {
 
 // Mail does with m what Plan says. It returns an error that wraps [ErrFault],
 // and for Undeliverable also [authn.ErrUndeliverable], the context's error, or
-// what the Mailer returned.
-func (f *Faulty) Mail(ctx context.Context, m authn.Message) error {
+// what the Sender returned.
+func (f *Faulty) Send(ctx context.Context, m authn.Message) error {
 	fault := f.next(m)
 	switch fault {
 	case FailBefore:
@@ -58,8 +58,8 @@ func (f *Faulty) Mail(ctx context.Context, m authn.Message) error {
 	case Panic:
 		panic(ErrFault)
 	}
-	if f.Mailer != nil {
-		if err := f.Mailer.Mail(ctx, m); err != nil {
+	if f.Sender != nil {
+		if err := f.Sender.Send(ctx, m); err != nil {
 			return err
 		}
 	}

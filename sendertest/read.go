@@ -1,4 +1,4 @@
-package mailtest
+package sendertest
 
 import (
 	"bytes"
@@ -26,21 +26,21 @@ func Parse(to []string, raw []byte) (Mail, error) {
 	m := Mail{To: to, Raw: raw, Header: make(map[string][]string)}
 	msg, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
-		return Mail{}, fmt.Errorf("mailtest: header: %w", err)
+		return Mail{}, fmt.Errorf("sendertest: header: %w", err)
 	}
 	var words mime.WordDecoder
 	for name, values := range msg.Header {
 		for _, v := range values {
 			d, err := words.DecodeHeader(v)
 			if err != nil {
-				return Mail{}, fmt.Errorf("mailtest: header %s: %w", name, err)
+				return Mail{}, fmt.Errorf("sendertest: header %s: %w", name, err)
 			}
 			m.Header[name] = append(m.Header[name], d)
 		}
 	}
 	m.ID = msg.Header.Get("Message-Id")
 	if err := m.part(textproto.MIMEHeader(msg.Header), msg.Body); err != nil {
-		return Mail{}, fmt.Errorf("mailtest: %w", err)
+		return Mail{}, fmt.Errorf("sendertest: %w", err)
 	}
 	return m, nil
 }

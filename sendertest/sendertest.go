@@ -1,11 +1,11 @@
-// Package mailtest says what it is to be an [authn.Mailer]: [Run] holds a
-// mailer to the contract, sentence by sentence. [Faulty] breaks a mailer on
+// Package sendertest says what it is to be an [authn.Sender]: [Run] holds a
+// sender to the contract, sentence by sentence. [Faulty] breaks a sender on
 // purpose, for the tests of a host.
 //
 // Run needs to see what arrived: give it a [Harness] whose far end is real
 // enough to be attacked (an SMTP server in the test's process, the recorded
 // requests of a mail service), and let [Parse] read the raw messages.
-package mailtest
+package sendertest
 
 import (
 	"context"
@@ -16,13 +16,13 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Harness is a mailer and the far end that it sends to.
+// A Harness is a sender and the far end that it sends to.
 type Harness struct {
-	// Mailer is under test. It prints the generation of a code, and times as
+	// Sender is under test. It prints the generation of a code, and times as
 	// HH:MM in UTC; it puts codes in the text unspaced.
-	Mailer authn.Mailer
+	Sender authn.Sender
 
-	// Inbox returns all that has arrived, the oldest first. If Mailer only
+	// Inbox returns all that has arrived, the oldest first. If Sender only
 	// hands messages over, Inbox waits until they are through. It may be
 	// called at any time, though never while Mail runs.
 	Inbox func() ([]Mail, error)
@@ -30,23 +30,23 @@ type Harness struct {
 	// Behave lets the far end behave like b from now on, until the next call,
 	// and returns false if it cannot. A nil Behave is a far end that cannot
 	// misbehave. What cannot be shown is skipped.
-	Behave func(b Behaviour) bool
+	Behave func(b Behavior) bool
 
-	// Now is what the mailer's clock says. The zero time means the real one.
+	// Now is what the sender's clock says. The zero time means the real one.
 	Now time.Time
 }
 
-// A Behaviour is how a far end treats the mailer.
-type Behaviour string
+// A Behavior is how a far end treats the sender.
+type Behavior string
 
-// The behaviours. A far end that can, quotes code and address in what it
+// The behaviors. A far end that can, quotes code and address in what it
 // answers: both must not come back in an error.
 const (
-	Well            Behaviour = "accepts everything"
-	RefuseRecipient Behaviour = "refuses every recipient for good"      // SMTP: 550
-	Busy            Behaviour = "asks to come back later"               // SMTP: 451
-	FailAfterAccept Behaviour = "keeps the message, then fails"         // SMTP: no answer, connection closed
-	Hang            Behaviour = "takes the connection and says nothing" // until the test ends
+	Well            Behavior = "accepts everything"
+	RefuseRecipient Behavior = "refuses every recipient for good"      // SMTP: 550
+	Busy            Behavior = "asks to come back later"               // SMTP: 451
+	FailAfterAccept Behavior = "keeps the message, then fails"         // SMTP: no answer, connection closed
+	Hang            Behavior = "takes the connection and says nothing" // until the test ends
 )
 
 // A Mail is a message as it arrived.
@@ -59,7 +59,7 @@ type Mail struct {
 	ID     string              // tells a repetition from another message: the Message-ID
 }
 
-// Run tests the mailer that open returns. It calls open once for each
+// Run tests the sender that open returns. It calls open once for each
 // subtest; each inbox must be empty, each far end must behave well, and open
 // registers its own clean-up with t.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
@@ -100,7 +100,7 @@ var cases = []testCase{
 	{"other key", "two messages have two identities, however alike they are", checkOtherKey},
 	{"hostile fields", "a string of a Message never makes a header, a recipient, a line or markup", checkFields},
 	{"hostile recipient", "To is one address: what is not is refused, or at least reaches nobody else", checkRecipient},
-	{"hostile kind", "a kind that the mailer does not know is refused or harmless", checkKind},
+	{"hostile kind", "a kind that the sender does not know is refused or harmless", checkKind},
 	{"undeliverable", "a recipient refused for good is ErrUndeliverable", checkUndeliverable},
 	{"busy", "what may go better later is an error, but not ErrUndeliverable", checkBusy},
 	{"accepted, then failed", "a later attempt after a lost acceptance repeats the message, it does not make another", checkFailAfterAccept},

@@ -1,4 +1,4 @@
-package mailtest
+package sendertest
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func newBench(h Harness) *bench {
 }
 
 // message returns a new message, to a recipient of its own. Its times are
-// not in UTC, so that a mailer has to do its part.
+// not in UTC, so that a sender has to do its part.
 func (b *bench) message(kind authn.MessageKind) authn.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,8 +46,8 @@ func (b *bench) message(kind authn.MessageKind) authn.Message {
 	}
 	switch kind {
 	case authn.CodeMessage:
-		m.Purpose, m.Generation = authn.SignIn, 1
-		m.Code = authn.Secret(fmt.Sprintf("%06d", 8104+211*b.n))
+		m.Purpose, m.Generation = authn.PurposeSignIn, 1
+		m.Code = authn.Code(fmt.Sprintf("%06d", 8104+211*b.n))
 		m.Expires = b.now.Add(5 * time.Minute).In(zone)
 	case authn.LockedMessage:
 		m.Until = b.now.Add(30 * time.Minute).In(zone)
@@ -55,7 +55,7 @@ func (b *bench) message(kind authn.MessageKind) authn.Message {
 	return m
 }
 
-// mail calls the mailer, and blames it for a panic and for an error that
+// mail calls the sender, and blames it for a panic and for an error that
 // tells too much.
 func (b *bench) mail(ctx context.Context, m authn.Message) (err error) {
 	defer func() {
@@ -65,7 +65,7 @@ func (b *bench) mail(ctx context.Context, m authn.Message) (err error) {
 		}
 		b.fault(leak(err, m))
 	}()
-	return b.Mailer.Mail(ctx, m)
+	return b.Sender.Send(ctx, m)
 }
 
 func (b *bench) fault(err error) {
@@ -83,7 +83,7 @@ func (b *bench) blamed() error {
 }
 
 // behave tells the far end how to behave.
-func (b *bench) behave(how Behaviour) error {
+func (b *bench) behave(how Behavior) error {
 	if b.Behave == nil || !b.Behave(how) {
 		return fmt.Errorf("%w: %s", errCannotShow, how)
 	}

@@ -1,4 +1,4 @@
-package mailtest
+package sendertest
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 // office is a far end: it keeps what is posted, unless it misbehaves.
 type office struct {
 	mu  sync.Mutex
-	how Behaviour
+	how Behavior
 	in  []posted
 }
 
@@ -53,7 +53,7 @@ func (o *office) post(ctx context.Context, to []string, raw []byte) error {
 	return nil
 }
 
-func (o *office) behave(b Behaviour) bool {
+func (o *office) behave(b Behavior) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.how = b
@@ -74,19 +74,19 @@ func (o *office) inbox() ([]Mail, error) {
 	return ms, nil
 }
 
-// paper is a mailer that does all that the contract asks, except its bug.
+// paper is a sender that does all that the contract asks, except its bug.
 type paper struct {
 	office *office
 	bug    string
 
 	mu   sync.Mutex
 	n    int
-	last authn.Secret
+	last authn.Code
 }
 
 func (p *paper) has(bug string) bool { return p.bug == bug }
 
-func (p *paper) Mail(ctx context.Context, m authn.Message) error {
+func (p *paper) Send(ctx context.Context, m authn.Message) error {
 	if err := ctx.Err(); err != nil && !p.has("sends with an ended context") {
 		return err
 	}

@@ -1,4 +1,4 @@
-package mailtest
+package sendertest
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 func harness(bug string) Harness {
 	o := new(office)
-	return Harness{Mailer: &paper{office: o, bug: bug}, Inbox: o.inbox, Behave: o.behave}
+	return Harness{Sender: &paper{office: o, bug: bug}, Inbox: o.inbox, Behave: o.behave}
 }
 
 func TestRunPasses(t *testing.T) {
@@ -25,7 +25,7 @@ func TestRunPasses(t *testing.T) {
 // TestCatches holds the suite up to mailers with one bug each: the case that
 // is about it has to object.
 func TestCatches(t *testing.T) {
-	promptly = patience // a mailer that hangs is seen to
+	promptly = patience // a sender that hangs is seen to
 	defer func() { promptly = 3 * time.Second }()
 	for _, c := range []struct{ bug, by string }{
 		{"one text for notices", "kinds"},

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestEnrolment(t *testing.T) {
+func TestEnrollment(t *testing.T) {
 	w := begun(t, Policy{}, grace, graceMail)
 	w.want(w.a.txs[0].name(), MFAEnroll)
 	w.refuses(Skip{}, ErrRequired)
@@ -34,8 +34,8 @@ func TestSeveralRequiredFactors(t *testing.T) {
 	w.want(w.do(Activate{Code: w.right()}), Success)
 }
 
-// Enrolment on the password alone is only for an account without a factor.
-func TestEnrolmentIsCheckedWhenUsed(t *testing.T) {
+// Enrollment on the password alone is only for an account without a factor.
+func TestEnrollmentIsCheckedWhenUsed(t *testing.T) {
 	w := begun(t, Policy{}, grace, graceMail)
 	active := graceMail
 	active.Status = Active
@@ -56,7 +56,7 @@ func TestEnrolmentIsCheckedWhenUsed(t *testing.T) {
 	w.want(w.do(Activate{Code: code}), Success)
 }
 
-// Two tabs enrol; the first to finish ends the other.
+// Two tabs enroll; the first to finish ends the other.
 func TestActivationCancelsOthers(t *testing.T) {
 	w := begun(t, Policy{}, grace, graceMail)
 	other := w.h
@@ -64,7 +64,7 @@ func TestActivationCancelsOthers(t *testing.T) {
 	w.begin(grace)
 	w.do(Enroll{Email})
 	w.do(Activate{Code: w.right()})
-	if st := w.a.txs[w.a.find(other.digest())].name(); st != Cancelled {
+	if st := w.a.txs[w.a.find(other.digest())].name(); st != Canceled {
 		t.Errorf("the other tab is in %s", st)
 	}
 	if len(w.r.Moves()) != 2 {

@@ -1,4 +1,4 @@
-package memmail_test
+package memsender_test
 
 import (
 	"context"
@@ -8,19 +8,19 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/mailtest"
-	"github.com/authnfsm/authn/memmail"
+	"github.com/authnfsm/authn/memsender"
+	"github.com/authnfsm/authn/sendertest"
 )
 
 // TestMailer holds the Mailer to the suite. It sends no text, so its mail is
 // written here, in the plainest form that says everything.
 func TestMailer(t *testing.T) {
-	mailtest.Run(t, func(*testing.T) mailtest.Harness {
-		m := new(memmail.Mailer)
-		return mailtest.Harness{Mailer: m, Inbox: func() ([]mailtest.Mail, error) {
-			var in []mailtest.Mail
+	sendertest.Run(t, func(*testing.T) sendertest.Harness {
+		m := new(memsender.Sender)
+		return sendertest.Harness{Sender: m, Inbox: func() ([]sendertest.Mail, error) {
+			var in []sendertest.Mail
 			for _, x := range m.All() {
-				in = append(in, mailtest.Mail{To: []string{x.To}, ID: x.Key, Text: plain(x)})
+				in = append(in, sendertest.Mail{To: []string{x.To}, ID: x.Key, Text: plain(x)})
 			}
 			return in, nil
 		}}
@@ -35,10 +35,10 @@ func plain(m authn.Message) string {
 }
 
 func TestKeyIsKeptOnce(t *testing.T) {
-	var m memmail.Mailer
+	var m memsender.Sender
 	for i, key := range []string{"a", "b", "a", "", ""} {
 		msg := authn.Message{Key: key, To: "user@example.com", Locale: strconv.Itoa(i)}
-		if err := m.Mail(t.Context(), msg); err != nil {
+		if err := m.Send(t.Context(), msg); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,12 +52,12 @@ func TestKeyIsKeptOnce(t *testing.T) {
 }
 
 func TestLast(t *testing.T) {
-	var m memmail.Mailer
+	var m memsender.Sender
 	if got := m.Last("user@example.com"); got != (authn.Message{}) {
 		t.Errorf("Last of an empty Mailer: %+v", got)
 	}
 	for i, to := range []string{"user@example.com", "user@example.com", "other@example.com"} {
-		if err := m.Mail(t.Context(), authn.Message{Key: strconv.Itoa(i), To: to}); err != nil {
+		if err := m.Send(t.Context(), authn.Message{Key: strconv.Itoa(i), To: to}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,8 +70,8 @@ func TestLast(t *testing.T) {
 }
 
 func TestAllIsACopy(t *testing.T) {
-	var m memmail.Mailer
-	if err := m.Mail(t.Context(), authn.Message{Key: "a"}); err != nil {
+	var m memsender.Sender
+	if err := m.Send(t.Context(), authn.Message{Key: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	m.All()[0].Key = "changed"
@@ -83,8 +83,8 @@ func TestAllIsACopy(t *testing.T) {
 func TestEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var m memmail.Mailer
-	if err := m.Mail(ctx, authn.Message{Key: "a"}); !errors.Is(err, context.Canceled) {
+	var m memsender.Sender
+	if err := m.Send(ctx, authn.Message{Key: "a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want context.Canceled", err)
 	}
 	if n := len(m.All()); n != 0 {
@@ -92,9 +92,9 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-func ExampleMailer() {
-	var mailer memmail.Mailer // goes into authn.Config
-	err := mailer.Mail(context.Background(), authn.Message{
+func ExampleSender() {
+	var mailer memsender.Sender // goes into authn.Config
+	err := mailer.Send(context.Background(), authn.Message{
 		Key: "1", Kind: authn.CodeMessage, To: "user@example.com", Code: "042137", Generation: 1,
 	})
 	last := mailer.Last("user@example.com")
