@@ -1,7 +1,9 @@
 package authn
 
 import (
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -128,6 +130,15 @@ func (a *Account) find(token digest) int {
 	return -1
 }
 
+func (a *Account) transaction(public string) *transaction {
+	for i := range a.txs {
+		if hex.EncodeToString(a.txs[i].id[:]) == public {
+			return &a.txs[i]
+		}
+	}
+	return &transaction{}
+}
+
 // idle says that the account tells nothing that a fresh one would not.
 func (a *Account) idle() bool {
 	return a.quiet() && a.fails == 0 && !a.disabled
@@ -142,6 +153,41 @@ func (a *Account) quiet() bool {
 	}
 	return a.outbox[0].kind == 0 && a.lockedUntil == 0 && a.notBefore == 0 &&
 		a.failures.at == "" && a.sends == "" && a.starts == ""
+}
+
+func (t *transaction) name() State {
+	if t.state == 0 || int(t.state) > len(states) {
+		return ""
+	}
+	return states[t.state-1]
+}
+
+// factor is the factor at hand.
+func (t *transaction) factor() *pin { return &t.factors[t.chosen] }
+
+// isLive says that the transaction may still lead to a session.
+func (t *transaction) isLive() bool {
+	switch t.name() {
+	case MFAEnroll, MFAEnrollActivate, MFARequired, MFAChallenge:
+		return true
+	}
+	return t.session.live
+}
+
+// before says that t has to make room before o.
+func (t *transaction) before(o *transaction, now int64) bool {
+	if t.session.live != o.session.live {
+		return o.session.live
+	}
+	if mine, other := t.code.good(now), o.code.good(now); mine != other {
+		return other
+	}
+	return t.born < o.born
+}
+
+// ended says that only the tombstone is left: see doFinish.
+func (t *transaction) ended() bool {
+	return t.name() != Success && slices.Contains(ends, t.name())
 }
 
 // String describes the account for an operator, without secrets or addresses.
@@ -176,16 +222,6 @@ func (a *Account) String() string {
 
 // GoString is String: an account never prints its bytes.
 func (a *Account) GoString() string { return a.String() }
-
-func (t *transaction) name() State {
-	if t.state == 0 || int(t.state) > len(states) {
-		return ""
-	}
-	return states[t.state-1]
-}
-
-// factor is the factor at hand.
-func (t *transaction) factor() *pin { return &t.factors[t.chosen] }
 
 func unix(ns int64) time.Time {
 	if ns == 0 {

@@ -5,35 +5,6 @@ import (
 	"encoding/binary"
 )
 
-const (
-	minDigits = 6
-	maxDigits = 12
-	maxRaw    = 32 // bytes of a code as typed
-	maxOnce   = 64
-)
-
-// normalize drops ASCII space, tab, CR, LF and '-', and wants 6 to 12 ASCII
-// digits then. Nothing else is dropped or mapped: a code has few spellings,
-// and no two codes share one.
-func (in *input) normalize(code Code, least uint8) bool {
-	if len(code) > maxRaw {
-		return false
-	}
-	n := 0
-	for i := range len(code) {
-		switch c := code[i]; {
-		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '-':
-		case c < '0' || c > '9' || n == maxDigits:
-			return false
-		default:
-			in.code[n] = c
-			n++
-		}
-	}
-	in.digits = uint8(n)
-	return in.digits >= least
-}
-
 // rightCode compares in constant time, on equal lengths, with a code that is
 // derived and was never stored.
 func (s *step) rightCode() bool {
@@ -81,11 +52,4 @@ func purposeOf(st State) Purpose {
 		return PurposeEnroll
 	}
 	return PurposeSignIn
-}
-
-// field appends v behind its length, so that no two lists of fields give one
-// message.
-func field[T ~string | ~[]byte](b []byte, v T) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
-	return append(b, v...)
 }

@@ -1,12 +1,9 @@
 package authn
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"time"
 )
 
 // deliver carries out what the step asked for, after its save, and records
@@ -22,18 +19,6 @@ func (s *Service) deliver(c *call, r *Result, rec Record) {
 	if len(mine) > 0 {
 		s.attempt(context.WithoutCancel(c.ctx), c, &r.Account, rec, mine)
 	}
-}
-
-// causes says that a row taken in this step asked for the effect.
-func (r *Result) causes(e Effect) bool {
-	for i := range r.nmoves {
-		for n := range r.moves[i].edge.row.Emit {
-			if effectKey(r.moves[i].tx, r.moves[i].rev, uint8(n)) == e.Key {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // attempt makes one attempt at each effect and acknowledges them together. a,
@@ -57,51 +42,6 @@ func (s *Service) attempt(ctx context.Context, c *call, a *Account, rec Record, 
 			next, changed, err = s.m.Acknowledge(&next, es, became, s.cfg.Now())
 		}
 	}
-}
-
-func (s *Service) record(a *Account, key string) Record {
-	r := Record{Version: newVersion(), Due: unix(s.m.nextDue(a))}
-	if !a.idle() {
-		r.Value = s.m.Seal(a, key)
-	}
-	return r
-}
-
-// Acknowledge returns the account with what became of attempts at effects,
-// became[i] of es[i], and whether that changed anything. The account is not
-// changed in place.
-func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now time.Time) (next Account, changed bool, err error) {
-	s, err := m.load(a, nil, &Env{Now: now}, new(input))
-	if err != nil {
-		return *a, false, err
-	}
-	// After a clock fault the next step sets things right, not this.
-	for i, e := range es {
-		if !s.fault && s.acknowledge(e.Key, became[i]) {
-			changed = true
-		}
-	}
-	next, s.acct.seen = *a, s.now
-	if changed {
-		next = *s.acct
-	}
-	m.pool.Put(s)
-	return next, changed, nil
-}
-
-// Code returns the live code that a SendCode effect asks to be mailed; false
-// if it is dead by now.
-func (m *Machine) Code(a *Account, e Effect) (Code, bool) {
-	s := m.pool.Get().(*step)
-	defer m.pool.Put(s)
-	s.acct = a
-	for s.i = range s.acct.txs {
-		var code [maxDigits]byte
-		if t := s.tx(); e.Do == SendCode && t.mail.state == mailPending && t.mailKey() == e.Key && s.derive(&code) {
-			return Code(code[:t.limits.digits]), true
-		}
-	}
-	return "", false
 }
 
 // carryOut makes one attempt, within the delivery timeout.
@@ -163,21 +103,6 @@ func (s *Service) addressee(ctx context.Context, c *call, a *Account, e Effect) 
 	return Factor{}, errMoved
 }
 
-// pinned is the recipient of an effect.
-func (a *Account) pinned(key string) id {
-	for i := range a.txs {
-		if t := &a.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
-			return t.factor().recipient
-		}
-	}
-	for i := range a.outbox {
-		if e := &a.outbox[i]; e.kind != 0 && e.key() == key {
-			return e.recipient
-		}
-	}
-	return id{}
-}
-
 // mail sends a code or a notice.
 func (s *Service) mail(ctx context.Context, a *Account, e Effect, f Factor) error {
 	m := Message{Key: e.Key, Tenant: s.cfg.Tenant, User: e.User, To: f.Address, Locale: f.Locale, Until: e.Until}
@@ -203,120 +128,61 @@ func (s *Service) mail(ctx context.Context, a *Account, e Effect, f Factor) erro
 	return guarded("mailer", func() error { return s.cfg.Mailer.Send(ctx, m) })
 }
 
-func (a *Account) transaction(public string) *transaction {
-	for i := range a.txs {
-		if hex.EncodeToString(a.txs[i].id[:]) == public {
-			return &a.txs[i]
-		}
+// auditMoves tells the Auditor of the rows that were taken, after the commit.
+// What must not be lost is in the outbox besides.
+func (s *Service) auditMoves(ctx context.Context, key, user string, r *Result) {
+	if s.cfg.Auditor == nil {
+		return
 	}
-	return &transaction{}
-}
-
-// Tended counts what [Service.Tend] did.
-type Tended struct {
-	Records    int // that were due
-	Ended      int // transactions whose time was up
-	Delivered  int // effects that were accepted
-	Deleted    int // records that said nothing any more
-	Unreadable int // records that could not be opened; they come back in an hour
-}
-
-const (
-	tendBatch  = 100
-	unreadable = time.Hour
-)
-
-// Tend does what is due: it sends again what was not acknowledged, ends
-// transactions whose time is up and deletes records that say nothing any
-// more. Call it every 10 seconds or so; any number of nodes may call it at
-// once, and safety never depends on it. It returns when nothing is due, with
-// the first fault that it met, or when ctx ends. The store must be a [Sweeper].
-func (s *Service) Tend(ctx context.Context) (Tended, error) {
-	var did Tended
-	sweeper, ok := s.cfg.Store.(Sweeper)
-	if !ok {
-		return did, errors.New("authn: the Store is no Sweeper")
-	}
-	var first error
-	seen := map[string]bool{}
-	for {
-		var keys []string
-		err := guarded("due", func() (err error) {
-			keys, err = sweeper.Due(ctx, s.cfg.Now(), tendBatch)
-			return err
+	for i := range r.nmoves {
+		m := &r.moves[i]
+		s.note(ctx, AuditEvent{
+			Account: key, User: user, Transaction: hex.EncodeToString(m.tx[:]), Event: m.edge.op.String(),
+			From: m.edge.State, To: m.edge.to, Guard: m.edge.guard, Factor: m.factor, Outcome: m.edge.row.Say,
 		})
-		if err != nil {
-			return did, errors.Join(first, err)
-		}
-		fresh := false
-		for _, k := range keys {
-			if seen[k] {
-				continue
-			}
-			seen[k] = true
-			fresh = true
-			if err := s.tend(ctx, k, &did); err != nil && first == nil {
-				first = err
-			}
-		}
-		if !fresh || ctx.Err() != nil {
-			return did, first
-		}
 	}
 }
 
-// tend does what is due for one record.
-func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
-	var p id
-	if n, err := hex.Decode(p[:], []byte(key)); err != nil || n != len(p) || p.key() != key {
-		return fmt.Errorf("%w: due: key %.40q", ErrCorrupt, key)
+func (s *Service) auditRefusal(c *call, a *Account, r *Refusal) {
+	if s.cfg.Auditor == nil {
+		return
 	}
-	did.Records++
-	var a Account
-	rec, err := s.read(ctx, key, &a)
-	if errors.Is(err, ErrCorrupt) {
-		did.Unreadable++
-		return errors.Join(err, s.putOff(ctx, key, rec))
+	e := AuditEvent{Account: c.key, User: a.user, Event: r.Event, From: r.State, Guard: r.Guard, Err: r.Err.Error()}
+	if i := a.find(c.hash); i >= 0 {
+		e.Transaction = hex.EncodeToString(a.txs[i].id[:])
+		e.From = a.txs[i].name()
 	}
-	if err != nil || rec.Version == 0 {
-		return err
-	}
-	var r Result
-	es, err := s.m.Tend(&a, s.cfg.Now(), &r)
-	if err != nil {
-		return err
-	}
-	s.forgetUnheard(&r.Account)
-	next := s.record(&r.Account, key)
-	if err := s.save(ctx, key, rec.Version, next); errors.Is(err, ErrConflict) {
-		return nil // somebody was faster
-	} else if err != nil {
-		return err
-	}
-	if next.Value == nil {
-		did.Deleted++
-	}
-	did.Ended += r.nmoves
-	c := &call{ctx: ctx, p: p, key: key, op: expire, user: a.user}
-	s.auditMoves(ctx, key, r.Account.user, &r)
-	if len(es) > 0 {
-		n := len(r.Account.owed())
-		s.attempt(ctx, c, &r.Account, next, es)
-		did.Delivered += n - len(r.Account.owed())
-	}
-	return nil
+	s.note(c.ctx, e)
 }
 
-// putOff lets an unreadable record come back later, so that it starves nobody.
-// Its bytes are written back only if a second look finds the same ones: what
-// was damaged on the way must not replace what is stored.
-func (s *Service) putOff(ctx context.Context, key string, rec Record) error {
-	var a Account
-	again, err := s.read(ctx, key, &a)
-	if !errors.Is(err, ErrCorrupt) || !bytes.Equal(again.Value, rec.Value) {
+func (s *Service) auditHost(ctx context.Context, key, user, event, reason string) {
+	s.note(ctx, AuditEvent{Account: key, User: user, Event: event, Guard: reason})
+}
+
+// note makes one attempt that may be lost. The caller's cancellation does not
+// reach it.
+func (s *Service) note(ctx context.Context, e AuditEvent) {
+	if s.cfg.Auditor == nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), s.m.policy.DeliveryTimeout)
+	defer stop()
+	e.Time, e.Tenant = s.cfg.Now(), s.cfg.Tenant
+	_ = guarded("auditor", func() error { return s.cfg.Auditor.Audit(ctx, e) })
+}
+
+// tell makes one attempt that is repeated until it succeeds.
+func (s *Service) tell(ctx context.Context, c *call, e Effect) error {
+	if s.cfg.Auditor == nil {
 		return nil
 	}
-	old := rec.Version
-	rec.Version, rec.Due = newVersion(), s.cfg.Now().Add(unreadable)
-	return s.save(ctx, key, old, rec)
+	return guarded("auditor", func() error {
+		return s.cfg.Auditor.Audit(ctx, AuditEvent{
+			Time: e.At, Tenant: s.cfg.Tenant, Account: c.key, User: e.User, Transaction: e.Transaction,
+			Event: reports[e.Do], Factor: e.Factor, Key: e.Key,
+		})
+	})
 }
+
+// reports are the audit events that come through the outbox.
+var reports = [effectKinds]string{SignedIn: "signed_in", FactorEnrolled: "factor_activated", FactorDisabled: "factor_disabled"}

@@ -95,14 +95,21 @@ var opDocs = [ops]struct{ name, doc string }{
 
 func (o op) String() string { return opDocs[o].name }
 
-func (Enroll) on() op    { return enroll }
-func (Activate) on() op  { return activate }
+func (Enroll) on() op { return enroll }
+
+func (Activate) on() op { return activate }
+
 func (Challenge) on() op { return challenge }
-func (Verify) on() op    { return verify }
-func (Resend) on() op    { return resend }
-func (Previous) on() op  { return previous }
-func (Skip) on() op      { return skip }
-func (Cancel) on() op    { return cancel }
+
+func (Verify) on() op { return verify }
+
+func (Resend) on() op { return resend }
+
+func (Previous) on() op { return previous }
+
+func (Skip) on() op { return skip }
+
+func (Cancel) on() op { return cancel }
 
 // ParseEvent makes an event from its name and what came with it, for hosts
 // that read events from a wire. For "enroll" factor is a type. It refuses

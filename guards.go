@@ -5,67 +5,6 @@ package authn
 // to one question never hold together, and one always does.
 type guard uint8
 
-const (
-	_ guard = iota
-
-	// What does the account ask of somebody with the right password?
-	accountLocked
-	startsSpent
-	nothingAsked
-	factorActive
-	mayEnroll
-	mayNotEnroll
-
-	// May a code go out?
-	notOffered
-	sendBackoff
-	sendsSpent
-	coolingDown
-	mailboxFull
-	maySend
-
-	// Is the chosen factor's code still good?
-	codeKept
-	codeGone
-
-	// What is the code that came back worth?
-	otherFactor
-	backingOff
-	noCode
-	codeLate
-	codeRight
-	codeWrong
-
-	// What does a wrong code cost?
-	factorSpent
-	accountSpent
-	transactionSpent
-	codeSpent
-	triesLeft
-
-	// Is it the wrong code that begins the back-off?
-	alarmingFailure
-	quietFailure
-
-	// What is left to enroll?
-	moreAsked
-	nothingLeft
-
-	// Is the transaction's time up?
-	timeUp
-	timeLeft
-
-	// Was the session token used?
-	unredeemed
-	redeemed
-
-	// Does what was proved still hold?
-	factorsStand
-	factorWithdrawn
-
-	guardsEnd
-)
-
 // A question and its answers, which are numbered from first to last.
 type question struct {
 	ask         func(*step) guard
@@ -256,3 +195,88 @@ func askStanding(s *step) guard {
 	}
 	return factorsStand
 }
+
+// retryAt is when the guard that refused stops holding; 0 if time does not help.
+func (s *step) retryAt(e *edge) int64 {
+	for _, g := range e.row.When {
+		switch g {
+		case accountLocked:
+			if s.isDisabled() {
+				return 0
+			}
+			return s.lockEnd()
+		case startsSpent:
+			return s.acct.starts.freeAt(s.m.policy.StartsPerHour, hour)
+		case sendBackoff, backingOff:
+			return s.acct.notBefore
+		case coolingDown:
+			return s.tx().sendAt
+		case mailboxFull:
+			return s.mailboxFreeAt()
+		case timeLeft:
+			return s.tx().expires
+		}
+	}
+	return 0
+}
+
+const (
+	_ guard = iota
+
+	// What does the account ask of somebody with the right password?
+	accountLocked
+	startsSpent
+	nothingAsked
+	factorActive
+	mayEnroll
+	mayNotEnroll
+
+	// May a code go out?
+	notOffered
+	sendBackoff
+	sendsSpent
+	coolingDown
+	mailboxFull
+	maySend
+
+	// Is the chosen factor's code still good?
+	codeKept
+	codeGone
+
+	// What is the code that came back worth?
+	otherFactor
+	backingOff
+	noCode
+	codeLate
+	codeRight
+	codeWrong
+
+	// What does a wrong code cost?
+	factorSpent
+	accountSpent
+	transactionSpent
+	codeSpent
+	triesLeft
+
+	// Is it the wrong code that begins the back-off?
+	alarmingFailure
+	quietFailure
+
+	// What is left to enroll?
+	moreAsked
+	nothingLeft
+
+	// Is the transaction's time up?
+	timeUp
+	timeLeft
+
+	// Was the session token used?
+	unredeemed
+	redeemed
+
+	// Does what was proved still hold?
+	factorsStand
+	factorWithdrawn
+
+	guardsEnd
+)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Revoke ends every live transaction of a user and voids unredeemed session
@@ -86,60 +85,6 @@ func (s *Service) host(ctx context.Context, user, event, reason string, f func(*
 		return nil
 	}
 	return fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
-}
-
-// Tend fills r with the account, its overdue transactions ended and its overdue
-// effects claimed, and returns those effects: once r is saved they are to be
-// carried out and acknowledged. The account is not changed in place.
-func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err error) {
-	err = m.do(r, a, &Env{Now: now}, new(input), func(s *step) error {
-		if err := s.offerAll(expire); err != nil {
-			return err
-		}
-		for i := range s.acct.txs {
-			if t := &s.acct.txs[i]; t.ended() && t.expires <= s.now {
-				*t = transaction{}
-			}
-		}
-		es = s.claimOwed()
-		s.i = 0
-		s.tidy()
-		return nil
-	})
-	return es, err
-}
-
-// nextDue is when the account wants attention next; 0 is never.
-func (m *Machine) nextDue(a *Account) int64 {
-	var at int64
-	soonest := func(t int64) {
-		if t != 0 && (at == 0 || t < at) {
-			at = t
-		}
-	}
-	for i := range a.txs {
-		if t := &a.txs[i]; t.state != 0 {
-			soonest(t.expires)
-			soonest(t.mail.next)
-		}
-	}
-	for i := range a.outbox {
-		soonest(a.outbox[i].next)
-	}
-	if at != 0 || a.fails > 0 || a.disabled {
-		return at
-	}
-	// Nothing is under way: it may go when the last charge and lock are over.
-	return max(a.lockedUntil, a.notBefore,
-		a.failures.at.until(0, m.failureSpan()), a.sends.until(0, day), a.starts.until(0, hour))
-}
-
-// failureSpan is the longest span of a budget of wrong codes.
-func (m *Machine) failureSpan() time.Duration {
-	if m.policy.FailuresPerYear > 0 {
-		return year
-	}
-	return day
 }
 
 // forgetUnheard drops what is only for an Auditor that the host does not have.

@@ -1,93 +1,15 @@
-// Package authn runs authentication transactions: after the password was
-// right it makes the user prove a second factor, first of all a one-time code
-// sent by e-mail, and says for certain when the sign-in has succeeded. It
-// decides; the host stores, sends and talks to the browser.
-//
-// For most uses make a [Service] with [New], and call [Service.Begin] when the
-// password was right, [Service.Do] for each thing the user does, and
-// [Service.Redeem] once the answer says SUCCESS.
-//
-// # Model
-//
-// A transaction is in one [State]; an [Event] may move it. Which event moves
-// it where, under which guards, with which effects, is one table (see
-// [Transitions]): the diagrams, the documentation and the list of allowed
-// events in every [Answer] come from the table that runs. A refused event
-// changes nothing, and its [Refusal] says what is allowed instead. A wrong
-// code is not a refusal but a counted step: it is saved before it is answered.
-//
-// # What the host does
-//
-// It checks passwords, and it gives the service a [Store] (one
-// compare-and-swap at a time), a [Sender] and a [Directory] of its users and
-// their factors. It makes its session from the [Assertion] that Redeem
-// returns and from nothing else. It calls [Service.Tend] now and then, which
-// sends again what a crash interrupted and deletes what has ended, and
-// [Service.Revoke] when a password, a factor or an address changes.
-//
-// # Order
-//
-// A step is a pure function of the stored account, the event, the time and
-// fresh entropy ([Machine.Step]). Service saves its result first, then carries
-// out the effects, then answers. No verdict leaves before the save, and one
-// compare-and-swap decides: a lost one is run again from the load.
-//
-// # Time
-//
-// Deadlines are half-open: at its expiry a code is late. Nothing extends a
-// transaction. No timer decides anything; expiry is decided when an event
-// comes. A clock that falls back revives nothing.
-//
-// # Secrets
-//
-// Codes and session tokens are derived from keys that the store never sees,
-// and are never stored; state tokens are stored as hashes, addresses as keyed
-// pseudonyms. [Code] values do not print.
-//
-// A code sent by e-mail is not an out-of-band authenticator in the sense of
-// NIST SP 800-63B, and it can be relayed: the assertion reports methods and
-// channels truthfully and claims no assurance level.
 package authn
-
-//go:generate go test . ./diagram -run TestDocs|TestMatrix|TestGolden -update
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"sync"
 	"time"
 
 	"github.com/looplab/fsm"
 )
-
-// Format writes the tenant only, for every verb: a machine holds keys.
-func (m *Machine) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "authn.Machine{Tenant: %q}", m.tenant)
-}
-
-// TokenSecret is the secret half of a state token: 32 random bytes. It does not
-// print. A [Service] makes tokens of it; the bare [Machine] takes it as it is.
-type TokenSecret [32]byte
-
-// Format writes "[secret]" for every verb.
-func (TokenSecret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
-
-// MarshalText returns "[secret]"; encoding/json and log/slog use it too.
-func (TokenSecret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Env is all that a step learns from outside.
-type Env struct {
-	Now time.Time
-	// Entropy is 64 fresh random bytes: 16 for the id of a transaction, 32
-	// for its handle, 16 for the nonce of a code or a session token.
-	Entropy [64]byte
-	// Factors is what the Directory says, asked after the account was loaded.
-	// Begin, Enroll, Activate, Challenge and Resend need it.
-	Factors []Factor
-}
 
 // Machine decides. It does no I/O, reads no clock and keeps nothing between
 // calls. It is immutable and safe for concurrent use.
@@ -100,6 +22,37 @@ type Machine struct {
 	limits limits
 	pool   sync.Pool // of *step: an engine of looplab/fsm is built for each, never for a step
 	least  uint8     // digits of a code, at least
+}
+
+// Format writes the tenant only, for every verb: a machine holds keys.
+func (m *Machine) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "authn.Machine{Tenant: %q}", m.tenant)
+}
+
+// Env is all that a step learns from outside.
+type Env struct {
+	Now time.Time
+	// Entropy is 64 fresh random bytes: 16 for the id of a transaction, 32
+	// for its handle, 16 for the nonce of a code or a session token.
+	Entropy [64]byte
+	// Factors is what the Directory says, asked after the account was loaded.
+	// Begin, Enroll, Activate, Challenge and Resend need it.
+	Factors []Factor
+}
+
+// Result is what a step came to. The host must save Account before it does
+// anything else with a result that has Changed.
+type Result struct {
+	Account Account
+	Changed bool // save it; false only for a repeated event
+	// Ended says that the transaction's time was up: the table's expire was
+	// taken in place of the event. Answer like an unknown token.
+	Ended   bool
+	Outcome Outcome // of the event
+
+	slot   int
+	moves  [maxMoves]move
+	nmoves int
 }
 
 // NewMachine returns the pure core, without a store and without effects. Use
@@ -174,21 +127,6 @@ func (s *step) engine(e *edge) error {
 		return fmt.Errorf("%w: %s led to %s", ErrEngine, e.label, at)
 	}
 	return nil
-}
-
-// Result is what a step came to. The host must save Account before it does
-// anything else with a result that has Changed.
-type Result struct {
-	Account Account
-	Changed bool // save it; false only for a repeated event
-	// Ended says that the transaction's time was up: the table's expire was
-	// taken in place of the event. Answer like an unknown token.
-	Ended   bool
-	Outcome Outcome // of the event
-
-	slot   int
-	moves  [maxMoves]move
-	nmoves int
 }
 
 // Begin opens a transaction for a user whose password was right. Its handle is

@@ -176,6 +176,33 @@ func (a *Account) owed() []Effect {
 	return es
 }
 
+// causes says that a row taken in this step asked for the effect.
+func (r *Result) causes(e Effect) bool {
+	for i := range r.nmoves {
+		for n := range r.moves[i].edge.row.Emit {
+			if effectKey(r.moves[i].tx, r.moves[i].rev, uint8(n)) == e.Key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pinned is the recipient of an effect.
+func (a *Account) pinned(key string) id {
+	for i := range a.txs {
+		if t := &a.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
+			return t.factor().recipient
+		}
+	}
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 && e.key() == key {
+			return e.recipient
+		}
+	}
+	return id{}
+}
+
 // Delivered is what became of one attempt at an effect.
 type Delivered uint8
 
@@ -186,6 +213,28 @@ const (
 	GivenUp                        // never try again
 	Withdrawn                      // the address has changed: the code, if it is one, is dead
 )
+
+// Acknowledge returns the account with what became of attempts at effects,
+// became[i] of es[i], and whether that changed anything. The account is not
+// changed in place.
+func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now time.Time) (next Account, changed bool, err error) {
+	s, err := m.load(a, nil, &Env{Now: now}, new(input))
+	if err != nil {
+		return *a, false, err
+	}
+	// After a clock fault the next step sets things right, not this.
+	for i, e := range es {
+		if !s.fault && s.acknowledge(e.Key, became[i]) {
+			changed = true
+		}
+	}
+	next, s.acct.seen = *a, s.now
+	if changed {
+		next = *s.acct
+	}
+	m.pool.Put(s)
+	return next, changed, nil
+}
 
 // acknowledge records what became of an attempt; false if the effect is no
 // longer owed.
@@ -255,4 +304,19 @@ func (s *step) claimOwed() (es []Effect) {
 		}
 	}
 	return es
+}
+
+// Code returns the live code that a SendCode effect asks to be mailed; false
+// if it is dead by now.
+func (m *Machine) Code(a *Account, e Effect) (Code, bool) {
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	s.acct = a
+	for s.i = range s.acct.txs {
+		var code [maxDigits]byte
+		if t := s.tx(); e.Do == SendCode && t.mail.state == mailPending && t.mailKey() == e.Key && s.derive(&code) {
+			return Code(code[:t.limits.digits]), true
+		}
+	}
+	return "", false
 }

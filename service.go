@@ -3,10 +3,8 @@ package authn
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"sync"
 	"time"
 )
@@ -220,52 +218,6 @@ func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 	}
 }
 
-// commit runs load, step and save until one save is not lost to another. It
-// returns the record as it was saved. No verdict leaves before that.
-func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
-	for try := range maxReruns {
-		if err := rest(c.ctx, try); err != nil {
-			return next, err
-		}
-		rec, err := s.read(c.ctx, c.key, a)
-		if err != nil {
-			return next, err
-		}
-		if try > 0 && rec.Version == next.Version {
-			return next, nil // the save that was lost was our own
-		}
-		env, err := s.env(c, a)
-		if err == nil {
-			err = f(a, env, r)
-		}
-		if err != nil || !r.Changed {
-			return rec, s.refused(c, a, err)
-		}
-		s.forgetUnheard(&r.Account)
-		next = s.record(&r.Account, c.key)
-		err = s.save(c.ctx, c.key, rec.Version, next)
-		if err == nil {
-			return next, nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			return next, s.recover(c, next, err)
-		}
-	}
-	return next, fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
-}
-
-// recover finds out what became of a save that returned an error: it happened
-// if the record carries its version.
-func (s *Service) recover(c *call, next Record, cause error) error {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(c.ctx), s.m.policy.DeliveryTimeout)
-	defer stop()
-	var a Account
-	if rec, err := s.read(ctx, c.key, &a); err == nil && rec.Version == next.Version {
-		return nil
-	}
-	return cause
-}
-
 // env asks for what the step has to know. The Limiter is asked once a call.
 func (s *Service) env(c *call, a *Account) (Env, error) {
 	env := Env{Now: s.cfg.Now()}
@@ -334,78 +286,10 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 	return r
 }
 
-// read loads an account; one that has no record is a fresh one.
-func (s *Service) read(ctx context.Context, key string, a *Account) (rec Record, err error) {
-	*a = Account{}
-	err = guarded("load", func() (err error) {
-		rec, err = s.cfg.Store.Load(ctx, key)
-		return err
-	})
-	if errors.Is(err, ErrNotFound) {
-		return Record{}, nil
-	}
-	if err != nil {
-		return rec, err
-	}
-	if err = s.m.open(a, rec.Value, key); err != nil {
-		return rec, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	return rec, nil
-}
-
-// save keeps a conflict apart from every other error.
-func (s *Service) save(ctx context.Context, key string, old uint64, r Record) error {
-	return guarded("save", func() error { return s.cfg.Store.Save(ctx, key, old, r) })
-}
-
 func (s *Service) factors(ctx context.Context, user string) (fs []Factor, err error) {
 	err = guarded("directory", func() (err error) {
 		fs, err = s.cfg.Directory.Factors(ctx, user)
 		return err
 	})
 	return fs, err
-}
-
-// guarded calls a port: an error and a panic are both "unavailable", so that
-// whatever a port does, the service fails closed.
-func guarded(port string, f func() error) (err error) {
-	defer func() {
-		if recover() != nil { // its value may hold a secret
-			err = fmt.Errorf("%w: %s: panic", ErrUnavailable, port)
-		}
-	}()
-	if err := f(); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrUnavailable, port, err)
-	}
-	return nil
-}
-
-// rest waits a little before a re-run, within the caller's deadline.
-func rest(ctx context.Context, try int) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	if try == 0 {
-		return nil
-	}
-	d := min(pause<<min(try-1, 10), maxPause)
-	t := time.NewTimer(mathrand.N(d) + 1)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
-	}
-}
-
-// newVersion is never 0, which stands for "no record".
-func newVersion() uint64 {
-	var b [8]byte
-	for {
-		rand.Read(b[:])
-		if v := binary.LittleEndian.Uint64(b[:]); v != 0 {
-			return v
-		}
-	}
 }

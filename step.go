@@ -1,6 +1,9 @@
 package authn
 
 import (
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"hash"
 	"time"
 
@@ -43,132 +46,324 @@ type move struct {
 // goes its way or ends, and one for a transaction that begins.
 const maxMoves = maxTx + 1
 
-// input is an event's payload, checked and normalized.
-type input struct {
-	factor string
-	once   string
-	code   [maxDigits]byte
-	digits uint8
-}
+// Times that the machine takes for possible: charges are kept as seconds in
+// 32 bits, and the end of every window has to fit.
+const (
+	earliest = 1e9 // 2001
+	latest   = 4e9 // 2096
+)
 
 func (s *step) tx() *transaction { return &s.acct.txs[s.i] }
 
-// What the transaction may spend: as pinned to it, or as in force if stricter.
-func (s *step) maxTries() uint8     { return min(s.tx().limits.tries, s.m.limits.tries) }
-func (s *step) maxCodeTries() uint8 { return min(s.tx().limits.codeTries, s.m.limits.codeTries) }
-func (s *step) maxSends() uint8     { return min(s.tx().limits.sends, s.m.limits.sends) }
-
-// lockEnd is when the account's lock ends: the soft lock, or a budget of wrong
-// codes that is spent until its oldest charge leaves the span.
-func (s *step) lockEnd() int64 {
-	p, f := &s.m.policy, s.acct.failures.at
-	end := max(s.acct.lockedUntil, f.freeAt(p.FailuresPerDay, day))
-	if p.FailuresPerYear > 0 {
-		end = max(end, f.freeAt(p.FailuresPerYear, year))
+// load takes an instance from the pool that works on a copy of the account: in
+// r, or of its own.
+func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error) {
+	s, err := m.instance(a, env.Now, in)
+	if err != nil {
+		return nil, err
 	}
-	return end
+	if r == nil || &r.Account == a {
+		r = &s.own
+	}
+	s.copyTo(r)
+	s.rnd = env.Entropy
+	if err := s.consult(env.Factors); err != nil {
+		m.pool.Put(s)
+		return nil, err
+	}
+	return s, nil
 }
 
-func (s *step) isDisabled() bool { return s.acct.disabled || s.block }
-
-// lastOf says whether one more wrong code spends a budget of n for each span.
-func (s *step) lastOf(n int, span time.Duration) bool {
-	return n == 1 || s.acct.failures.at.freeAt(n-1, span) > s.now
+// look takes an instance for whoever only reads: it works on the account
+// itself, or after a clock fault on a copy that is set right.
+func (m *Machine) look(a *Account, now time.Time) (*step, error) {
+	s, err := m.instance(a, now, new(input))
+	if err == nil && s.fault {
+		s.copyTo(&s.own)
+	}
+	return s, err
 }
 
-// mailboxFreeAt is when the account may send again.
-func (s *step) mailboxFreeAt() int64 {
-	p, w := &s.m.policy, s.acct.sends
-	return max(w.freeAt(p.SendsPerHour, hour), w.freeAt(p.SendsPerDay, day))
+// instance takes one from the pool and gives it the account and what came with
+// the event.
+func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) {
+	if u := now.Unix(); u < earliest || u >= latest {
+		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, now.UTC().Format(time.RFC3339))
+	}
+	s := m.pool.Get().(*step)
+	s.acct = a
+	s.now, s.fault = m.clock(a, now)
+	s.ideal, s.block, s.i = false, false, 0
+	s.in, s.login, s.dir = *in, Login{}, s.dir[:0]
+	return s, nil
 }
 
-// has says whether the Directory has a factor with this status.
-func (s *step) has(st Status) bool {
-	for i := range s.dir {
-		if s.dir[i].status == st {
+// copyTo makes the step work on a copy of its account.
+func (s *step) copyTo(r *Result) {
+	r.Account.copyFrom(s.acct)
+	r.nmoves = 0
+	s.r, s.acct = r, &r.Account
+	if s.fault {
+		s.acct.unskew(s.now, &s.m.policy)
+	}
+}
+
+// clock returns the later of now and the account's mark, or, if the mark lies
+// further ahead than clocks may differ, now and that there was a fault.
+func (m *Machine) clock(a *Account, now time.Time) (ns int64, fault bool) {
+	ns = now.UnixNano()
+	if a.seen-ns > int64(MaxSkew) {
+		return ns, true
+	}
+	return max(ns, a.seen), false
+}
+
+// unskew sets back what a clock that was ahead has written.
+func (a *Account) unskew(now int64, p *Policy) {
+	a.seen = now
+	a.failures.at.clamp(now)
+	a.sends.clamp(now)
+	a.starts.clamp(now)
+	a.notBefore = min(a.notBefore, now+int64(p.BackoffMax))
+	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))
+}
+
+// begin takes primary in a slot of its own.
+func (s *step) begin() error {
+	if err := s.offerAll(expire); err != nil {
+		return err
+	}
+	if err := s.vacate(); err != nil {
+		return err
+	}
+	*s.tx() = transaction{state: 1, born: s.now}
+	copy(s.tx().id[:], s.rnd[:16])
+	s.op = primary
+	return s.decide()
+}
+
+// event takes the event on the transaction at hand, or expire in its place.
+func (s *step) event() error {
+	o, i := s.op, s.i
+	var err error
+	if s.fault {
+		err = s.offerAll(expire)
+	} else {
+		err = s.offer(expire)
+	}
+	s.i = i
+	if err != nil || s.took(i) {
+		return err
+	}
+	s.op = o
+	if done, err := s.repeated(); done || err != nil {
+		return err
+	}
+	if n := s.tx().limits.digits; s.in.digits != 0 && n != 0 && s.in.digits != n && s.root() != 0 {
+		return s.refuse("", ErrMalformed, 0)
+	}
+	first := s.r.nmoves
+	if err := s.decide(); err != nil {
+		return err
+	}
+	s.remember(o, s.r.moves[first].edge.row.Say)
+	return nil
+}
+
+func (s *step) root() int16 { return s.m.roots[s.tx().state-1][s.op] }
+
+// decide picks the one row that holds and takes it, or refuses.
+func (s *step) decide() error {
+	e := s.pick()
+	switch {
+	case e == nil:
+		return s.m.noRow(s.acct, s.i, s.op)
+	case e.row.Refuse != nil:
+		return s.refuse(e.guard, e.row.Refuse, s.retryAt(e))
+	}
+	return s.take(e)
+}
+
+// pick walks the decision tree of the cell.
+func (s *step) pick() *edge {
+	n := s.root()
+	if n == 0 {
+		return nil
+	}
+	for n > 0 {
+		node := &s.m.nodes[n]
+		q := &questions[node.q]
+		n = node.next[q.ask(s)-q.first]
+	}
+	return &s.m.edges[^n]
+}
+
+// offer takes an event that nobody sends, if a row of the table has it and
+// its guards hold.
+func (s *step) offer(o op) error {
+	if s.tx().state == 0 {
+		return nil
+	}
+	s.op = o
+	if e := s.pick(); e != nil && e.row.Refuse == nil {
+		return s.take(e)
+	}
+	return nil
+}
+
+// took says that the transaction in slot i has taken a row in this step.
+func (s *step) took(i int) bool {
+	for _, m := range s.r.moves[:s.r.nmoves] {
+		if m.tx == s.acct.txs[i].id {
 			return true
 		}
 	}
 	return false
 }
 
-// listed is what the Directory says now of the transaction's i-th factor; nil
-// if it no longer has it with that status.
-func (s *step) listed(i int) *pin {
-	f := &s.tx().factors[i]
-	for j := range s.dir {
-		if d := &s.dir[j]; d.kind == f.kind && d.id == f.id && d.status == f.status {
-			return d
+// offerAll offers it to every transaction of the account.
+func (s *step) offerAll(o op) error {
+	for s.i = range s.acct.txs {
+		if err := s.offer(o); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// enrollmentOpen says that the password is enough for enrolling: nobody else's
-// factor is active, or this transaction has proved one.
-func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Active) }
-
-// chosen is the index of the factor that the event chooses, or -1: in
-// MFA_ENROLL one of the type, in MFA_REQUIRED the one with the ID, else the
-// one at hand. The Directory has to offer it now.
-func (s *step) chosen() int {
+// take moves the transaction: the engine first, then the effects as far as
+// the updates may forget what they need, then the updates.
+func (s *step) take(e *edge) error {
+	if err := s.engine(e); err != nil {
+		return err
+	}
+	if err := s.emit(e); err != nil {
+		return err
+	}
 	t := s.tx()
-	if s.ideal && s.op == challenge && t.code.live {
-		return int(t.chosen)
+	t.state = e.state
+	t.rev++
+	s.r.moves[s.r.nmoves] = move{edge: e, tx: t.id, rev: t.rev, factor: t.factor().id}
+	s.r.nmoves++
+	for _, u := range e.row.Then {
+		updates[u].do(s)
 	}
-	for i := range t.factors {
-		f := &t.factors[i]
-		if f.kind != 0 && s.chooses(i, f) && (s.ideal || s.listed(i) != nil && (f.status == Active || s.enrollmentOpen())) {
-			return i
+	s.settleEffects(e)
+	if e.row.Others == primary {
+		return nil
+	}
+	mine := s.i
+	for s.i = range s.acct.txs {
+		if s.i == mine {
+			continue
+		}
+		if err := s.offer(e.row.Others); err != nil {
+			return err
 		}
 	}
-	return -1
+	s.i = mine
+	return nil
 }
 
-func (s *step) chooses(i int, f *pin) bool {
-	switch s.op {
-	case enroll:
-		return f.status == NotSetUp && (s.ideal || s.in.factor == f.typ().name)
-	case challenge:
-		return f.status == Active && (s.ideal || s.in.factor == f.id)
-	}
-	return i == int(s.tx().chosen) && (s.in.factor == "" || s.in.factor == f.id)
-}
-
-// moved says that the factor at hand has another address by now.
-func (s *step) moved() bool {
-	if s.ideal {
-		return false
-	}
-	d := s.listed(int(s.tx().chosen))
-	return d == nil || d.recipient != s.tx().factor().recipient
-}
-
-// withdrawn says that what is being activated is no longer on offer.
-func (s *step) withdrawn() bool {
-	return s.op == activate && !s.ideal && (s.moved() || !s.enrollmentOpen())
-}
-
-// retryAt is when the guard that refused stops holding; 0 if time does not help.
-func (s *step) retryAt(e *edge) int64 {
-	for _, g := range e.row.When {
-		switch g {
-		case accountLocked:
-			if s.isDisabled() {
-				return 0
+// vacate chooses the slot for a new transaction, and cancels one if as many
+// are live as may be: the oldest without a live code, then the oldest; an
+// unredeemed SUCCESS last.
+func (s *step) vacate() error {
+	best, free, n := -1, -1, 0
+	for i := range s.acct.txs {
+		t := &s.acct.txs[i]
+		if t.isLive() {
+			n++
+			if best < 0 || t.before(&s.acct.txs[best], s.now) {
+				best = i
 			}
-			return s.lockEnd()
-		case startsSpent:
-			return s.acct.starts.freeAt(s.m.policy.StartsPerHour, hour)
-		case sendBackoff, backingOff:
-			return s.acct.notBefore
-		case coolingDown:
-			return s.tx().sendAt
-		case mailboxFull:
-			return s.mailboxFreeAt()
-		case timeLeft:
-			return s.tx().expires
+		} else if free < 0 || t.expires < s.acct.txs[free].expires {
+			free = i // an empty slot, which has no end, before the oldest finished one
 		}
 	}
-	return 0
+	if n < s.m.policy.Live {
+		s.i = free
+		return nil
+	}
+	s.i = best
+	return s.offer(cancel)
+}
+
+// due says that the transaction's time is up, as far as it can be told
+// without asking.
+func (m *Machine) due(a *Account, i int, at time.Time) bool {
+	t := &a.txs[i]
+	now, fault := m.clock(a, at)
+	return fault || now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, m.limits.tries)
+}
+
+// noRow refuses what the table has no row for.
+func (m *Machine) noRow(a *Account, i int, o op) error { return &m.refusals[a.txs[i].state-1][o] }
+
+// refuse makes the refusal of the event at hand. One that finds the
+// transaction finished looks like one for a token that never was.
+func (s *step) refuse(guard string, err error, retryAt int64) error {
+	r := &Refusal{State: s.tx().name(), Event: s.op.String(), Guard: guard, Err: err, RetryAt: unix(retryAt)}
+	switch {
+	case errors.Is(err, ErrFinished):
+		r.State, r.Guard = "", ""
+	case errors.Is(err, ErrLocked):
+		r.State = LockedOut
+	}
+	return r
+}
+
+// result completes what the step came to, and hands it over.
+func (s *step) result(to *Result) {
+	r := s.r
+	r.Changed, r.Ended, r.Outcome, r.slot = r.nmoves > 0, false, Done, s.i
+	if r.Changed {
+		e := r.moves[r.nmoves-1].edge
+		for i := range r.nmoves {
+			if r.moves[i].tx == s.tx().id {
+				e = r.moves[i].edge
+			}
+		}
+		r.Outcome, r.Ended = e.row.Say, e.op == expire
+		s.tidy()
+	} else if l := s.tx().last; l.set {
+		r.Outcome = outcomes[l.say]
+	}
+	if to != r {
+		*to = *r
+	}
+}
+
+// tidy sets the mark and forgets charges that have left every window.
+func (s *step) tidy() {
+	a := s.acct
+	a.seen = s.now
+	a.failures.trim(s.now, s.m.failureSpan())
+	a.sends.trim(s.now, day)
+	a.starts.trim(s.now, hour)
+	if a.lockedUntil <= s.now {
+		a.lockedUntil = 0
+	}
+	if a.notBefore <= s.now {
+		a.notBefore = 0
+	}
+}
+
+// A Move is a row that a step has taken.
+type Move struct {
+	Transaction string // public id
+	Step        int    // of that transaction, counted from 1
+	Factor      string // id of the factor at hand
+	Row         Transition
+}
+
+// Moves lists the rows that the step has taken, the event's own and those of
+// the account's other transactions.
+func (r *Result) Moves() []Move {
+	ms := make([]Move, r.nmoves)
+	for i := range ms {
+		m := &r.moves[i]
+		ms[i] = Move{Transaction: hex.EncodeToString(m.tx[:]), Step: int(m.rev), Factor: m.factor, Row: m.edge.transition()}
+	}
+	return ms
 }

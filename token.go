@@ -5,7 +5,22 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"io"
 )
+
+// TokenSecret is the secret half of a state token: 32 random bytes. It does not
+// print. A [Service] makes tokens of it; the bare [Machine] takes it as it is.
+type TokenSecret [32]byte
+
+// Format writes "[secret]" for every verb.
+func (TokenSecret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// MarshalText returns "[secret]"; encoding/json and log/slog use it too.
+func (TokenSecret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// digest is what a store sees of a handle.
+func (h TokenSecret) digest() digest { return sha256.Sum256(h[:]) }
 
 // A token is 32 random bytes and, masked by a keyed hash of them, the
 // account's pseudonym: it leads to the record without a look-up table, and
@@ -17,6 +32,11 @@ const (
 )
 
 var tokenEncoding = base64.RawURLEncoding
+
+const (
+	stateToken   = "state"
+	sessionToken = "session"
+)
 
 // pseudonym is the account's name in the store: it depends on the tenant and
 // the user and on the key that never changes.
@@ -90,11 +110,3 @@ func (s *step) findSession(h TokenSecret) int {
 	}
 	return -1
 }
-
-const (
-	stateToken   = "state"
-	sessionToken = "session"
-)
-
-// digest is what a store sees of a handle.
-func (h TokenSecret) digest() digest { return sha256.Sum256(h[:]) }

@@ -1,9 +1,6 @@
 package authn
 
-import (
-	"crypto/sha256"
-	"time"
-)
+import "crypto/sha256"
 
 // An update is a named pure change of the working copy.
 type update uint8
@@ -118,12 +115,4 @@ func doFinish(s *step) {
 	t := s.tx()
 	s.acct.failures.settle(s.i)
 	*t = transaction{id: t.id, token: t.token, state: t.state, rev: t.rev, born: t.born, expires: s.now + int64(tombstone), last: t.last}
-}
-
-// doubled is d·2ⁿ, at most the bound.
-func doubled(d time.Duration, n int, bound time.Duration) int64 {
-	for ; n > 0 && d < bound; n-- {
-		d *= 2
-	}
-	return int64(min(d, bound))
 }

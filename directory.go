@@ -3,88 +3,7 @@ package authn
 import (
 	"fmt"
 	"slices"
-	"time"
 )
-
-// Times that the machine takes for possible: charges are kept as seconds in
-// 32 bits, and the end of every window has to fit.
-const (
-	earliest = 1e9 // 2001
-	latest   = 4e9 // 2096
-)
-
-// load takes an instance from the pool that works on a copy of the account: in
-// r, or of its own.
-func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error) {
-	s, err := m.instance(a, env.Now, in)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil || &r.Account == a {
-		r = &s.own
-	}
-	s.copyTo(r)
-	s.rnd = env.Entropy
-	if err := s.consult(env.Factors); err != nil {
-		m.pool.Put(s)
-		return nil, err
-	}
-	return s, nil
-}
-
-// look takes an instance for whoever only reads: it works on the account
-// itself, or after a clock fault on a copy that is set right.
-func (m *Machine) look(a *Account, now time.Time) (*step, error) {
-	s, err := m.instance(a, now, new(input))
-	if err == nil && s.fault {
-		s.copyTo(&s.own)
-	}
-	return s, err
-}
-
-// instance takes one from the pool and gives it the account and what came with
-// the event.
-func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) {
-	if u := now.Unix(); u < earliest || u >= latest {
-		return nil, fmt.Errorf("%w: the clock says %s", ErrUnavailable, now.UTC().Format(time.RFC3339))
-	}
-	s := m.pool.Get().(*step)
-	s.acct = a
-	s.now, s.fault = m.clock(a, now)
-	s.ideal, s.block, s.i = false, false, 0
-	s.in, s.login, s.dir = *in, Login{}, s.dir[:0]
-	return s, nil
-}
-
-// copyTo makes the step work on a copy of its account.
-func (s *step) copyTo(r *Result) {
-	r.Account.copyFrom(s.acct)
-	r.nmoves = 0
-	s.r, s.acct = r, &r.Account
-	if s.fault {
-		s.acct.unskew(s.now, &s.m.policy)
-	}
-}
-
-// clock returns the later of now and the account's mark, or, if the mark lies
-// further ahead than clocks may differ, now and that there was a fault.
-func (m *Machine) clock(a *Account, now time.Time) (ns int64, fault bool) {
-	ns = now.UnixNano()
-	if a.seen-ns > int64(MaxSkew) {
-		return ns, true
-	}
-	return max(ns, a.seen), false
-}
-
-// unskew sets back what a clock that was ahead has written.
-func (a *Account) unskew(now int64, p *Policy) {
-	a.seen = now
-	a.failures.at.clamp(now)
-	a.sends.clamp(now)
-	a.starts.clamp(now)
-	a.notBefore = min(a.notBefore, now+int64(p.BackoffMax))
-	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))
-}
 
 // consult pins what the Directory says: the factors that can be used, as many
 // as there is room for.
@@ -177,4 +96,71 @@ func (s *step) handedOver(p *pin) bool {
 		}
 	}
 	return false
+}
+
+// has says whether the Directory has a factor with this status.
+func (s *step) has(st Status) bool {
+	for i := range s.dir {
+		if s.dir[i].status == st {
+			return true
+		}
+	}
+	return false
+}
+
+// listed is what the Directory says now of the transaction's i-th factor; nil
+// if it no longer has it with that status.
+func (s *step) listed(i int) *pin {
+	f := &s.tx().factors[i]
+	for j := range s.dir {
+		if d := &s.dir[j]; d.kind == f.kind && d.id == f.id && d.status == f.status {
+			return d
+		}
+	}
+	return nil
+}
+
+// enrollmentOpen says that the password is enough for enrolling: nobody else's
+// factor is active, or this transaction has proved one.
+func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Active) }
+
+// chosen is the index of the factor that the event chooses, or -1: in
+// MFA_ENROLL one of the type, in MFA_REQUIRED the one with the ID, else the
+// one at hand. The Directory has to offer it now.
+func (s *step) chosen() int {
+	t := s.tx()
+	if s.ideal && s.op == challenge && t.code.live {
+		return int(t.chosen)
+	}
+	for i := range t.factors {
+		f := &t.factors[i]
+		if f.kind != 0 && s.chooses(i, f) && (s.ideal || s.listed(i) != nil && (f.status == Active || s.enrollmentOpen())) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *step) chooses(i int, f *pin) bool {
+	switch s.op {
+	case enroll:
+		return f.status == NotSetUp && (s.ideal || s.in.factor == f.typ().name)
+	case challenge:
+		return f.status == Active && (s.ideal || s.in.factor == f.id)
+	}
+	return i == int(s.tx().chosen) && (s.in.factor == "" || s.in.factor == f.id)
+}
+
+// moved says that the factor at hand has another address by now.
+func (s *step) moved() bool {
+	if s.ideal {
+		return false
+	}
+	d := s.listed(int(s.tx().chosen))
+	return d == nil || d.recipient != s.tx().factor().recipient
+}
+
+// withdrawn says that what is being activated is no longer on offer.
+func (s *step) withdrawn() bool {
+	return s.op == activate && !s.ideal && (s.moved() || !s.enrollmentOpen())
 }

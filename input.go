@@ -1,0 +1,141 @@
+package authn
+
+import "unicode"
+
+// input is an event's payload, checked and normalized.
+type input struct {
+	factor string
+	once   string
+	code   [maxDigits]byte
+	digits uint8
+}
+
+// payload checks and normalizes what came with an event, before any look-up.
+func (m *Machine) payload(ev Event) (in input, o op, err error) {
+	if w, ok := ev.(once); ok {
+		in.once, ev = w.key, w.Event
+		if len(w.key) == 0 || len(w.key) > maxOnce {
+			return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}
+		}
+	}
+	ok := true
+	switch e := ev.(type) {
+	case Enroll:
+		in.factor = e.Type
+		ok = e.Type != ""
+	case Challenge:
+		in.factor = e.Factor
+		ok = e.Factor != ""
+	case Resend:
+		in.factor = e.Factor
+	case Activate:
+		in.factor = e.Factor
+		ok = in.normalize(e.Code, m.least)
+	case Verify:
+		in.factor = e.Factor
+		ok = in.normalize(e.Code, m.least)
+	case Previous, Skip, Cancel:
+	default:
+		return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}
+	}
+	if !ok || in.factor != "" && !validFactorID(in.factor) {
+		return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}
+	}
+	return in, ev.on(), nil
+}
+
+// name of an event that may be none of ours: a pointer, or nothing.
+func name(ev Event) string {
+	switch e := ev.(type) {
+	case Enroll, Activate, Challenge, Verify, Resend, Previous, Skip, Cancel:
+		return e.on().String()
+	}
+	return "event"
+}
+
+func validUser(s string) bool {
+	if len(s) == 0 || len(s) > maxUser {
+		return false
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	minDigits = 6
+	maxDigits = 12
+	maxRaw    = 32 // bytes of a code as typed
+	maxOnce   = 64
+)
+
+// normalize drops ASCII space, tab, CR, LF and '-', and wants 6 to 12 ASCII
+// digits then. Nothing else is dropped or mapped: a code has few spellings,
+// and no two codes share one.
+func (in *input) normalize(code Code, least uint8) bool {
+	if len(code) > maxRaw {
+		return false
+	}
+	n := 0
+	for i := range len(code) {
+		switch c := code[i]; {
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '-':
+		case c < '0' || c > '9' || n == maxDigits:
+			return false
+		default:
+			in.code[n] = c
+			n++
+		}
+	}
+	in.digits = uint8(n)
+	return in.digits >= least
+}
+
+// repeated says that the event is the last saved one again: nothing is
+// evaluated then. The same key with anything else in the event is refused.
+func (s *step) repeated() (bool, error) {
+	l := &s.tx().last
+	if s.in.once == "" || !l.set {
+		return false, nil
+	}
+	k := s.m.keyIndex(l.key)
+	if k < 0 || s.onceKey(k) != l.id {
+		return false, nil
+	}
+	if s.oncePrint(k) != l.print {
+		return false, s.refuse("", ErrKeyReused, 0)
+	}
+	return true, nil
+}
+
+// remember keeps the event if it has a key; one without forgets the last.
+func (s *step) remember(o op, say Outcome) {
+	l := &s.tx().last
+	*l = lastEvent{}
+	if s.in.once == "" {
+		return
+	}
+	*l = lastEvent{set: true, key: s.m.keys[0].id, id: s.onceKey(0)}
+	for i, x := range outcomes {
+		if x == say {
+			l.say = uint8(i)
+		}
+	}
+	s.op = o
+	l.print = s.oncePrint(0)
+}
+
+func (s *step) onceKey(k int) (x id) {
+	sum := s.keyed(k, forOnce, s.m.tenant, string(s.tx().id[:]), "key", s.in.once)
+	copy(x[:], sum[:])
+	return x
+}
+
+func (s *step) oncePrint(k int) (x id) {
+	sum := s.keyed(k, forOnce, s.m.tenant, string(s.tx().id[:]), s.op.String(), s.in.factor, string(s.in.code[:s.in.digits]))
+	copy(x[:], sum[:])
+	return x
+}
