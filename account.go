@@ -3,7 +3,6 @@ package authn
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -55,7 +54,7 @@ type transaction struct {
 	done    int64 // when it became SUCCESS
 	tries   uint8 // wrong codes
 	sends   uint8 // codes sent: the last one's generation
-	chosen  uint8 // index of the factor at hand
+	atHand  uint8 // index of the factor at hand
 	proved  uint8 // bits: factors proved here
 	limits  limits
 	code    liveCode
@@ -155,23 +154,23 @@ func (a *Account) quiet() bool {
 		a.failures.at == "" && a.sends == "" && a.starts == ""
 }
 
-func (t *transaction) name() State {
+// info is what is known of the state that the transaction is in; nothing of a
+// free slot.
+func (t *transaction) info() *StateInfo {
 	if t.state == 0 || int(t.state) > len(states) {
-		return ""
+		return new(StateInfo)
 	}
-	return states[t.state-1]
+	return &states[t.state-1]
 }
 
+func (t *transaction) name() State { return t.info().State }
+
 // factor is the factor at hand.
-func (t *transaction) factor() *pin { return &t.factors[t.chosen] }
+func (t *transaction) factor() *pin { return &t.factors[t.atHand] }
 
 // isLive says that the transaction may still lead to a session.
 func (t *transaction) isLive() bool {
-	switch t.name() {
-	case MFAEnroll, MFAEnrollActivate, MFARequired, MFAChallenge:
-		return true
-	}
-	return t.session.live
+	return t.state != 0 && (!t.info().Terminal || t.session.live)
 }
 
 // before says that t has to make room before o.
@@ -187,7 +186,7 @@ func (t *transaction) before(o *transaction, now int64) bool {
 
 // ended says that only the tombstone is left: see doFinish.
 func (t *transaction) ended() bool {
-	return t.name() != Success && slices.Contains(ends, t.name())
+	return t.info().Terminal && t.name() != Success
 }
 
 // String describes the account for an operator, without secrets or addresses.

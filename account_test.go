@@ -27,7 +27,7 @@ func TestBackoffAndLock(t *testing.T) {
 		end := w.at + wait
 		w.at = end - 1
 		for _, ev := range []Event{Verify{Code: "000000"}, Resend{}} {
-			if w.m.due(&w.a, w.slot(), t0.Add(w.at)) {
+			if w.m.overdue(&w.a, w.slot(), t0.Add(w.at)) {
 				continue
 			}
 			if at := w.refuses(ev, ErrTooSoon).RetryAt; !at.Equal(t0.Add(end)) {
@@ -286,7 +286,7 @@ func TestAnswerOnlyLooks(t *testing.T) {
 		if c.want == 0 {
 			want = time.Time{}
 		}
-		ans, err := m.answer(&a, 0, t0)
+		ans, err := m.describe(&a, 0, t0)
 		if err != nil || !ans.Until.Equal(want) || a != was {
 			t.Errorf("the mark %v ahead, a lock of %v: until %v, changed %t, %v", c.ahead, c.until, ans.Until, a != was, err)
 		}

@@ -37,13 +37,13 @@ type Answer struct {
 
 // Allowed is an event that the state allows.
 type Allowed struct {
-	Event string
+	Event EventName
 	At    time.Time // from when on, if nothing else comes before; zero: now
 }
 
-// Allows says whether event, such as "resend", is allowed, and from when on:
+// Allows says whether event, such as [EventResend], is allowed, and from when on:
 // the zero time means now.
-func (a *Answer) Allows(event string) (at time.Time, ok bool) {
+func (a *Answer) Allows(event EventName) (at time.Time, ok bool) {
 	for _, x := range a.Allowed {
 		if x.Event == event {
 			return x.At, true
@@ -52,8 +52,8 @@ func (a *Answer) Allows(event string) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// answer describes the transaction in slot i, without its tokens.
-func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
+// describe describes the transaction in slot i, without its tokens.
+func (m *Machine) describe(a *Account, i int, now time.Time) (*Answer, error) {
 	s, err := m.look(a, now)
 	if err != nil {
 		return nil, err
@@ -87,28 +87,19 @@ func (m *Machine) answer(a *Account, i int, now time.Time) (*Answer, error) {
 	if t.code.live {
 		ans.CodeExpires = unix(t.code.expires)
 	}
-	s.describe(ans)
+	s.listFactors(ans)
 	return ans, nil
 }
 
-// describe adds the factors: at hand, or to choose from.
-func (s *step) describe(ans *Answer) {
-	t := s.tx()
+// listFactors adds the factors: the one at hand, or those to choose from.
+func (s *step) listFactors(ans *Answer) {
+	t, st := s.tx(), s.tx().info()
+	if st.AtHand {
+		ans.Factor = t.factor().shown()
+	}
 	for i := range t.factors {
-		f := &t.factors[i]
-		switch t.name() {
-		case MFAEnrollActivate, MFAChallenge:
-			if i == int(t.chosen) {
-				ans.Factor = f.shown()
-			}
-		case MFAEnroll:
-			if f.kind != 0 {
-				ans.Factors = append(ans.Factors, f.shown())
-			}
-		case MFARequired:
-			if f.kind != 0 && f.status == Active {
-				ans.Factors = append(ans.Factors, f.shown())
-			}
+		if f := &t.factors[i]; st.Offers != 0 && f.kind != 0 && f.status >= st.Offers {
+			ans.Factors = append(ans.Factors, f.shown())
 		}
 	}
 }
@@ -118,7 +109,7 @@ func (s *step) describe(ans *Answer) {
 func (s *step) allowed(list []Allowed) []Allowed {
 	for s.op = enroll; s.op <= redeem; s.op++ {
 		if at, ok := s.soonest(); ok {
-			list = append(list, Allowed{Event: s.op.String(), At: unix(at)})
+			list = append(list, Allowed{Event: s.op.name(), At: unix(at)})
 		}
 	}
 	return list
@@ -135,7 +126,7 @@ func (s *step) soonest() (at int64, ok bool) {
 		case e == nil:
 			return 0, false
 		case e.row.Refuse == nil:
-			return at, e.row.Say == Done
+			return at, e.row.Outcome == Done
 		case e.row.Refuse != ErrTooSoon:
 			return 0, false
 		default:

@@ -116,7 +116,7 @@ func TestTenantLength(t *testing.T) {
 
 // Tend counts what was accepted, not what was tried.
 func TestDeliveredIsCounted(t *testing.T) {
-	deaf := []string{"signed_in", "factor_activated"}
+	deaf := []authn.EventName{"signed_in", "factor_activated"}
 	d := newDesk(t, func(_ *desk, c *authn.Config) {
 		c.Auditor = auditFunc(func(_ context.Context, e authn.AuditEvent) error {
 			if slices.Contains(deaf, e.Event) {

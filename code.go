@@ -31,7 +31,7 @@ func (s *step) derive(dst *[maxDigits]byte) bool {
 	b = field(b, t.id[:])
 	b = field(b, f.id)
 	b = field(b, f.recipient[:])
-	b = field(b, purposeOf(t.name()))
+	b = field(b, t.info().Purpose)
 	b = append(b, t.sends)
 	b = append(b, t.code.nonce[:]...)
 	s.buf = b
@@ -43,13 +43,4 @@ func (s *step) derive(dst *[maxDigits]byte) bool {
 		n /= 10
 	}
 	return true
-}
-
-// purposeOf says what a code is for. Going back to MFA_REQUIRED leaves the
-// code alive, unusable there, for its challenge.
-func purposeOf(st State) Purpose {
-	if st == MFAEnrollActivate {
-		return PurposeEnroll
-	}
-	return PurposeSignIn
 }

@@ -14,7 +14,7 @@ import (
 // returns the record as it was saved. No verdict leaves before that.
 func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
 	for try := range maxReruns {
-		if err := rest(c.ctx, try); err != nil {
+		if err := pause(c.ctx, try); err != nil {
 			return next, err
 		}
 		rec, err := s.read(c.ctx, c.key, a)
@@ -38,15 +38,15 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 			return next, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return next, s.recover(c, next, err)
+			return next, s.confirm(c, next, err)
 		}
 	}
 	return next, fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
 }
 
-// recover finds out what became of a save that returned an error: it happened
+// confirm finds out what became of a save that returned an error: it happened
 // if the record carries its version.
-func (s *Service) recover(c *call, next Record, cause error) error {
+func (s *Service) confirm(c *call, next Record, cause error) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.ctx), s.m.policy.DeliveryTimeout)
 	defer stop()
 	var a Account
@@ -56,18 +56,12 @@ func (s *Service) recover(c *call, next Record, cause error) error {
 	return cause
 }
 
-func (s *Service) record(a *Account, key string) Record {
-	r := Record{Version: newVersion(), Due: unix(s.m.nextDue(a))}
-	if !a.idle() {
-		r.Value = s.m.Seal(a, key)
-	}
-	return r
-}
+func (s *Service) record(a *Account, key string) Record { return s.m.Record(a, key, newVersion()) }
 
 // read loads an account; one that has no record is a fresh one.
 func (s *Service) read(ctx context.Context, key string, a *Account) (rec Record, err error) {
 	*a = Account{}
-	err = guarded("load", func() (err error) {
+	err = safely("load", func() (err error) {
 		rec, err = s.cfg.Store.Load(ctx, key)
 		return err
 	})
@@ -85,12 +79,12 @@ func (s *Service) read(ctx context.Context, key string, a *Account) (rec Record,
 
 // save keeps a conflict apart from every other error.
 func (s *Service) save(ctx context.Context, key string, old uint64, r Record) error {
-	return guarded("save", func() error { return s.cfg.Store.Save(ctx, key, old, r) })
+	return safely("save", func() error { return s.cfg.Store.Save(ctx, key, old, r) })
 }
 
-// guarded calls a port: an error and a panic are both "unavailable", so that
+// safely calls a port: an error and a panic are both "unavailable", so that
 // whatever a port does, the service fails closed.
-func guarded(port string, f func() error) (err error) {
+func safely(port string, f func() error) (err error) {
 	defer func() {
 		if recover() != nil { // its value may hold a secret
 			err = fmt.Errorf("%w: %s: panic", ErrUnavailable, port)
@@ -102,15 +96,15 @@ func guarded(port string, f func() error) (err error) {
 	return nil
 }
 
-// rest waits a little before a re-run, within the caller's deadline.
-func rest(ctx context.Context, try int) error {
+// pause waits a little before a re-run, within the caller's deadline.
+func pause(ctx context.Context, try int) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if try == 0 {
 		return nil
 	}
-	d := min(pause<<min(try-1, 10), maxPause)
+	d := min(firstPause<<min(try-1, 10), maxPause)
 	t := time.NewTimer(mathrand.N(d) + 1)
 	defer t.Stop()
 	select {

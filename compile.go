@@ -19,7 +19,7 @@ type edge struct {
 }
 
 func (e *edge) transition() Transition {
-	t := Transition{From: e.State, Event: e.op.String(), To: e.to, Say: e.row.Say, Refuse: e.row.Refuse, Why: e.row.Why}
+	t := Transition{From: e.State, Event: e.op.name(), To: e.to, Outcome: e.row.Outcome, Refuse: e.row.Refuse, Why: e.row.Why}
 	for _, g := range e.row.When {
 		t.When = append(t.When, g.String())
 	}
@@ -30,7 +30,7 @@ func (e *edge) transition() Transition {
 		t.Emit = append(t.Emit, k.String())
 	}
 	if e.row.Others != primary {
-		t.Others = e.row.Others.String()
+		t.Others = e.row.Others.name()
 	}
 	return t
 }
@@ -64,8 +64,12 @@ func expand(table []row) ([]edge, error) {
 		if (r.Refuse == nil) == (r.To == "") || r.Why == "" {
 			return nil, fmt.Errorf("authn: row %d: either To or Refuse, and Why", i)
 		}
-		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != primary || r.Say != Done) {
+		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != primary || r.Outcome != Done) {
 			return nil, fmt.Errorf("authn: row %d: a refusal changes nothing", i)
+		}
+		timed := slices.ContainsFunc(r.When, func(g guard) bool { return guards[g].until != nil })
+		if r.Refuse != nil && timed != (r.Refuse == ErrTooSoon || r.Refuse == ErrLocked) {
+			return nil, fmt.Errorf("authn: row %d: a refusal has a time if and only if one of its guards says until when it holds", i)
 		}
 		for _, c := range r.At {
 			e := edge{cell: c, row: r, to: r.To}
@@ -96,18 +100,19 @@ func compile(table []row) (*program, error) {
 		}
 		cells[c] = append(cells[c], int16(i))
 	}
-	for i, st := range states {
-		p.final[i] = slices.Contains(ends, st)
+	for i := range states {
+		st := states[i].State
+		p.final[i] = states[i].Terminal
 		for o := range ops {
 			c := cell{st, o}
 			if len(cells[c]) == 0 {
-				if p.refusals[i][o] = (Refusal{State: st, Event: o.String(), Err: ErrNotAllowed}); p.final[i] {
-					p.refusals[i][o] = Refusal{Event: o.String(), Err: ErrFinished}
+				if p.refusals[i][o] = (Refusal{State: st, Event: o.name(), Err: ErrNotAllowed}); p.final[i] {
+					p.refusals[i][o] = Refusal{Event: o.name(), Err: ErrFinished}
 				}
 				continue
 			}
 			if p.final[i] && !slices.Contains([]op{redeem, expire, lock, cancel}, o) {
-				return nil, fmt.Errorf("authn: %s is an end and has rows for %s", st, o)
+				return nil, fmt.Errorf("authn: %s is terminal and has rows for %s", st, o.name())
 			}
 			if p.roots[i][o], err = p.tree(c, cells[c], 0, nil); err != nil {
 				return nil, err
@@ -121,10 +126,10 @@ func compile(table []row) (*program, error) {
 // still in play. It fails unless every leaf has exactly one row: this is the
 // proof that the guards of a cell exclude each other and leave nothing out.
 func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error) {
-	for q < len(questions) && !slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.answer(q) != 0 }) {
+	for q < len(questions) && !slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.answerTo(q) != 0 }) {
 		q++
 	}
-	where := fmt.Sprintf("%s, %s [%s]", c.State, c.op, strings.Join(path, ", "))
+	where := fmt.Sprintf("%s, %s [%s]", c.State, c.op.name(), strings.Join(path, ", "))
 	switch {
 	case len(rows) == 0:
 		return 0, fmt.Errorf("authn: no row for %s", where)
@@ -140,7 +145,7 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	for g := questions[q].first; g <= questions[q].last; g++ {
 		var left []int16
 		for _, r := range rows {
-			if a := p.edges[r].row.answer(q); a == 0 || a == g {
+			if a := p.edges[r].row.answerTo(q); a == 0 || a == g {
 				left = append(left, r)
 			}
 		}
@@ -154,8 +159,8 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	return int16(len(p.nodes) - 1), nil
 }
 
-// answer is the row's answer to question q; 0 if the row does not ask it.
-func (r *row) answer(q int) guard {
+// answerTo is the row's answer to question q; 0 if the row does not ask it.
+func (r *row) answerTo(q int) guard {
 	for _, g := range r.When {
 		if g >= questions[q].first && g <= questions[q].last {
 			return g
@@ -175,8 +180,8 @@ func (p *program) reachable() error {
 			}
 		}
 	}
-	for _, st := range states {
-		if !seen[st] {
+	for i := range states {
+		if st := states[i].State; !seen[st] {
 			return fmt.Errorf("authn: %s is not reachable", st)
 		}
 	}

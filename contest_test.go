@@ -171,7 +171,7 @@ func (a *arena) told(ans *authn.Answer, err error) string {
 	words += fmt.Sprintf("; %s %q, %d tries, generation %d, a token: %t, a session: %t", ans.State, ans.Outcome, ans.TriesLeft, ans.Generation, ans.Token != "", ans.Session != "")
 	words += since(", now ", ans.Now) + since(", ends ", ans.Expires) + since(", code until ", ans.CodeExpires) + since(", locked until ", ans.Until) + "; allowed"
 	for _, x := range ans.Allowed {
-		words += " " + x.Event + since(" at ", x.At)
+		words += " " + string(x.Event) + since(" at ", x.At)
 	}
 	return words
 }

@@ -130,7 +130,7 @@ func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Activ
 func (s *step) chosen() int {
 	t := s.tx()
 	if s.ideal && s.op == challenge && t.code.live {
-		return int(t.chosen)
+		return int(t.atHand)
 	}
 	for i := range t.factors {
 		f := &t.factors[i]
@@ -148,7 +148,7 @@ func (s *step) chooses(i int, f *pin) bool {
 	case challenge:
 		return f.status == Active && (s.ideal || s.in.factor == f.id)
 	}
-	return i == int(s.tx().chosen) && (s.in.factor == "" || s.in.factor == f.id)
+	return i == int(s.tx().atHand) && (s.in.factor == "" || s.in.factor == f.id)
 }
 
 // moved says that the factor at hand has another address by now.
@@ -156,7 +156,7 @@ func (s *step) moved() bool {
 	if s.ideal {
 		return false
 	}
-	d := s.listed(int(s.tx().chosen))
+	d := s.listed(int(s.tx().atHand))
 	return d == nil || d.recipient != s.tx().factor().recipient
 }
 

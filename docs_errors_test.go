@@ -33,7 +33,7 @@ var sentinels = []struct {
 	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "the host's business", []string{"primary", "enroll", "activate", "challenge", "resend", "redeem"}},
 	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, spent or late; nothing is counted", "`resend`", nil},
 	{authn.ErrRequired, "ErrRequired", "`skip` while something that is required is missing", "`enroll`", nil},
-	{authn.ErrSpent, "ErrSpent", "the transaction has no sends left", "use the code that was sent, or begin again", nil},
+	{authn.ErrExhausted, "ErrExhausted", "the transaction has no sends left", "use the code that was sent, or begin again", nil},
 	{authn.ErrTooSoon, "ErrTooSoon", "a cool-down, a back-off, or a budget of sends or starts", "wait until `Refusal.RetryAt`", nil},
 	{authn.ErrLocked, "ErrLocked", "the account is locked, or a factor is disabled", "wait until `Refusal.RetryAt`; if it is zero, the host calls `Reinstate`", nil},
 	{authn.ErrKeyReused, "ErrKeyReused", "the idempotency key of the last event came with another event", "draw a key for each event", moves},
@@ -64,7 +64,7 @@ func errorsPage() string {
 			if l := r.Label(); !slices.Contains(at, l) {
 				at = append(at, l)
 			}
-			events = append(events, r.Event)
+			events = append(events, string(r.Event))
 		}
 		fmt.Fprintf(&b, "| `%s`: %s | %s | %s | %s |\n", s.name, s.err, s.when, s.todo, oktaCodes(s.err, events))
 		if at != nil {
@@ -126,7 +126,7 @@ func refused(sentinel error, event string) error {
 	case authn.ErrCorrupt:
 		return fmt.Errorf("%w: %w", authn.ErrUnavailable, sentinel)
 	}
-	r := &authn.Refusal{Event: event, Err: sentinel}
+	r := &authn.Refusal{Event: authn.EventName(event), Err: sentinel}
 	if event != "primary" && event != "redeem" && sentinel != authn.ErrFinished {
 		r.Answer = new(authn.Answer)
 	}

@@ -80,7 +80,7 @@ func pathsPage(t *testing.T) string {
 	ws := walks(t)
 	var b strings.Builder
 	b.WriteString("# Paths\n\nThe shortest walk to every outcome, found by exploring the machine: each step, and the answer to it. The policies are small ones, in which\nevery limit is near. `testdata/paths` has them, and many more walks; the tests of every store replay all of them through a whole service.\n")
-	for _, end := range authn.Ends() {
+	for _, end := range ends() {
 		fmt.Fprintf(&b, "\n## %s\n\n", end)
 		for _, label := range labels(func(r authn.Transition) bool { return r.To == end }) {
 			i := slices.IndexFunc(ws, func(w walk) bool {
@@ -125,5 +125,15 @@ func labels(keep func(authn.Transition) bool) (ls []string) {
 
 // quietly leaves out whether the owner is told.
 func quietly(label string) string {
-	return strings.NewReplacer(", not alarming", "", ", alarming", "").Replace(label)
+	return strings.NewReplacer(", no new back-off", "", ", first failure with back-off", "").Replace(label)
+}
+
+// ends are the terminal states.
+func ends() (list []authn.State) {
+	for _, st := range authn.NewReference().States {
+		if st.Terminal {
+			list = append(list, st.State)
+		}
+	}
+	return list
 }

@@ -52,26 +52,13 @@ func footer() string {
 	return "---\n\nGenerated from the table " + diagram.Digest(authn.Transitions()) + " by `go generate work`. Do not edit.\n"
 }
 
-// What each state means, what a host shows in it, and how long it can last.
-var stateTexts = map[authn.State][3]string{
-	authn.Unauthenticated:   {"Nothing has begun: the state before `Service.Begin`. It is never stored.", "The form for name and password.", noTime},
-	authn.MFAEnroll:         {"The password was right, and the user has no active factor but may enroll one.", "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.", "Life"},
-	authn.MFAEnrollActivate: {"A code went to the address that is being enrolled.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "Life"},
-	authn.MFARequired:       {"The password was right, and the user has an active factor. Nothing was sent yet.", "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.", "Life"},
-	authn.MFAChallenge:      {"A code went to the chosen factor.", "A field for the code, the masked address, the code's generation, and `resend` from its time on.", "Life"},
-	authn.LockedOut:         {"Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.", "That the sign-in has ended, and until when the account is locked.", forGood},
-	authn.Success:           {"The sign-in has succeeded. The answer has a session token, good once.", "Nothing: redeem the token and make a session.", "SessionLife"},
-	authn.Canceled:          {"The user gave up, an enrollment elsewhere replaced this sign-in, or the host revoked it.", "The form for name and password.", forGood},
-	authn.Expired:           {"Time was up.", "The form for name and password, and that it took too long.", forGood},
-}
-
 func statesPage() string {
 	var b strings.Builder
 	b.WriteString("# States\n\nA transaction is in one of these states. What the table has no row for is refused with `ErrNotAllowed`, and in a state that has ended with\n`ErrFinished`, exactly as for a token that never was.\n\n![Every state and every event](img/overview.svg)\n")
-	for _, st := range authn.States() {
-		x := stateTexts[st]
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n%s", st, x[0], lower(x[1]), lasting(x[2]))
-		if slices.Contains(authn.Ends(), st) && st != authn.Success {
+	for _, x := range authn.NewReference().States {
+		st := x.State
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n%s", st, x.Means, lower(x.Shows), lasting(x))
+		if x.Terminal && st != authn.Success {
 			b.WriteString("* Nothing leaves it.\n")
 			continue
 		}
@@ -84,22 +71,20 @@ func statesPage() string {
 }
 
 // lasting says how long a state may last: a field of the policy, or for good.
-func lasting(s string) string {
-	for _, b := range authn.Bounds() {
-		if s == b.Name {
-			return fmt.Sprintf("* It lasts at most %s, by the policy's `%s`.\n", b.Default, s)
+func lasting(x authn.StateInfo) string {
+	for _, b := range authn.NewReference().Policy {
+		if x.Lasts == b.Name {
+			return fmt.Sprintf("* It lasts at most %s, by the policy's `%s`.\n", b.Default, b.Name)
 		}
 	}
-	if s == forGood {
-		return "* It lasts for good.\n"
+	if x.Lasts != "" {
+		panic("the policy has no " + x.Lasts)
 	}
-	if s != noTime {
-		panic("the policy has no " + s)
+	if x.Terminal {
+		return "* It lasts for good.\n"
 	}
 	return ""
 }
-
-const forGood, noTime = "for good", "no time"
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
@@ -120,31 +105,31 @@ func refusal(err error) string {
 }
 
 func eventsPage() string {
-	events, _, updates, effects := authn.Docs()
+	ref := authn.NewReference()
 	var b strings.Builder
 	b.WriteString("# Events\n\nWhat may happen to a transaction. `Service.Do` takes all but primary and redeem, which have methods of their own, and expire and lock,\nwhich nobody sends. Any of them may carry an idempotency key: `Once(key, event)`. All of them are in [one picture](img/full.svg).\n")
-	for _, e := range events {
+	for _, e := range ref.Events {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| in | guards | to | then | effects | why |\n|---|---|---|---|---|---|\n", e.Name, e.Text)
-		for _, r := range rowsOf(func(r authn.Transition) bool { return r.Event == e.Name }) {
+		for _, r := range rowsOf(func(r authn.Transition) bool { return string(r.Event) == e.Name }) {
 			to, then := string(r.To), strings.Join(r.Then, ", ")
 			if r.Refuse != nil {
 				to = "refused: `" + sentinelName(r.Refuse) + "`"
 			}
-			if r.Say != authn.Done {
-				then += " (" + string(r.Say) + ")"
+			if r.Outcome != authn.Done {
+				then += " (" + string(r.Outcome) + ")"
 			}
 			if r.Others != "" {
-				then += "; " + r.Others + " for all others"
+				then += "; " + string(r.Others) + " for all others"
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.From, strings.Join(r.When, ", "), to, then, strings.Join(r.Emit, ", "), r.Why)
 		}
 	}
-	list(&b, "Updates", "What a row changes, in this order.", updates)
-	list(&b, "Effects", "What a committed step asks the host for: stored with the step, carried out after it, at least once, each time with the same key.", effects)
+	list(&b, "Updates", "What a row changes, in this order.", ref.Updates)
+	list(&b, "Effects", "What a committed step asks the host for: stored with the step, carried out after it, at least once, each time with the same key.", ref.Effects)
 	return b.String()
 }
 
-func list(b *strings.Builder, title, text string, docs []authn.Doc) {
+func list(b *strings.Builder, title, text string, docs []authn.Term) {
 	fmt.Fprintf(b, "\n# %s\n\n%s\n\n| | |\n|---|---|\n", title, text)
 	for _, d := range docs {
 		fmt.Fprintf(b, "| %s | %s |\n", d.Name, d.Text)
@@ -152,11 +137,10 @@ func list(b *strings.Builder, title, text string, docs []authn.Doc) {
 }
 
 func guardsPage() string {
-	_, guards, _, _ := authn.Docs()
 	var b strings.Builder
 	b.WriteString("# Guards\n\nA guard is one answer to one question. A question gives exactly one of its answers, so two answers to one question never hold together and one\nalways does; at start-up every cell of the table is proved to have exactly one row for every combination. Questions are asked in this order,\neach at most once, and only those that the cell's rows name.\n")
 	group := ""
-	for _, g := range guards {
+	for _, g := range authn.NewReference().Guards {
 		if g.Group != group {
 			group = g.Group
 			fmt.Fprintf(&b, "\n## %s\n\n| answer | it holds when | rows |\n|---|---|---|\n", group)
@@ -175,12 +159,9 @@ func guardsPage() string {
 func policyPage() string {
 	var b strings.Builder
 	b.WriteString("# Policy\n\nEvery number of `authn.Policy`. A field that is 0 takes its default; a value outside the bounds is an error of `New` that names the field.\n\n| field | default | bounds | reason |\n|---|---|---|---|\n")
-	for _, p := range authn.Bounds() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Why)
+	for _, p := range authn.NewReference().Policy {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Reason)
 	}
-	waits, most := authn.Cooldowns()
-	fmt.Fprintf(&b, "| Cooldowns | %s | 1 to %d values of 1s to 30m | the last one repeats |\n", strings.Join(waits, ", "), most)
-	b.WriteString("| NoBackoff | false | true needs Digits of at least 8 | a short code needs the wait |\n| NoAutoActivate | false | | true demands an enrollment step even of a verified address |\n")
 	b.WriteString("\nWith 8 digits or more there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
 	fmt.Fprintf(&b, "\n`MaxSkew`, by which the clocks of two nodes may differ, is %v and fixed.\n", authn.MaxSkew)
 	return b.String()
@@ -188,9 +169,9 @@ func policyPage() string {
 
 // Every state and every sentinel has its lines.
 func TestDocsComplete(t *testing.T) {
-	for _, st := range authn.States() {
-		if stateTexts[st][2] == "" {
-			t.Errorf("%s is not explained", st)
+	for _, st := range authn.NewReference().States {
+		if st.Means == "" || st.Shows == "" || !st.Terminal && st.State != authn.Unauthenticated && st.Lasts == "" {
+			t.Errorf("%s is not explained", st.State)
 		}
 	}
 	if page := statesPage() + eventsPage() + errorsPage(); strings.Contains(page, "?") && strings.Contains(page, "`?`") {

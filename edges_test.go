@@ -98,7 +98,7 @@ func TestExplainAtTheEnd(t *testing.T) {
 		if first != nil {
 			w.do(first)
 		}
-		for at, want := range map[time.Duration]string{10*time.Minute - 1: "cancel", 10 * time.Minute: "expire"} {
+		for at, want := range map[time.Duration]EventName{10*time.Minute - 1: "cancel", 10 * time.Minute: "expire"} {
 			_, row, err := w.m.Explain(&w.a, w.h, Cancel{}, env(at, 1))
 			if err != nil || row.Event != want || row.From != w.a.txs[0].name() {
 				t.Errorf("%s at %v: %+v, %v", w.a.txs[0].name(), at, row, err)
@@ -197,7 +197,7 @@ func TestRetries(t *testing.T) {
 		a.outbox[0] = entry{kind: kind, rev: 1, factor: adaMail.ID}
 		for n, wait := 1, 10*time.Second; n <= most; n, wait = n+1, min(2*wait, 10*time.Minute) {
 			a.outbox[0].attempts = uint8(n)
-			next, changed, err := m.Acknowledge(&a, a.owed(), []Delivered{Retry}, t0)
+			next, changed, err := m.Acknowledge(&a, a.owed(), []error{errors.New("again")}, t0)
 			if err != nil || !changed {
 				t.Fatal(changed, err)
 			}
@@ -228,7 +228,7 @@ func TestUnknownNames(t *testing.T) {
 	} {
 		_, err := ParseEvent(name, "", "")
 		var ref *Refusal
-		if !errors.As(err, &ref) || ref.Event != want || !errors.Is(err, ErrMalformed) {
+		if !errors.As(err, &ref) || string(ref.Event) != want || !errors.Is(err, ErrMalformed) {
 			t.Errorf("%q: %v, want the event %s", name, err, want)
 		}
 	}
@@ -255,7 +255,7 @@ func TestMostMoves(t *testing.T) {
 	w.begin(ada)
 	got := ""
 	for _, m := range w.r.Moves() {
-		got += m.Row.Event + " "
+		got += string(m.Row.Event) + " "
 	}
 	if got != "expire expire expire primary " || w.r.nmoves != maxMoves {
 		t.Errorf("took %s", got)

@@ -16,7 +16,7 @@ var (
 	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
 	ErrNoCode     = errors.New("no live code")                            // ask for a new one; uncounted
 	ErrRequired   = errors.New("a required factor is missing")            // enroll it
-	ErrSpent      = errors.New("no sends left in this transaction")       // waiting does not help
+	ErrExhausted  = errors.New("no sends left in this transaction")       // waiting does not help
 	ErrTooSoon    = errors.New("too soon")                                // RetryAt says when
 	ErrLocked     = errors.New("account is locked")                       // RetryAt says until when; zero: the host must step in
 	ErrKeyReused  = errors.New("idempotency key was used for another event")
@@ -27,6 +27,7 @@ var (
 	ErrNotFound      = errors.New("not found")                       // a Store has no such record
 	ErrConflict      = errors.New("conflict")                        // a Store's record has another version
 	ErrUndeliverable = errors.New("undeliverable")                   // a Mailer's answer: do not try again
+	ErrSuperseded    = errors.New("superseded")                      // of an effect: its code is dead, or its address has changed
 	ErrUnavailable   = errors.New("unavailable")                     // a port failed: no verdict, try again
 	ErrCorrupt       = errors.New("stored record is corrupt")        // never taken as a fresh account
 	ErrEngine        = errors.New("engine disagrees with the table") // a bug: no verdict
@@ -47,7 +48,7 @@ const (
 // [Machine] gives the same one to many callers: do not write to it.
 type Refusal struct {
 	State   State     // where the transaction stands; "" for an unknown or finished one
-	Event   string    // "resend"
+	Event   EventName // "resend"
 	Guard   string    // "cooling down"; "" if the table has no row
 	Err     error     // the sentinel
 	RetryAt time.Time // when Guard stops holding; zero: waiting does not help
@@ -57,7 +58,7 @@ type Refusal struct {
 // Error names the event, the state and the reason, and what is allowed
 // instead. It holds no secret and no address.
 func (r *Refusal) Error() string {
-	s := "authn: " + r.Event
+	s := "authn: " + string(r.Event)
 	if r.State != "" {
 		s += " in " + string(r.State)
 	}
@@ -71,7 +72,7 @@ func (r *Refusal) Error() string {
 			if i > 0 {
 				s += ","
 			}
-			s += " " + a.Event
+			s += " " + string(a.Event)
 		}
 	}
 	return s

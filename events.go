@@ -6,9 +6,12 @@ import (
 )
 
 // An Event is what a client asks of a transaction: one of the payload types
-// below, passed by value to [Service.Do]. A field that names a factor takes
-// its ID, except in [Enroll].
-type Event interface{ on() op }
+// below, for [Service.Do]. A field that names a factor takes its ID, except in
+// [Enroll].
+type Event interface {
+	on() op
+	fill(in *input, least uint8) (ok bool)
+}
 
 type (
 	// Enroll chooses, in MFA_ENROLL, the type of factor to enroll, such as
@@ -47,17 +50,50 @@ type (
 	Cancel struct{}
 )
 
-// Once gives ev an idempotency key of 1 to 64 bytes, chosen by the client:
+// WithKey gives ev an idempotency key of 1 to 64 bytes, chosen by the client:
 // the same event again, with the same key and next in line, is not evaluated
 // but answered from where the transaction stands. The same key with anything
 // else in the event is refused with [ErrKeyReused]. Only the key of the last
 // event that was saved is remembered.
-func WithKey(key string, ev Event) Event { return once{ev, key} }
+func WithKey(key string, ev Event) Event { return keyed{ev, key} }
 
-type once struct {
+type keyed struct {
 	Event
 	key string
 }
+
+// An EventName names what happened to a transaction or an account: in
+// answers, refusals, audit events and the table.
+type EventName string
+
+// The events of the table.
+const (
+	EventPrimary   EventName = "primary"   // [Service.Begin]
+	EventEnroll    EventName = "enroll"    // [Enroll]
+	EventActivate  EventName = "activate"  // [Activate]
+	EventChallenge EventName = "challenge" // [Challenge]
+	EventVerify    EventName = "verify"    // [Verify]
+	EventResend    EventName = "resend"    // [Resend]
+	EventPrevious  EventName = "previous"  // [Previous]
+	EventSkip      EventName = "skip"      // [Skip]
+	EventCancel    EventName = "cancel"    // [Cancel]
+	EventRedeem    EventName = "redeem"    // [Service.Redeem]
+	EventExpire    EventName = "expire"    // time is up
+	EventLock      EventName = "lock"      // another transaction has locked the account
+)
+
+// The host's own operations, and what the outbox reports to the Auditor until
+// it is taken.
+const (
+	EventStatus          EventName = "status"           // [Service.Status], in refusals
+	EventInspect         EventName = "inspect"          // [Service.Inspect], in refusals
+	EventRevoke          EventName = "revoke"           // [Service.Revoke]
+	EventReinstate       EventName = "reinstate"        // [Service.Reinstate]
+	EventErase           EventName = "erase"            // [Service.Erase]
+	EventSignedIn        EventName = "signed_in"        // a sign-in has succeeded
+	EventFactorActivated EventName = "factor_activated" // a factor was enrolled
+	EventFactorDisabled  EventName = "factor_disabled"  // only [Service.Reinstate] helps
+)
 
 // op is an event without its payload: what the table speaks of.
 type op uint8
@@ -78,63 +114,77 @@ const (
 	ops
 )
 
-var opDocs = [ops]struct{ name, doc string }{
-	primary:   {"primary", "The password was right: a transaction begins. Service.Begin."},
-	enroll:    {"enroll", "Choose the type of factor to enroll; a code goes out."},
-	activate:  {"activate", "Hand in the code that confirms the factor being enrolled."},
-	challenge: {"challenge", "Choose the factor to prove; a code goes out."},
-	verify:    {"verify", "Hand in the code."},
-	resend:    {"resend", "Ask for a new code; the old one is dead."},
-	previous:  {"previous", "Go one step back."},
-	skip:      {"skip", "Go on without enrolling."},
-	cancel:    {"cancel", "End the transaction."},
-	redeem:    {"redeem", "Exchange the session token, once. Service.Redeem."},
-	expire:    {"expire", "Nobody sends it: time is up. It is taken in place of an event that comes too late."},
-	lock:      {"lock", "Nobody sends it: another transaction has locked the account."},
+var opDocs = [ops]struct {
+	name EventName
+	doc  string
+}{
+	primary:   {EventPrimary, "The password was right: a transaction begins. Service.Begin."},
+	enroll:    {EventEnroll, "Choose the type of factor to enroll; a code goes out."},
+	activate:  {EventActivate, "Hand in the code that confirms the factor being enrolled."},
+	challenge: {EventChallenge, "Choose the factor to prove; a code goes out."},
+	verify:    {EventVerify, "Hand in the code."},
+	resend:    {EventResend, "Ask for a new code; the old one is dead."},
+	previous:  {EventPrevious, "Go one step back."},
+	skip:      {EventSkip, "Go on without enrolling."},
+	cancel:    {EventCancel, "End the transaction."},
+	redeem:    {EventRedeem, "Exchange the session token, once. Service.Redeem."},
+	expire:    {EventExpire, "Nobody sends it: time is up. It is taken in place of an event that comes too late."},
+	lock:      {EventLock, "Nobody sends it: another transaction has locked the account."},
 }
 
-func (o op) String() string { return opDocs[o].name }
+func (o op) name() EventName { return opDocs[o].name }
+func (o op) String() string  { return string(o.name()) }
 
-func (Enroll) on() op { return enroll }
-
-func (Activate) on() op { return activate }
-
+func (Enroll) on() op    { return enroll }
+func (Activate) on() op  { return activate }
 func (Challenge) on() op { return challenge }
+func (Verify) on() op    { return verify }
+func (Resend) on() op    { return resend }
+func (Previous) on() op  { return previous }
+func (Skip) on() op      { return skip }
+func (Cancel) on() op    { return cancel }
 
-func (Verify) on() op { return verify }
+func (e Enroll) fill(in *input, _ uint8) bool    { in.factor = e.Type; return e.Type != "" }
+func (e Challenge) fill(in *input, _ uint8) bool { in.factor = e.Factor; return e.Factor != "" }
+func (e Resend) fill(in *input, _ uint8) bool    { in.factor = e.Factor; return true }
+func (Previous) fill(*input, uint8) bool         { return true }
+func (Skip) fill(*input, uint8) bool             { return true }
+func (Cancel) fill(*input, uint8) bool           { return true }
 
-func (Resend) on() op { return resend }
+func (e Activate) fill(in *input, least uint8) bool {
+	in.factor = e.Factor
+	return in.normalize(e.Code, least)
+}
 
-func (Previous) on() op { return previous }
-
-func (Skip) on() op { return skip }
-
-func (Cancel) on() op { return cancel }
+func (e Verify) fill(in *input, least uint8) bool {
+	in.factor = e.Factor
+	return in.normalize(e.Code, least)
+}
 
 // ParseEvent makes an event from its name and what came with it, for hosts
 // that read events from a wire. For "enroll" factor is a type. It refuses
 // what it does not know, and "primary" and "redeem", with [ErrMalformed]:
 // those are [Service.Begin] and [Service.Redeem].
 func ParseEvent(name, factor string, code Code) (Event, error) {
-	switch name {
-	case "enroll":
+	switch EventName(name) {
+	case EventEnroll:
 		return Enroll{factor}, nil
-	case "activate":
+	case EventActivate:
 		return Activate{factor, code}, nil
-	case "challenge":
+	case EventChallenge:
 		return Challenge{factor}, nil
-	case "verify":
+	case EventVerify:
 		return Verify{factor, code}, nil
-	case "resend":
+	case EventResend:
 		return Resend{factor}, nil
-	case "previous":
+	case EventPrevious:
 		return Previous{}, nil
-	case "skip":
+	case EventSkip:
 		return Skip{}, nil
-	case "cancel":
+	case EventCancel:
 		return Cancel{}, nil
 	}
-	return nil, &Refusal{Event: shown(name), Err: ErrMalformed}
+	return nil, &Refusal{Event: EventName(shown(name)), Err: ErrMalformed}
 }
 
 // shown is an unknown event's name if it looks like one: an error must not

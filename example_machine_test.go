@@ -1,11 +1,16 @@
 package authn_test
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memsender"
+	"github.com/authnfsm/authn/memstore"
 )
 
 // The table that runs, row by row.
@@ -19,8 +24,19 @@ func ExampleTransitions() {
 	// verify [right code] [use code succeed] [report sign-in]
 }
 
+// What the parts of the table say of themselves, for pages and tools.
+func ExampleNewReference() {
+	for _, st := range authn.NewReference().States {
+		if st.Lasts == "SessionLife" {
+			fmt.Println(st.State, st.Terminal, st.Means)
+		}
+	}
+	// Output:
+	// SUCCESS true The sign-in has succeeded. The answer has a session token, good once.
+}
+
 // The pure core, for a host that runs the loop of load, step, save and effects
-// itself.
+// itself: here from the right password to the assertion, on a store of its own.
 func ExampleNewMachine() {
 	m, err := authn.NewMachine("acme",
 		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
@@ -28,55 +44,123 @@ func ExampleNewMachine() {
 	if err != nil {
 		panic(err)
 	}
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	env := func() authn.Env {
-		e := authn.Env{Now: now, Factors: []authn.Factor{{ID: "mail", Type: authn.Email, Address: user, Status: authn.Active}}}
-		rand.Read(e.Entropy[:])
-		return e
+	var (
+		ctx     = context.Background()
+		store   = new(memstore.Store)
+		mail    = new(memsender.Sender)
+		factors = []authn.Factor{{ID: "mail", Type: authn.Email, Address: user, Status: authn.Active}}
+		key     = m.Key(user)
+	)
+
+	// step loads, steps, saves, and then carries out what the step asks for.
+	step := func(f func(*authn.Account, authn.Env, *authn.Result) error) *authn.Account {
+		rec, err := store.Load(ctx, key)
+		var a authn.Account
+		if err == nil {
+			a, err = m.Open(rec.Value, key)
+		} else if errors.Is(err, authn.ErrNotFound) {
+			err = nil // a fresh account
+		}
+		if err != nil {
+			panic(err)
+		}
+		env := authn.Env{Now: time.Now(), Factors: factors}
+		rand.Read(env.Entropy[:])
+		var r authn.Result
+		if err := f(&a, env, &r); err != nil {
+			panic(err) // a *Refusal says what is allowed instead
+		}
+		if err := store.Save(ctx, key, rec.Version, m.Record(&r.Account, key, mathrand.Uint64()|1)); err != nil {
+			panic(err) // after ErrConflict: again, from the load
+		}
+		for _, e := range r.Effects() { // and acknowledge them: see Machine.Acknowledge
+			var err error
+			switch e.Do {
+			case authn.FactorActivated:
+				_, err = m.Addressee(&r.Account, e, factors) // for Directory.Activated
+			case authn.SignedIn, authn.FactorEnrolled, authn.FactorDisabled:
+				_ = m.Report(key, e) // for Auditor.Audit
+			default:
+				var msg authn.Message
+				if msg, err = m.Message(&r.Account, e, factors, time.Now()); err == nil {
+					err = mail.Send(ctx, msg)
+				}
+			}
+			fmt.Println("effect:", e.Do, err)
+		}
+		for _, move := range r.Moves() {
+			fmt.Println(move.Row.Label(), "->", move.Row.To)
+		}
+		return &r.Account
 	}
 
-	// The password was right. What is in force is what was saved.
-	var acct authn.Account
-	var r authn.Result
-	e := env()
-	if err := m.Begin(&acct, authn.Login{User: user}, e, &r); err != nil {
-		panic(err)
-	}
-	handle := authn.TokenSecret(e.Entropy[16:48])
-	stored := m.Seal(&r.Account, "key of the record")
-
-	acct, err = m.Open(stored, "key of the record")
-	if err != nil {
-		panic(err)
-	}
-	asked, row, _ := m.Explain(&acct, handle, authn.Challenge{Factor: "mail"}, env())
-	fmt.Println(asked[0][0], asked[0][1], row.Label())
-	if err := m.Step(&acct, handle, authn.Challenge{Factor: "mail"}, env(), &r); err != nil {
-		panic(err)
-	}
-	for _, move := range r.Moves() {
-		fmt.Println(move.Row.From, "to", move.Row.To)
-	}
-	acct = r.Account // saved
-
-	// After the save: what it owes is claimed, carried out and acknowledged.
-	now = now.Add(time.Minute)
-	owed, err := m.Tend(&acct, now, &r)
-	if err != nil {
-		panic(err)
-	}
-	acct = r.Account
-	code, live := m.Code(&acct, owed[0])
-	fmt.Println(owed[0].Do, len(string(code)), live)
-	acct, changed, err := m.Acknowledge(&acct, owed, []authn.Delivered{authn.Accepted}, now)
-	fmt.Println(changed, err)
-
-	a, err := m.Status(&acct, handle, now)
-	fmt.Println(a.State, a.Delivery, err)
+	var secret authn.TokenSecret // what the client keeps, as a token of your own
+	step(func(a *authn.Account, env authn.Env, r *authn.Result) error {
+		secret = authn.TokenSecret(env.Entropy[16:48])
+		return m.Begin(a, authn.Login{User: user}, env, r)
+	})
+	step(func(a *authn.Account, env authn.Env, r *authn.Result) error {
+		return m.Step(a, secret, authn.Challenge{Factor: "mail"}, env, r)
+	})
+	a := step(func(a *authn.Account, env authn.Env, r *authn.Result) error {
+		return m.Step(a, secret, authn.Verify{Code: mail.Last(user).Code}, env, r)
+	})
+	session, _ := m.Session(a, secret)
+	step(func(a *authn.Account, env authn.Env, r *authn.Result) error {
+		who, err := m.Redeem(a, session, env, r)
+		if err == nil && !r.Ended {
+			fmt.Println(who.User, who.Methods)
+		}
+		return err
+	})
 	// Output:
-	// May a code go out? may send challenge [may send]
-	// MFA_REQUIRED to MFA_CHALLENGE
-	// send code 6 true
-	// true <nil>
+	// primary [an active factor] -> MFA_REQUIRED
+	// effect: send code <nil>
+	// challenge [may send] -> MFA_CHALLENGE
+	// effect: report sign-in <nil>
+	// verify [right code] -> SUCCESS
+	// ada@example.com [pwd otp]
+	// redeem [unused, factors stand] -> SUCCESS
+}
+
+// Explain lists the questions that a step would ask, and the row they lead to.
+func ExampleMachine_Explain() {
+	m, err := authn.NewMachine("acme",
+		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
+		[]byte("32 other random bytes, which never ever change"), authn.Policy{})
+	if err != nil {
+		panic(err)
+	}
+	env := authn.Env{Now: time.Now(), Factors: []authn.Factor{{ID: "mail", Type: authn.Email, Address: user, Status: authn.Active}}}
+	rand.Read(env.Entropy[:])
+	var r authn.Result
+	if err := m.Begin(new(authn.Account), authn.Login{User: user}, env, &r); err != nil {
+		panic(err)
+	}
+	secret := authn.TokenSecret(env.Entropy[16:48])
+	asked, row, _ := m.Explain(&r.Account, secret, authn.Challenge{Factor: "mail"}, env)
+	fmt.Println(asked[0][0], asked[0][1])
+	fmt.Println(row.Label(), "->", row.To)
+
+	// What becomes of an attempt at an effect is recorded, and saved.
+	if err := m.Step(&r.Account, secret, authn.Challenge{Factor: "mail"}, env, &r); err != nil {
+		panic(err)
+	}
+	owed := r.Effects()
+	next, changed, err := m.Acknowledge(&r.Account, owed, make([]error, len(owed)), env.Now)
+	fmt.Println(changed, err, next.View().Transactions[0].Delivery)
+
+	// A minute later nobody has acknowledged: another node takes the effect over.
+	owed, err = m.Tend(&r.Account, env.Now.Add(time.Minute), &r)
+	fmt.Println(owed[0].Do, err)
+
+	next.Shift(time.Hour) // as if all of it had happened an hour later
+	ans, err := m.Status(&next, secret, env.Now.Add(time.Hour))
+	fmt.Println(ans.State, ans.Delivery, err)
+	// Output:
+	// May a code go out? may send
+	// challenge [may send] -> MFA_CHALLENGE
+	// true <nil> sent
+	// send code <nil>
 	// MFA_CHALLENGE sent <nil>
 }

@@ -166,7 +166,7 @@ func ExampleService_Erase() {
 type diary struct{ *slog.Logger }
 
 func (d diary) Audit(ctx context.Context, e authn.AuditEvent) error {
-	d.LogAttrs(ctx, slog.LevelInfo, "authn", slog.String("event", e.Event), slog.String("to", string(e.To)), slog.String("guard", e.Guard))
+	d.LogAttrs(ctx, slog.LevelInfo, "authn", slog.String("event", string(e.Event)), slog.String("to", string(e.To)), slog.String("guard", e.Guard))
 	return nil
 }
 

@@ -199,7 +199,7 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 		if o == activate {
 			ev = Activate{factor, x.codeText(a, i, k)}
 		}
-		as = append(as, act{text: x.tab(i) + o.String() + codeNames[k] + text, op: o, slot: i, name: i, ev: ev, code: k, view: v})
+		as = append(as, act{text: x.tab(i) + string(o.name()) + codeNames[k] + text, op: o, slot: i, name: i, ev: ev, code: k, view: v})
 	}
 	for _, k := range kinds {
 		add("", "", k, 0)

@@ -111,7 +111,7 @@ func (x *explorer) blurred(b *Account, c act) act {
 
 func recoded(ev Event, code Code) Event {
 	switch e := ev.(type) {
-	case once:
+	case keyed:
 		return WithKey(e.key, recoded(e.Event, code))
 	case Verify:
 		return Verify{e.Factor, code}
@@ -194,7 +194,7 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 	}
 	x.crowdIn(r, &b)
 	by := rapid.Int64Range(-2e6, 2e6).Draw(r, "seconds") * 1e9
-	shift(&b, by)
+	moveTimes(&b, by)
 	return b, zero.Add(time.Duration(by))
 }
 
@@ -283,7 +283,7 @@ func (x *explorer) crowdIn(r *rapid.T, b *Account) {
 }
 
 // shift moves an account in time.
-func shift(b *Account, by int64) {
+func moveTimes(b *Account, by int64) {
 	move := func(ts ...*int64) {
 		for _, t := range ts {
 			if *t != 0 {

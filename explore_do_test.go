@@ -39,7 +39,7 @@ func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 			h, _ = s.sessionSecret(&a.txs[c.slot])
 			x.m.pool.Put(s)
 		}
-		_, err := x.m.redeem(a, h, e, r)
+		_, err := x.m.Redeem(a, h, e, r)
 		return err
 	}
 	return x.m.Step(a, secretOf(c.name), c.ev, e, r)
@@ -92,22 +92,22 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 			}
 		}
 	}
-	became := make([]Delivered, len(es))
+	errs := make([]error, len(es))
 	for i, o := range es {
-		switch became[i] = Accepted; {
+		switch {
 		case o.Do == FactorActivated && x.deaf:
-			became[i] = Retry
+			errs[i] = errors.New("again")
 		case o.Do == SendCode && !x.listed(a, o, e):
-			became[i] = Withdrawn
+			errs[i] = ErrSuperseded
 		case o.Do == SendCode && !x.inTime(a, o, e):
-			became[i] = GivenUp
+			errs[i] = ErrUndeliverable
 		case o.Do == SendCode && c.mood == down:
-			became[i] = Retry
+			errs[i] = errors.New("again")
 		case o.Do == SendCode && c.mood == refuses:
-			became[i] = GivenUp
+			errs[i] = ErrUndeliverable
 		}
 	}
-	next, _, err := x.m.Acknowledge(&a, es, became, e.Now)
+	next, _, err := x.m.Acknowledge(&a, es, errs, e.Now)
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 		v := verdict{text: "refused: " + ref.Err.Error(), row: ref.Err.Error()}
 		if ref.Guard != "" {
 			v.text += " (" + ref.Guard + ")"
-			v.row = c.op.String() + " [" + ref.Guard + "]"
+			v.row = string(c.op.name()) + " [" + ref.Guard + "]"
 		}
 		return v
 	case err != nil:

@@ -87,7 +87,7 @@ func becomesSuccess(h *trial) (bool, string) {
 		case skip:
 			return true, says(was.missing(was.proved) > 0, "something required was skipped")
 		case verify, activate:
-			return true, says(!h.acceptable() || h.c.op == activate && was.missing(was.proved|1<<was.chosen) > 0, "accepted what should not be")
+			return true, says(!h.acceptable() || h.c.op == activate && was.missing(was.proved|1<<was.atHand) > 0, "accepted what should not be")
 		}
 		return true, "by " + h.c.text
 	}
@@ -100,7 +100,7 @@ func rightIsAccepted(h *trial) (bool, string) {
 		return false, ""
 	}
 	want := Success
-	if t := h.tx(); h.c.op == activate && t.missing(t.proved|1<<t.chosen) > 0 {
+	if t := h.tx(); h.c.op == activate && t.missing(t.proved|1<<t.atHand) > 0 {
 		want = MFAEnroll
 	}
 	return true, says(!h.taken() || h.after().name() != want || h.r.Outcome != Done, "the right code was not accepted")
@@ -210,7 +210,7 @@ func newCodeIsNew(h *trial) (bool, string) {
 	}
 	t, u, l := h.tx(), h.after(), h.limits()
 	u0 := *u
-	u0.code, u0.mail, u0.sends, u0.sendAt, u0.chosen, u0.factors, u0.state, u0.rev, u0.last = t.code, t.mail, t.sends, t.sendAt, t.chosen, t.factors, t.state, t.rev, t.last
+	u0.code, u0.mail, u0.sends, u0.sendAt, u0.atHand, u0.factors, u0.state, u0.rev, u0.last = t.code, t.mail, t.sends, t.sendAt, t.atHand, t.factors, t.state, t.rev, t.last
 	return true, says(!h.sent || u.sends != t.sends+1 || !u.code.live || u.code.tries != 0 || u.code.nonce == t.code.nonce || u0 != *t ||
 		u.code.expires != min(h.now+l.codeLife, t.expires) || u.sendAt != h.now+l.cooldowns[min(int(t.sends), maxCooldown-1)] ||
 		h.now < t.sendAt || h.now < h.a.notBefore || h.r.Account.sends.len() != h.a.sends.len()+1, "the new code is %+v", u.code)

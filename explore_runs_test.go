@@ -286,7 +286,7 @@ func everythingReached(t *testing.T, xs []*explorer) {
 			t.Errorf("%s: reached %t; %q", name, rows[name], why)
 		}
 	}
-	for _, err := range []error{ErrNotAllowed, ErrFinished, ErrMalformed, ErrNotOffered, ErrNoFactor, ErrNoCode, ErrRequired, ErrSpent, ErrTooSoon, ErrLocked, ErrKeyReused} {
+	for _, err := range []error{ErrNotAllowed, ErrFinished, ErrMalformed, ErrNotOffered, ErrNoFactor, ErrNoCode, ErrRequired, ErrExhausted, ErrTooSoon, ErrLocked, ErrKeyReused} {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(told)), func(w string) bool { return strings.HasPrefix(w, "refused: "+err.Error()) }) {
 			t.Errorf("no refusal: %v", err)
 		}

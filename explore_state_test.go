@@ -78,7 +78,7 @@ func (x *explorer) ends(fail failing, a *Account, i int) {
 		x.applied["B2"]++
 	}
 	// B1: so with the code. One nanosecond decides.
-	if !t.code.live || t.name() != MFAChallenge || x.m.due(a, i, unix(now)) || t.code.expires-1 < now || t.code.expires-1 < a.notBefore || t.code.tries >= t.limits.tightened(&x.m.limits).codeTries {
+	if !t.code.live || t.name() != MFAChallenge || x.m.overdue(a, i, unix(now)) || t.code.expires-1 < now || t.code.expires-1 < a.notBefore || t.code.tries >= t.limits.tightened(&x.m.limits).codeTries {
 		return
 	}
 	for _, d := range []int64{-1, 0} {
@@ -97,7 +97,7 @@ func (x *explorer) ends(fail failing, a *Account, i int) {
 // promises: A1. What an answer lists as allowed is allowed, what it lists for
 // later is so then and not before, and what it does not list is not.
 func (x *explorer) promises(fail failing, a *Account, i int) {
-	if x.m.due(a, i, zero) {
+	if x.m.overdue(a, i, zero) {
 		return
 	}
 	before := *a
@@ -109,7 +109,7 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 		fail("A1", "status changed something")
 	}
 	for o := enroll; o <= redeem; o++ {
-		at, listed := ans.Allows(o.String())
+		at, listed := ans.Allows(o.name())
 		when, can := zero, false
 		for wait := zero; !can && when.UnixNano() < a.txs[i].expires; when = wait {
 			if can, wait = x.best(a, i, o, when); can || !wait.After(when) {

@@ -175,7 +175,7 @@ func oneMailForEachCode(h *trial) (bool, string) {
 			continue
 		}
 		codes++
-		if code, ok := h.x.m.Code(b, e); !ok || code != h.x.m.liveCode(b, h.c.slot) || e.Generation != int(h.after().sends) {
+		if code, ok := h.x.m.code(b, e); !ok || code != h.x.m.liveCode(b, h.c.slot) || e.Generation != int(h.after().sends) {
 			return true, "the mail would carry another code"
 		}
 	}
@@ -212,7 +212,7 @@ func lateEventEnds(h *trial) (bool, string) {
 // wrong one are one and the same to the machine; and a factor that is named
 // needlessly changes nothing.
 func (x *explorer) judgeAlike(h *trial, to int32) {
-	if _, keyed := h.c.ev.(once); keyed || h.c.slot < 0 || h.c.op != verify && h.c.op != activate || h.c.view != 0 {
+	if _, keyed := h.c.ev.(keyed); keyed || h.c.slot < 0 || h.c.op != verify && h.c.op != activate || h.c.view != 0 {
 		return
 	}
 	key := ""

@@ -50,7 +50,7 @@ func (h *trial) taken() bool {
 
 func (h *trial) refused(err error) bool { return h.err != nil && errors.Is(h.err, err) }
 
-// due says that the transaction's time is up, by its own account of it.
+// overdue says that the transaction's time is up, by its own account of it.
 func (h *trial) due() bool {
 	t := h.tx()
 	return t.state != 0 && !t.ended() && (h.fault || h.now >= t.expires || t.tries >= h.limits().tries)
@@ -80,7 +80,7 @@ func (h *trial) here() bool {
 // factor is what the event names.
 func (h *trial) factor() string {
 	ev := h.c.ev
-	if o, ok := ev.(once); ok {
+	if o, ok := ev.(keyed); ok {
 		ev = o.Event
 	}
 	switch e := ev.(type) {
@@ -100,7 +100,7 @@ func (h *trial) factor() string {
 
 // again says that the event may be the last one again.
 func (h *trial) again() bool {
-	_, ok := h.c.ev.(once)
+	_, ok := h.c.ev.(keyed)
 	return ok && h.tx().last.set
 }
 
@@ -265,7 +265,7 @@ func (h *trial) row() (e *edge, asked bool) {
 	if h.c.slot < 0 || h.again() || h.c.op == redeem && !h.tx().session.live {
 		return nil, false
 	}
-	if x.m.roots[h.tx().state-1][h.c.op] == 0 && !x.m.due(h.a, h.c.slot, h.e.Now) {
+	if x.m.roots[h.tx().state-1][h.c.op] == 0 && !x.m.overdue(h.a, h.c.slot, h.e.Now) {
 		return nil, true
 	}
 	var in input

@@ -68,13 +68,6 @@ func Look(s *Service, key string, value []byte) (st Stored, err error) {
 	return st, nil
 }
 
-func (w window) times() (at []time.Time) {
-	for i := range w.len() {
-		at = append(at, time.Unix(int64(w.at(i)), 0))
-	}
-	return at
-}
-
 // DerivedKeys are what a machine makes of its keys.
 func DerivedKeys(m *Machine) (all []string) {
 	for _, k := range m.ring {

@@ -65,6 +65,16 @@ type pin struct {
 	required  bool
 }
 
+// typeOf is the type with this name; nil if it is not known here.
+func typeOf(name string) *factorType {
+	for i := range factorTypes {
+		if factorTypes[i].name == name {
+			return &factorTypes[i]
+		}
+	}
+	return nil
+}
+
 func (p *pin) typ() *factorType { return &factorTypes[p.kind-1] }
 
 // shown is the factor as answers show it.

@@ -87,7 +87,7 @@ func FuzzEvent(f *testing.F) {
 	a, h := challenged(f, m)
 	right := m.liveCode(&a, 0)
 	sentinels := []error{
-		ErrNotAllowed, ErrFinished, ErrMalformed, ErrNotOffered, ErrNoFactor, ErrNoUser, ErrNoCode, ErrRequired, ErrSpent, ErrTooSoon, ErrLocked, ErrKeyReused,
+		ErrNotAllowed, ErrFinished, ErrMalformed, ErrNotOffered, ErrNoFactor, ErrNoUser, ErrNoCode, ErrRequired, ErrExhausted, ErrTooSoon, ErrLocked, ErrKeyReused,
 	}
 	for _, name := range []string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "cancel", "primary", "redeem", "expire", "", "VERIFY", "verify\x00"} {
 		f.Add(name, adaMail.ID, string(m.wrongCode(&a, 0)), "", 0)

@@ -11,14 +11,14 @@ import (
 // tokens. Call it when a password, a factor, an address or a status changes.
 // A user without a record is no error.
 func (s *Service) Revoke(ctx context.Context, user string) error {
-	return s.host(ctx, user, "revoke", "", func(st *step) error { return st.offerAll(cancel) })
+	return s.host(ctx, user, EventRevoke, "", func(st *step) error { return st.offerAll(cancel) })
 }
 
 // Reinstate does what Revoke does and also clears locks, back-off, the
 // disabled mark and every count of wrong codes. The reason is audited. Each
 // call grants one more yearly budget of guesses.
 func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
-	return s.host(ctx, user, "reinstate", reason, func(st *step) error {
+	return s.host(ctx, user, EventReinstate, reason, func(st *step) error {
 		err := st.offerAll(cancel)
 		a := st.acct
 		a.disabled, a.fails, a.notBefore, a.lockedUntil, a.failures = false, 0, 0, 0, failures{}
@@ -30,7 +30,7 @@ func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 // delivered any more. A lock or a budget that still runs stays, under the
 // pseudonym alone, until it ends.
 func (s *Service) Erase(ctx context.Context, user string) error {
-	return s.host(ctx, user, "erase", "", func(st *step) error {
+	return s.host(ctx, user, EventErase, "", func(st *step) error {
 		err := st.offerAll(cancel)
 		a := st.acct
 		a.user, a.txs, a.outbox = "", [maxTx]transaction{}, [maxOutbox]entry{}
@@ -44,7 +44,7 @@ func (s *Service) Erase(ctx context.Context, user string) error {
 // has the zero value.
 func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
 	if !validUser(user) {
-		return Account{}, &Refusal{Event: "inspect", Err: ErrMalformed}
+		return Account{}, &Refusal{Event: EventInspect, Err: ErrMalformed}
 	}
 	var a Account
 	_, err := s.read(ctx, s.m.pseudonym(user).key(), &a)
@@ -52,13 +52,13 @@ func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
 }
 
 // host runs one of the host's own operations, by the same loop as a step.
-func (s *Service) host(ctx context.Context, user, event, reason string, f func(*step) error) error {
+func (s *Service) host(ctx context.Context, user string, event EventName, reason string, f func(*step) error) error {
 	if !validUser(user) {
 		return &Refusal{Event: event, Err: ErrMalformed}
 	}
 	key := s.m.pseudonym(user).key()
 	for try := range maxReruns {
-		if err := rest(ctx, try); err != nil {
+		if err := pause(ctx, try); err != nil {
 			return err
 		}
 		var a Account

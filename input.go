@@ -1,6 +1,9 @@
 package authn
 
-import "unicode"
+import (
+	"reflect"
+	"unicode"
+)
 
 // input is an event's payload, checked and normalized.
 type input struct {
@@ -11,46 +14,32 @@ type input struct {
 }
 
 // payload checks and normalizes what came with an event, before any look-up.
+// A pointer to an event is as good as the event.
 func (m *Machine) payload(ev Event) (in input, o op, err error) {
-	if w, ok := ev.(once); ok {
+	if w, ok := ev.(keyed); ok {
 		in.once, ev = w.key, w.Event
 		if len(w.key) == 0 || len(w.key) > maxOnce {
-			return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}
+			return in, o, malformed(ev)
 		}
 	}
-	ok := true
-	switch e := ev.(type) {
-	case Enroll:
-		in.factor = e.Type
-		ok = e.Type != ""
-	case Challenge:
-		in.factor = e.Factor
-		ok = e.Factor != ""
-	case Resend:
-		in.factor = e.Factor
-	case Activate:
-		in.factor = e.Factor
-		ok = in.normalize(e.Code, m.least)
-	case Verify:
-		in.factor = e.Factor
-		ok = in.normalize(e.Code, m.least)
-	case Previous, Skip, Cancel:
-	default:
-		return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}
-	}
-	if !ok || in.factor != "" && !validFactorID(in.factor) {
-		return in, o, &Refusal{Event: name(ev), Err: ErrMalformed}
+	if _, nested := ev.(keyed); nested || isNil(ev) || !ev.fill(&in, m.least) || in.factor != "" && !validFactorID(in.factor) {
+		return in, o, malformed(ev)
 	}
 	return in, ev.on(), nil
 }
 
-// name of an event that may be none of ours: a pointer, or nothing.
-func name(ev Event) string {
-	switch e := ev.(type) {
-	case Enroll, Activate, Challenge, Verify, Resend, Previous, Skip, Cancel:
-		return e.on().String()
+// malformed refuses an event that may be nothing at all.
+func malformed(ev Event) error {
+	name := EventName("event")
+	if _, nested := ev.(keyed); !nested && !isNil(ev) {
+		name = ev.on().name()
 	}
-	return "event"
+	return &Refusal{Event: name, Err: ErrMalformed}
+}
+
+func isNil(ev Event) bool {
+	v := reflect.ValueOf(ev)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func validUser(s string) bool {
@@ -135,7 +124,7 @@ func (s *step) onceKey(k int) (x id) {
 }
 
 func (s *step) oncePrint(k int) (x id) {
-	sum := s.keyed(k, forOnce, s.m.tenant, string(s.tx().id[:]), s.op.String(), s.in.factor, string(s.in.code[:s.in.digits]))
+	sum := s.keyed(k, forOnce, s.m.tenant, string(s.tx().id[:]), string(s.op.name()), s.in.factor, string(s.in.code[:s.in.digits]))
 	copy(x[:], sum[:])
 	return x
 }

@@ -11,7 +11,7 @@ func (w *walk) failing(n int) {
 	w.Helper()
 	for range n {
 		i := w.slot()
-		if i < 0 || !w.a.txs[i].code.live || w.m.due(&w.a, i, t0.Add(w.at)) || t0.Add(w.at).UnixNano() >= w.a.txs[i].code.expires {
+		if i < 0 || !w.a.txs[i].code.live || w.m.overdue(&w.a, i, t0.Add(w.at)) || t0.Add(w.at).UnixNano() >= w.a.txs[i].code.expires {
 			w.at += 25 * time.Hour // past every lock but the last, and every budget of sends
 			w.begin(ada)
 			w.do(Challenge{adaMail.ID})
@@ -118,14 +118,14 @@ func TestKeptCode(t *testing.T) {
 		fs  []Factor
 		err error
 	}{
-		"live":               {long, 5*time.Minute - 1, []Factor{adaMail}, nil},
-		"late":               {long, 5 * time.Minute, []Factor{adaMail}, ErrTooSoon},
-		"moved":              {long, time.Minute, []Factor{moved}, ErrTooSoon},
-		"gone":               {long, time.Minute, []Factor{adaSpare}, ErrNotOffered},
-		"sends spent":        {Policy{Sends: 1}, time.Minute, []Factor{adaMail}, nil},
-		"sends spent, late":  {Policy{Sends: 1}, 5 * time.Minute, []Factor{adaMail}, ErrSpent},
-		"mailbox full":       {Policy{SendsPerHour: 1}, time.Minute, []Factor{adaMail}, nil},
-		"mailbox full, late": {Policy{SendsPerHour: 1}, 5 * time.Minute, []Factor{adaMail}, ErrTooSoon},
+		"live":                             {long, 5*time.Minute - 1, []Factor{adaMail}, nil},
+		"late":                             {long, 5 * time.Minute, []Factor{adaMail}, ErrTooSoon},
+		"moved":                            {long, time.Minute, []Factor{moved}, ErrTooSoon},
+		"gone":                             {long, time.Minute, []Factor{adaSpare}, ErrNotOffered},
+		"sends exhausted":                  {Policy{Sends: 1}, time.Minute, []Factor{adaMail}, nil},
+		"sends exhausted, late":            {Policy{Sends: 1}, 5 * time.Minute, []Factor{adaMail}, ErrExhausted},
+		"account send limit reached":       {Policy{SendsPerHour: 1}, time.Minute, []Factor{adaMail}, nil},
+		"account send limit reached, late": {Policy{SendsPerHour: 1}, 5 * time.Minute, []Factor{adaMail}, ErrTooSoon},
 	} {
 		w := begun(t, c.p, ada, adaMail)
 		w.do(Challenge{adaMail.ID})

@@ -134,7 +134,7 @@ func (s *step) engine(e *edge) error {
 // the error is nil; a may be &r.Account.
 func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 	if !validUser(l.User) || l.Require > RequireNothing {
-		return &Refusal{Event: primary.String(), Err: ErrMalformed}
+		return &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
 	return m.do(r, a, &env, new(input), func(s *step) error {
 		s.op, s.login = primary, l
@@ -159,10 +159,10 @@ func (m *Machine) Step(a *Account, h TokenSecret, ev Event, env Env, r *Result) 
 func (m *Machine) apply(a *Account, token digest, o op, in *input, env *Env, r *Result) error {
 	i := a.find(token)
 	if i < 0 {
-		return &Refusal{Event: o.String(), Err: ErrFinished}
+		return &Refusal{Event: o.name(), Err: ErrFinished}
 	}
 	// What the table has no row for is refused before anything is copied.
-	if m.roots[a.txs[i].state-1][o] == 0 && in.once == "" && !m.due(a, i, env.Now) {
+	if m.roots[a.txs[i].state-1][o] == 0 && in.once == "" && !m.overdue(a, i, env.Now) {
 		return m.noRow(a, i, o)
 	}
 	return m.do(r, a, env, in, func(s *step) error {
@@ -190,12 +190,24 @@ func (m *Machine) do(r *Result, a *Account, env *Env, in *input, f func(*step) e
 	return err
 }
 
-// Redeem uses up the session token with this secret. The assertion is nil if
-// the token's time was up.
-func (m *Machine) redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Assertion, err error) {
+// Session returns the secret of the session token of a transaction that has
+// succeeded, the same one each time, until it is redeemed; else false.
+func (m *Machine) Session(a *Account, h TokenSecret) (TokenSecret, bool) {
+	i := a.find(h.digest())
+	if i < 0 {
+		return TokenSecret{}, false
+	}
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	return s.sessionSecret(&a.txs[i])
+}
+
+// Redeem uses up the session token with this secret, and fills r as Step does.
+// If the token's time was up, r.Ended says so and the assertion is nil.
+func (m *Machine) Redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Assertion, err error) {
 	err = m.do(r, a, &env, new(input), func(s *step) error {
 		if s.i = s.findSession(h); s.i < 0 {
-			return &Refusal{Event: redeem.String(), Err: ErrFinished}
+			return &Refusal{Event: EventRedeem, Err: ErrFinished}
 		}
 		s.op = redeem
 		was := *s.acct
@@ -215,10 +227,10 @@ func (m *Machine) redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Ass
 // nothing is promised: only events are decisions.
 func (m *Machine) Status(a *Account, h TokenSecret, now time.Time) (*Answer, error) {
 	i := a.find(h.digest())
-	if i < 0 || a.txs[i].ended() || m.due(a, i, now) {
-		return nil, &Refusal{Event: "status", Err: ErrFinished}
+	if i < 0 || a.txs[i].ended() || m.overdue(a, i, now) {
+		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
-	return m.answer(a, i, now)
+	return m.describe(a, i, now)
 }
 
 // Explain lists the questions that Step would ask about an event, each with
@@ -234,10 +246,10 @@ func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [
 	}
 	defer m.pool.Put(s)
 	if s.i = a.find(h.digest()); s.i < 0 {
-		return nil, row, &Refusal{Event: o.String(), Err: ErrFinished}
+		return nil, row, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
 	s.op = o
-	if m.due(a, s.i, env.Now) && m.roots[s.tx().state-1][expire] != 0 {
+	if m.overdue(a, s.i, env.Now) && m.roots[s.tx().state-1][expire] != 0 {
 		s.op = expire
 	}
 	n := s.root()

@@ -233,7 +233,7 @@ func (h *history) refused(r *rapid.T) {
 		c.key = "key"
 	}
 	if ans, err := s.Status(ctx, at.token); err == nil {
-		if from, ok := ans.Allows(c.event); ok && !from.After(h.w.now) {
+		if from, ok := ans.Allows(authn.EventName(c.event)); ok && !from.After(h.w.now) {
 			c = call{event: "verify", code: "12345x"} // malformed
 		}
 	}

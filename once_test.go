@@ -47,7 +47,7 @@ func TestRedeem(t *testing.T) {
 	s := w.m.pool.New().(*step)
 	secret, _ := s.sessionSecret(&w.a.txs[0])
 	redeem := func(at time.Duration, fs ...Factor) (*Assertion, error) {
-		return w.m.redeem(&w.a, secret, env(at, 50, fs...), &w.r)
+		return w.m.Redeem(&w.a, secret, env(at, 50, fs...), &w.r)
 	}
 	moved := adaMail
 	moved.Address = "new@example.com"

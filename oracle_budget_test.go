@@ -278,7 +278,7 @@ func (o *oracle) sendRefusal(tx int, t time.Time) (error, time.Time) {
 		return authn.ErrTooSoon, end
 	}
 	if o.count(tx, sent) >= o.p.Sends {
-		return authn.ErrSpent, time.Time{}
+		return authn.ErrExhausted, time.Time{}
 	}
 	if end := o.cool(tx, t); !end.IsZero() {
 		return authn.ErrTooSoon, end

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -176,6 +177,17 @@ func (a *Account) owed() []Effect {
 	return es
 }
 
+// Effects lists what the rows that were taken ask for: once the account is
+// saved, each is to be carried out and acknowledged.
+func (r *Result) Effects() (es []Effect) {
+	for _, e := range r.Account.owed() {
+		if r.causes(e) {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
 // causes says that a row taken in this step asked for the effect.
 func (r *Result) causes(e Effect) bool {
 	for i := range r.nmoves {
@@ -203,28 +215,19 @@ func (a *Account) pinned(key string) id {
 	return id{}
 }
 
-// Delivered is what became of one attempt at an effect.
-type Delivered uint8
-
-// What may become of an attempt.
-const (
-	Accepted  Delivered = iota + 1 // done
-	Retry                          // try again later, unless the attempts are used up
-	GivenUp                        // never try again
-	Withdrawn                      // the address has changed: the code, if it is one, is dead
-)
-
 // Acknowledge returns the account with what became of attempts at effects,
-// became[i] of es[i], and whether that changed anything. The account is not
-// changed in place.
-func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now time.Time) (next Account, changed bool, err error) {
+// errs[i] of es[i], and whether that changed anything. Nil is done; an error
+// that wraps [ErrSuperseded] or [ErrUndeliverable] is final; any other is tried
+// again later, a message at most five times. The account is not changed in
+// place.
+func (m *Machine) Acknowledge(a *Account, es []Effect, errs []error, now time.Time) (next Account, changed bool, err error) {
 	s, err := m.load(a, nil, &Env{Now: now}, new(input))
 	if err != nil {
 		return *a, false, err
 	}
 	// After a clock fault the next step sets things right, not this.
 	for i, e := range es {
-		if !s.fault && s.acknowledge(e.Key, became[i]) {
+		if !s.fault && s.acknowledge(e.Key, errs[i]) {
 			changed = true
 		}
 	}
@@ -238,11 +241,11 @@ func (m *Machine) Acknowledge(a *Account, es []Effect, became []Delivered, now t
 
 // acknowledge records what became of an attempt; false if the effect is no
 // longer owed.
-func (s *step) acknowledge(key string, what Delivered) bool {
+func (s *step) acknowledge(key string, err error) bool {
 	for i := range s.acct.txs {
 		if t := &s.acct.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
 			s.i = i
-			s.acknowledgeMail(what)
+			s.acknowledgeMail(err)
 			return true
 		}
 	}
@@ -251,7 +254,7 @@ func (s *step) acknowledge(key string, what Delivered) bool {
 		if e.kind == 0 || e.key() != key {
 			continue
 		}
-		if what == Retry && (!e.isNotice() || e.attempts < maxAttempts) {
+		if retryable(err) && (!e.isNotice() || e.attempts < maxAttempts) {
 			e.next = s.now + doubled(firstRetry, int(e.attempts)-1, lastRetry)
 		} else {
 			s.acct.drop(i)
@@ -262,15 +265,15 @@ func (s *step) acknowledge(key string, what Delivered) bool {
 }
 
 // acknowledgeMail: a mail that failed waives the cool-down once.
-func (s *step) acknowledgeMail(what Delivered) {
+func (s *step) acknowledgeMail(err error) {
 	t := s.tx()
 	switch {
-	case what == Accepted:
+	case err == nil:
 		t.mail.state, t.mail.next = mailSent, 0
-	case what == Retry && t.mail.attempts < maxAttempts:
+	case retryable(err) && t.mail.attempts < maxAttempts:
 		t.mail.next = s.now + doubled(firstRetry, int(t.mail.attempts)-1, lastRetry)
 	default:
-		if what == Withdrawn {
+		if errors.Is(err, ErrSuperseded) {
 			t.code = liveCode{}
 		}
 		t.mail.state, t.mail.next, t.sendAt = mailFailed, 0, 0
@@ -285,7 +288,7 @@ func (s *step) claimOwed() (es []Effect) {
 		switch m := &t.mail; {
 		case m.state != mailPending || m.next > s.now:
 		case m.attempts >= maxAttempts:
-			s.acknowledgeMail(GivenUp)
+			s.acknowledgeMail(ErrUndeliverable)
 		default:
 			m.attempts, m.next = m.attempts+1, s.claim()
 			es = append(es, t.mailEffect(s.acct.user))
@@ -306,9 +309,77 @@ func (s *step) claimOwed() (es []Effect) {
 	return es
 }
 
-// Code returns the live code that a SendCode effect asks to be mailed; false
-// if it is dead by now.
-func (m *Machine) Code(a *Account, e Effect) (Code, bool) {
+// retryable says that an attempt failed in a way that another may not.
+func retryable(err error) bool {
+	return err != nil && !errors.Is(err, ErrSuperseded) && !errors.Is(err, ErrUndeliverable)
+}
+
+// Addressee returns the factor that an effect concerns, as the Directory lists
+// it now. A code, and a factor that was confirmed, belong to the address that
+// was pinned: if it has changed, or the factor is gone, the error wraps
+// [ErrSuperseded]. A notice goes to whatever the address is now.
+func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, error) {
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	s.acct = a
+	for i := range factors {
+		p, err := s.pin(&factors[i])
+		if err != nil {
+			return Factor{}, err
+		}
+		if p.id == e.Factor && p.kind != 0 && (a.pinned(e.Key) == p.recipient || e.Do != SendCode && e.Do != FactorActivated) {
+			return factors[i], nil
+		}
+	}
+	return Factor{}, ErrSuperseded
+}
+
+// Message returns what a [SendCode] or Notify effect sends, for the Sender of
+// its Channel. The error wraps [ErrSuperseded] if the code is dead or its
+// address has changed, and [ErrUndeliverable] if the code's time is up.
+func (m *Machine) Message(a *Account, e Effect, factors []Factor, now time.Time) (Message, error) {
+	f, err := m.Addressee(a, e, factors)
+	if err != nil {
+		return Message{}, err
+	}
+	msg := Message{Key: e.Key, Tenant: m.tenant, User: e.User, To: f.Address, Locale: f.Locale, Until: e.Until, Channel: typeOf(f.Type).channel}
+	switch e.Do {
+	case NotifyActivated:
+		msg.Kind = ActivatedMessage
+	case NotifyBackoff:
+		msg.Kind = BackoffMessage
+	case NotifyLocked:
+		msg.Kind = LockedMessage
+	case SendCode:
+		code, ok := m.code(a, e)
+		if !ok {
+			return Message{}, ErrSuperseded
+		}
+		t := a.transaction(e.Transaction)
+		if at, _ := m.clock(a, now); !t.code.good(at) {
+			return Message{}, ErrUndeliverable // too late to be of use
+		}
+		msg.Kind, msg.Code, msg.Generation = CodeMessage, code, e.Generation
+		msg.Purpose, msg.Expires = t.info().Purpose, unix(t.code.expires)
+	}
+	return msg, nil
+}
+
+// Report returns what a [SignedIn], [FactorEnrolled] or [FactorDisabled] effect
+// tells the Auditor; key is that of the account's record.
+func (m *Machine) Report(key string, e Effect) AuditEvent {
+	return AuditEvent{
+		Time: e.At, Tenant: m.tenant, Account: key, User: e.User, Transaction: e.Transaction,
+		Event: reports[e.Do], Factor: e.Factor, Key: e.Key,
+	}
+}
+
+// reports are the audit events that come through the outbox.
+var reports = [effectKinds]EventName{SignedIn: EventSignedIn, FactorEnrolled: EventFactorActivated, FactorDisabled: EventFactorDisabled}
+
+// code is the live code that a SendCode effect asks to be sent; false if it is
+// dead by now.
+func (m *Machine) code(a *Account, e Effect) (Code, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	s.acct = a

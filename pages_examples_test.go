@@ -14,7 +14,7 @@ import (
 // itself calls, and a process that tests kill.
 var unexampled = []string{
 	"Format", "GoString", "GobEncode", "LogValue", "MarshalText", "String", "Error", "Unwrap",
-	"Load", "Save", "Due", "Send", "ServeHTTP",
+	"Load", "Save", "Due", "Send", "Seal", "ServeHTTP",
 	"NewProcess", "Serve", "Kill",
 }
 

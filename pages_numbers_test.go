@@ -159,7 +159,7 @@ func TestTriesInLife(t *testing.T) {
 		n := 0
 		for ; ; w.at += time.Second {
 			i := w.slot()
-			if i < 0 || w.a.txs[i].ended() || w.m.due(&w.a, i, t0.Add(w.at)) {
+			if i < 0 || w.a.txs[i].ended() || w.m.overdue(&w.a, i, t0.Add(w.at)) {
 				break
 			}
 			for w.m.Step(&w.a, w.h, Verify{Code: w.wrong()}, w.env(), &w.r) == nil {

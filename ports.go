@@ -89,6 +89,7 @@ type Message struct {
 	// messages: use it to send a message once, for instance as Message-ID.
 	Key        string
 	Kind       MessageKind
+	Channel    string    // how it goes: "email"
 	Tenant     string    // as in Config
 	User       string    // the host's user id
 	To         string    // one address, validated: no header can be smuggled in
@@ -143,13 +144,13 @@ type Auditor interface {
 type AuditEvent struct {
 	Time        time.Time
 	Tenant      string
-	Account     string // the account's pseudonym: the key of its record
-	User        string // the host's user id; "" if unknown
-	Transaction string // the transaction's public id; "" if unknown
-	Event       string // "verify"; "revoke", "reinstate", "erase" for the host's own; "signed_in", "factor_activated", "factor_disabled" for what is repeated
-	From, To    State  // To is "" for a refusal
-	Guard       string // the guards of the row; of "reinstate" the host's reason
-	Factor      string // id of the factor at hand
+	Account     string    // the account's pseudonym: the key of its record
+	User        string    // the host's user id; "" if unknown
+	Transaction string    // the transaction's public id; "" if unknown
+	Event       EventName // "verify"; "revoke", "reinstate", "erase" for the host's own; "signed_in", "factor_activated", "factor_disabled" for what is repeated
+	From, To    State     // To is "" for a refusal
+	Guard       string    // the guards of the row; of "reinstate" the host's reason
+	Factor      string    // id of the factor at hand
 	Outcome     Outcome
 	Err         string // why it was refused, or what failed; "" if it was taken
 	Key         string // same on every repetition of one event; "" if it is never repeated
@@ -158,7 +159,7 @@ type AuditEvent struct {
 // LogValue lets an event be logged as one group.
 func (e AuditEvent) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("event", e.Event), slog.String("from", string(e.From)), slog.String("to", string(e.To)),
+		slog.String("event", string(e.Event)), slog.String("from", string(e.From)), slog.String("to", string(e.To)),
 		slog.String("guard", e.Guard), slog.String("outcome", string(e.Outcome)), slog.String("err", e.Err),
 		slog.String("account", e.Account), slog.String("transaction", e.Transaction), slog.String("factor", e.Factor),
 	)
@@ -178,5 +179,5 @@ type Limiter interface {
 type Attempt struct {
 	Tenant string
 	User   string
-	Event  string // "enroll", "challenge" or "resend"
+	Event  EventName // "enroll", "challenge" or "resend"
 }

@@ -190,7 +190,7 @@ func (w *world) judgeVerdict(event string, want want, g seen) {
 	if !errors.As(g.err, &r) {
 		w.failf("%s: %T is no Refusal", event, g.err)
 	}
-	if g.answer != nil || g.assertion != nil || r.Event != event {
+	if g.answer != nil || g.assertion != nil || string(r.Event) != event {
 		w.failf("%s: a refusal of %q comes with an answer", event, r.Event)
 	}
 	if (r.Err == authn.ErrTooSoon || r.Err == authn.ErrLocked) && !r.RetryAt.Equal(want.retry) || r.Err != authn.ErrTooSoon && r.Err != authn.ErrLocked && !r.RetryAt.IsZero() {
@@ -312,7 +312,7 @@ func (w *world) compare(a *account, tx int, ans *authn.Answer, t time.Time) {
 func (w *world) compareMoves(v view, ans *authn.Answer) {
 	w.t.Helper()
 	for _, m := range v.allowed {
-		at, ok := ans.Allows(m.event)
+		at, ok := ans.Allows(authn.EventName(m.event))
 		if !ok || !at.Equal(m.at) {
 			w.failf("%s in %s: allowed %t at %v; the oracle says at %v", m.event, v.state, ok, at, m.at)
 		}
@@ -321,7 +321,7 @@ func (w *world) compareMoves(v view, ans *authn.Answer) {
 		if x.Event == "redeem" && v.state == stateSuccess {
 			continue
 		}
-		if !slices.ContainsFunc(v.allowed, func(m move) bool { return m.event == x.Event }) {
+		if !slices.ContainsFunc(v.allowed, func(m move) bool { return m.event == string(x.Event) }) {
 			w.failf("%s is listed in %s; the oracle says it is not allowed", x.Event, v.state)
 		}
 	}

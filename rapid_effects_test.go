@@ -140,7 +140,7 @@ func (a *account) pending() int {
 func (w *world) judgeAudit(a *account, tx int, event string, want want, g seen) {
 	w.t.Helper()
 	told := w.followAudit(a, want.now, false, g.audits, func(i int, e authn.AuditEvent) bool {
-		return i == tx && e.Event == event && e.To == want.state && e.Outcome == want.outcome
+		return i == tx && string(e.Event) == event && e.To == want.state && e.Outcome == want.outcome
 	})
 	if len(want.errs) == 0 && !want.repeat && !told {
 		w.failf("the Auditor was not told of %s to %s: %+v", event, want.state, g.audits)

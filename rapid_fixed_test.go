@@ -137,7 +137,7 @@ func TestPolicyChangeSends(t *testing.T) {
 		w, a, _ := challenged(t, tt.before)
 		w.now = w.now.Add(time.Minute)
 		s := w.service(t, func(c *authn.Config) { c.Policy = tt.after })
-		if _, err := s.Do(ctx, a.tickets[0].token, authn.Resend{}); !errors.Is(err, authn.ErrSpent) {
+		if _, err := s.Do(ctx, a.tickets[0].token, authn.Resend{}); !errors.Is(err, authn.ErrExhausted) {
 			t.Errorf("from %d to %d sends: %v", tt.before.Sends, tt.after.Sends, err)
 		}
 	}

@@ -173,7 +173,7 @@ func (w *world) follow(a *account, tx int) {
 		if err != nil {
 			w.failf("L2: status: %v", err)
 		}
-		at, ok := ans.Allows(c.event)
+		at, ok := ans.Allows(authn.EventName(c.event))
 		switch {
 		case !ok:
 			return
@@ -190,7 +190,7 @@ func (w *world) follow(a *account, tx int) {
 			return
 		}
 		// One reason may hide another: after a back-off there may be no send left, or no code.
-		if g.err != nil && (at.IsZero() || !slices.Contains([]error{authn.ErrTooSoon, authn.ErrSpent, authn.ErrNoCode}, reason(g.err))) {
+		if g.err != nil && (at.IsZero() || !slices.Contains([]error{authn.ErrTooSoon, authn.ErrExhausted, authn.ErrNoCode}, reason(g.err))) {
 			w.failf("L2: %s was allowed, but is refused: %v", c.event, g.err)
 		}
 	}

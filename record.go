@@ -19,6 +19,17 @@ const (
 	maxSize = 8 << 10 // far above the largest account
 )
 
+// Record returns what to save of an account under its record's key: its stored
+// form, which is empty if the account says nothing that a fresh one would not,
+// and when it wants attention. The version must be new, at random, and not 0.
+func (m *Machine) Record(a *Account, key string, version uint64) Record {
+	r := Record{Version: version, Due: unix(m.nextDue(a))}
+	if !a.idle() {
+		r.Value = m.Seal(a, key)
+	}
+	return r
+}
+
 // Seal returns the stored form of an account under its record's key.
 func (m *Machine) Seal(a *Account, key string) []byte {
 	s := m.pool.Get().(*step)
@@ -147,7 +158,7 @@ func (t *transaction) append(b []byte) []byte {
 	if t.ended() {
 		return b
 	}
-	b = append(b, byte(t.require), t.tries, t.sends, t.chosen, t.proved)
+	b = append(b, byte(t.require), t.tries, t.sends, t.atHand, t.proved)
 	b = number(b, uint64(t.sendAt), uint64(t.done))
 	l := &t.limits
 	b = append(b, l.digits, l.codeTries, l.tries, l.sends)
@@ -287,7 +298,7 @@ func (r *reader) transaction(t *transaction) {
 		return
 	}
 	t.require = Requirement(r.byte())
-	t.tries, t.sends, t.chosen, t.proved = r.byte(), r.byte(), r.byte(), r.byte()
+	t.tries, t.sends, t.atHand, t.proved = r.byte(), r.byte(), r.byte(), r.byte()
 	t.sendAt, t.done = r.time(), r.time()
 	l := &t.limits
 	l.digits, l.codeTries, l.tries, l.sends = r.byte(), r.byte(), r.byte(), r.byte()
@@ -314,12 +325,12 @@ func (r *reader) transaction(t *transaction) {
 // plausible holds the bounds that one field sets to another.
 func (t *transaction) plausible() bool {
 	l, c := &t.limits, &t.code
-	out := t.name() == MFAEnrollActivate || t.name() == MFAChallenge
+	atHand := t.info().AtHand
 	return t.require <= RequireNothing &&
 		l.digits >= 1 && l.digits <= maxDigits && t.tries <= l.tries && t.sends <= l.sends && c.tries <= l.codeTries &&
-		t.chosen < maxFactors && t.proved < 1<<maxFactors &&
+		t.atHand < maxFactors && t.proved < 1<<maxFactors &&
 		(!c.live || t.sends > 0 && c.expires <= t.expires && t.factor().kind != 0) &&
-		(!out || t.factor().kind != 0) &&
+		(!atHand || t.factor().kind != 0) &&
 		(t.name() == Success) == (t.done != 0) && (!t.session.live || t.name() == Success) &&
 		int(t.mail.state) < len(deliveries) && (t.mail.state != mailPending || c.live)
 }

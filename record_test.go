@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func fullest() Account {
 		t.state, t.rev = uint8(MFAChallenge.index()+1), 100
 		t.id[0], t.token[0] = byte(i), byte(i)
 		t.born, t.expires, t.sendAt = 1<<60, 1<<60, 1<<60
-		t.tries, t.sends, t.chosen, t.proved = 30, 5, 2, 7
+		t.tries, t.sends, t.atHand, t.proved = 30, 5, 2, 7
 		t.limits = limits{digits: 12, codeTries: 10, tries: 30, sends: 5, codeLife: 1 << 40, cooldowns: [4]int64{1 << 40, 1 << 40, 1 << 40, 1 << 40}}
 		t.code = liveCode{live: true, tries: 10, key: 1<<32 - 1, expires: 1 << 60}
 		t.mail = mail{state: mailPending, rev: 100, attempts: 5, next: 1 << 60}
@@ -181,8 +182,8 @@ func TestRecordImpossible(t *testing.T) {
 		"code never sent":         func(a *Account) { a.txs[0].sends = 0 },
 		"no digits":               func(a *Account) { a.txs[0].limits.digits = 0 },
 		"13 digits":               func(a *Account) { a.txs[0].limits.digits = 13 },
-		"no such factor":          func(a *Account) { a.txs[0].chosen = 2 },
-		"factor out of range":     func(a *Account) { a.txs[0].chosen = 3 },
+		"no such factor":          func(a *Account) { a.txs[0].atHand = 2 },
+		"factor out of range":     func(a *Account) { a.txs[0].atHand = 3 },
 		"proved out of range":     func(a *Account) { a.txs[0].proved = 8 },
 		"session before success":  func(a *Account) { a.txs[0].session.live = true },
 		"success before success":  func(a *Account) { a.txs[0].done = 1 },
@@ -212,7 +213,7 @@ func TestRecordImpossible(t *testing.T) {
 	}
 }
 
-// Records that were written before can still be read.
+// What records look like now, byte by byte: a change of it is a new schema.
 func TestRecordGolden(t *testing.T) {
 	m := newMachine(t, Policy{})
 	as := accounts(t, m)
@@ -221,7 +222,36 @@ func TestRecordGolden(t *testing.T) {
 		a := as[name]
 		b.WriteString(name + "\n" + hex.EncodeToString(m.Seal(&a, "k")) + "\n" + a.String() + "\n\n")
 	}
-	golden(t, "testdata/records.txt", b.String())
+	golden(t, "testdata/records/now.txt", b.String())
+}
+
+// Records that were written before, one file for each schema, can still be
+// read, and say what they said then. Nothing rewrites these files.
+func TestRecordsOfBefore(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for v := 1; v <= schema; v++ {
+		name := fmt.Sprintf("testdata/records/%d.txt", v)
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := strings.Split(strings.TrimSuffix(string(file), "\n\n"), "\n\n")
+		if len(texts) < 8 {
+			t.Errorf("%s: %d records", name, len(texts))
+		}
+		for _, text := range texts {
+			what, rest, _ := strings.Cut(text, "\n")
+			sealed, said, _ := strings.Cut(rest, "\n")
+			b, err := hex.DecodeString(sealed)
+			if err != nil || len(b) == 0 || int(b[0]) != v {
+				t.Fatalf("%s: %s is no record of schema %d: %v", name, what, v, err)
+			}
+			a, err := m.Open(b, "k")
+			if err != nil || a.String() != said {
+				t.Errorf("%s: %s: %v\n%s\nnot\n%s", name, what, err, &a, said)
+			}
+		}
+	}
 }
 
 func TestSchema(t *testing.T) {

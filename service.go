@@ -24,17 +24,47 @@ type Config struct {
 	PseudonymKey []byte
 
 	Store     Store     // required
-	Mailer    Sender    // required
+	Mailer    Sender    // required: sends what goes by the channel "email"
 	Directory Directory // required
 
-	Policy  Policy           // the zero value is the recommended policy
-	Auditor Auditor          // nil: nothing is audited
-	Limiter Limiter          // nil: only the limits of accounts hold
-	Now     func() time.Time // nil: time.Now
+	Policy  Policy            // the zero value is the recommended policy
+	Auditor Auditor           // nil: nothing is audited
+	Limiter Limiter           // nil: only the limits of accounts hold
+	Senders map[string]Sender // of other channels than "email", by name
+	Now     func() time.Time  // nil: time.Now
 }
 
 // Format writes the tenant only, for every verb.
 func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "authn.Config{Tenant: %q}", c.Tenant) }
+
+// checkSenders wants one sender for each channel that a type of factor uses.
+func (c *Config) checkSenders() error {
+	used := map[string]bool{}
+	for i := range factorTypes {
+		channel := factorTypes[i].channel
+		used[channel] = true
+		if channel != mailChannel && c.Senders[channel] == nil {
+			return fmt.Errorf("authn: Senders[%q] is required", channel)
+		}
+	}
+	for channel := range c.Senders {
+		if channel == mailChannel || !used[channel] {
+			return fmt.Errorf("authn: Senders[%q]: no type of factor sends by it, or it is the Mailer's", channel)
+		}
+	}
+	return nil
+}
+
+// mailChannel is the Mailer's.
+const mailChannel = "email"
+
+// sender is the one for a channel: New has checked that there is one.
+func (c *Config) sender(channel string) Sender {
+	if s := c.Senders[channel]; s != nil {
+		return s
+	}
+	return c.Mailer
+}
 
 // Service is the shell around a [Machine]: it loads, steps, saves, and then
 // carries out the effects and answers. It is safe for concurrent use and any
@@ -57,10 +87,10 @@ type scratch struct {
 }
 
 const (
-	maxTenant = 64
-	maxReruns = 16                   // of a step whose save was lost to another
-	pause     = 2 * time.Millisecond // before the first of them, at most; it doubles up to maxPause
-	maxPause  = 50 * time.Millisecond
+	maxTenant  = 64
+	maxReruns  = 16                   // of a step whose save was lost to another
+	firstPause = 2 * time.Millisecond // before the first of them, at most; it doubles up to maxPause
+	maxPause   = 50 * time.Millisecond
 )
 
 // New checks the configuration and the table and returns a service. Errors
@@ -75,6 +105,9 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("authn: Mailer is required")
 	case cfg.Directory == nil:
 		return nil, errors.New("authn: Directory is required")
+	}
+	if err := cfg.checkSenders(); err != nil {
+		return nil, err
 	}
 	m, err := NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, cfg.Policy)
 	if err != nil {
@@ -94,11 +127,11 @@ func New(cfg Config) (*Service, error) {
 // [ErrNoUser] or [ErrMalformed], or wrap [ErrUnavailable].
 func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 	if !validUser(l.User) || l.Require > RequireNothing {
-		return nil, &Refusal{Event: primary.String(), Err: ErrMalformed}
+		return nil, &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
 	p := s.m.pseudonym(l.User)
 	c := &call{ctx: ctx, p: p, key: p.key(), op: primary, user: l.User}
-	return s.answer(c, func(a *Account, env Env, r *Result) error {
+	return s.run(c, func(a *Account, env Env, r *Result) error {
 		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
 	})
@@ -116,10 +149,10 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 	}
 	h, p, ok := s.m.parseToken(stateToken, string(token))
 	if !ok {
-		return nil, &Refusal{Event: o.String(), Err: ErrFinished}
+		return nil, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
 	c := &call{ctx: ctx, p: p, key: p.key(), h: h, token: token, hash: h.digest(), op: o}
-	return s.answer(c, func(a *Account, env Env, r *Result) error { return s.m.apply(a, c.hash, o, &in, &env, r) })
+	return s.run(c, func(a *Account, env Env, r *Result) error { return s.m.apply(a, c.hash, o, &in, &env, r) })
 }
 
 // Status describes the transaction of a state token. It changes nothing,
@@ -127,7 +160,7 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error) {
 	h, p, ok := s.m.parseToken(stateToken, string(token))
 	if !ok {
-		return nil, &Refusal{Event: "status", Err: ErrFinished}
+		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
 	c := &call{p: p, h: h, token: token, hash: h.digest()}
 	w := s.pool.Get().(*scratch)
@@ -150,12 +183,12 @@ func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error)
 func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion, error) {
 	h, p, ok := s.m.parseToken(sessionToken, string(session))
 	if !ok {
-		return nil, &Refusal{Event: redeem.String(), Err: ErrFinished}
+		return nil, &Refusal{Event: EventRedeem, Err: ErrFinished}
 	}
 	var as *Assertion
 	c := &call{ctx: ctx, p: p, key: p.key(), op: redeem}
-	_, err := s.answer(c, func(a *Account, env Env, r *Result) (err error) {
-		as, err = s.m.redeem(a, h, env, r)
+	_, err := s.run(c, func(a *Account, env Env, r *Result) (err error) {
+		as, err = s.m.Redeem(a, h, env, r)
 		return err
 	})
 	if err != nil {
@@ -178,8 +211,8 @@ type call struct {
 	limited bool     // the Limiter was asked
 }
 
-// answer runs the step, delivers what it asks for, and describes the result.
-func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer, error) {
+// run runs the step, delivers what it asks for, and describes the result.
+func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, error) {
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
 	r := &w.r
@@ -189,10 +222,10 @@ func (s *Service) answer(c *call, f func(*Account, Env, *Result) error) (*Answer
 	}
 	s.auditMoves(c.ctx, c.key, r.Account.user, r)
 	if r.Ended {
-		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.String(), Err: ErrFinished})
+		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.name(), Err: ErrFinished})
 	}
 	s.deliver(c, r, rec)
-	ans, err := s.m.answer(&r.Account, r.slot, s.cfg.Now())
+	ans, err := s.m.describe(&r.Account, r.slot, s.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +281,7 @@ func (s *Service) env(c *call, a *Account) (Env, error) {
 	c.factors, err = s.factors(c.ctx, user)
 	env.Factors = c.factors
 	if errors.Is(err, ErrNoUser) {
-		return env, &Refusal{Event: c.op.String(), Err: ErrNoUser}
+		return env, &Refusal{Event: c.op.name(), Err: ErrNoUser}
 	}
 	return env, err
 }
@@ -256,12 +289,12 @@ func (s *Service) env(c *call, a *Account) (Env, error) {
 // limit asks the host's Limiter before a step that may send.
 func (s *Service) limit(c *call, user string) error {
 	var at time.Time
-	err := guarded("limiter", func() (err error) {
-		at, err = s.cfg.Limiter.Allow(c.ctx, Attempt{Tenant: s.cfg.Tenant, User: user, Event: c.op.String()})
+	err := safely("limiter", func() (err error) {
+		at, err = s.cfg.Limiter.Allow(c.ctx, Attempt{Tenant: s.cfg.Tenant, User: user, Event: c.op.name()})
 		return err
 	})
 	if err == nil && !at.IsZero() {
-		return &Refusal{Event: c.op.String(), Guard: "limited by the host", Err: ErrTooSoon, RetryAt: at}
+		return &Refusal{Event: c.op.name(), Guard: "limited by the host", Err: ErrTooSoon, RetryAt: at}
 	}
 	c.limited = err == nil
 	return err
@@ -277,7 +310,7 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 	r = &mine
 	if i := a.find(c.hash); i >= 0 && !errors.Is(err, ErrFinished) {
 		r.State = a.txs[i].name()
-		if ans, err := s.m.answer(a, i, s.cfg.Now()); err == nil {
+		if ans, err := s.m.describe(a, i, s.cfg.Now()); err == nil {
 			s.tokens(c, ans, a, i)
 			r.Answer = ans
 		}
@@ -287,7 +320,7 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 }
 
 func (s *Service) factors(ctx context.Context, user string) (fs []Factor, err error) {
-	err = guarded("directory", func() (err error) {
+	err = safely("directory", func() (err error) {
 		fs, err = s.cfg.Directory.Factors(ctx, user)
 		return err
 	})

@@ -166,7 +166,7 @@ func (s *step) event() error {
 	if err := s.decide(); err != nil {
 		return err
 	}
-	s.remember(o, s.r.moves[first].edge.row.Say)
+	s.remember(o, s.r.moves[first].edge.row.Outcome)
 	return nil
 }
 
@@ -289,9 +289,9 @@ func (s *step) vacate() error {
 	return s.offer(cancel)
 }
 
-// due says that the transaction's time is up, as far as it can be told
+// overdue says that the transaction's time is up, as far as it can be told
 // without asking.
-func (m *Machine) due(a *Account, i int, at time.Time) bool {
+func (m *Machine) overdue(a *Account, i int, at time.Time) bool {
 	t := &a.txs[i]
 	now, fault := m.clock(a, at)
 	return fault || now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, m.limits.tries)
@@ -303,7 +303,7 @@ func (m *Machine) noRow(a *Account, i int, o op) error { return &m.refusals[a.tx
 // refuse makes the refusal of the event at hand. One that finds the
 // transaction finished looks like one for a token that never was.
 func (s *step) refuse(guard string, err error, retryAt int64) error {
-	r := &Refusal{State: s.tx().name(), Event: s.op.String(), Guard: guard, Err: err, RetryAt: unix(retryAt)}
+	r := &Refusal{State: s.tx().name(), Event: s.op.name(), Guard: guard, Err: err, RetryAt: unix(retryAt)}
 	switch {
 	case errors.Is(err, ErrFinished):
 		r.State, r.Guard = "", ""
@@ -324,7 +324,7 @@ func (s *step) result(to *Result) {
 				e = r.moves[i].edge
 			}
 		}
-		r.Outcome, r.Ended = e.row.Say, e.op == expire
+		r.Outcome, r.Ended = e.row.Outcome, e.op == expire
 		s.tidy()
 	} else if l := s.tx().last; l.set {
 		r.Outcome = outcomes[l.say]

@@ -131,7 +131,7 @@ func TestSendLimits(t *testing.T) {
 		w.do(Resend{})
 	}
 	w.at += 5 * time.Minute
-	w.refuses(Resend{}, ErrSpent)
+	w.refuses(Resend{}, ErrExhausted)
 	// The mailbox is full at the seventh in an hour, over all transactions.
 	w.begin(ada)
 	for range 3 {

@@ -30,7 +30,7 @@ func TestMatrix(t *testing.T) {
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", int(ops)) + "\n")
 	for i, st := range states {
-		fmt.Fprintf(&b, "| %s |", st)
+		fmt.Fprintf(&b, "| %s |", st.State)
 		for o := range ops {
 			fmt.Fprintf(&b, " %s |", p.cellText(i, o))
 		}
@@ -55,8 +55,8 @@ func TestMatrix(t *testing.T) {
 		if x.Others != "" {
 			fmt.Fprintf(&b, "; others %s", x.Others)
 		}
-		if x.Say != Done {
-			fmt.Fprintf(&b, "; say %s", x.Say)
+		if x.Outcome != Done {
+			fmt.Fprintf(&b, "; say %s", x.Outcome)
 		}
 		b.WriteString("\n")
 	}
@@ -72,7 +72,7 @@ func (p *program) cellText(state int, o op) string {
 	}
 	var to []string
 	for _, e := range p.edges {
-		if e.State != states[state] || e.op != o {
+		if e.State != states[state].State || e.op != o {
 			continue
 		}
 		x := string(e.to)
@@ -95,9 +95,10 @@ func TestBadTables(t *testing.T) {
 		"two rows for one leaf": {func(rs []row) []row { return append(rs, rs[0]) }, "2 rows for"},
 		"an answer left out":    {func(rs []row) []row { return slices.Delete(rs, 1, 2) }, "no row for"},
 		"a guard too few": {func(rs []row) []row {
-			rs[0].When = nil
+			rs[2].When = nil
 			return rs
 		}, "2 rows for"},
+		"a wait without an end": {func(rs []row) []row { rs[0].Refuse = ErrNoFactor; return rs }, "a refusal has a time"},
 		"unknown state": {func(rs []row) []row { rs[2].To = "NOWHERE"; return rs }, "unknown state"},
 		"neither to nor refuse": {func(rs []row) []row {
 			rs[2].To = ""
@@ -110,7 +111,7 @@ func TestBadTables(t *testing.T) {
 		"a refusal that changes": {func(rs []row) []row { rs[0].Then = do{begin}; return rs }, "a refusal changes nothing"},
 		"an end with a way out": {func(rs []row) []row {
 			return append(rs, row{At: in(verify, Canceled), To: Success, Why: "x"})
-		}, "is an end and has rows"},
+		}, "is terminal and has rows"},
 	} {
 		_, err := compile(c.change(slices.Clone(table)))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -118,7 +119,7 @@ func TestBadTables(t *testing.T) {
 		}
 	}
 	gone := slices.DeleteFunc(slices.Clone(table), func(r row) bool { return r.At[0].op == cancel })
-	gone = append(gone, row{At: in(cancel, live...), To: stay, Why: "x"}, row{At: in(cancel, Success), To: stay, Why: "x"})
+	gone = append(gone, row{At: in(cancel, live()...), To: stay, Why: "x"}, row{At: in(cancel, Success), To: stay, Why: "x"})
 	if _, err := compile(gone); err == nil || !strings.Contains(err.Error(), "CANCELED is not reachable") {
 		t.Errorf("an unreachable state: %v", err)
 	}
@@ -140,10 +141,10 @@ func TestEveryRowIsNeeded(t *testing.T) {
 
 // Every guard is used by a row and explained; so is every update and effect.
 func TestNothingUnused(t *testing.T) {
-	guards, acts, kinds := map[guard]bool{}, map[update]bool{}, map[EffectKind]bool{}
+	usedGuards, acts, kinds := map[guard]bool{}, map[update]bool{}, map[EffectKind]bool{}
 	for _, r := range table {
 		for _, g := range r.When {
-			guards[g] = true
+			usedGuards[g] = true
 		}
 		for _, u := range r.Then {
 			acts[u] = true
@@ -160,11 +161,11 @@ func TestNothingUnused(t *testing.T) {
 		next = q.last + 1
 	}
 	if next != guardsEnd {
-		t.Errorf("%d guards belong to no question", guardsEnd-next)
+		t.Errorf("%d usedGuards belong to no question", guardsEnd-next)
 	}
 	for g := guard(1); g < guardsEnd; g++ {
-		if !guards[g] || guardDocs[g].name == "" || guardDocs[g].doc == "" {
-			t.Errorf("guard %d %q: used %t, or not explained", g, g, guards[g])
+		if !usedGuards[g] || guards[g].name == "" || guards[g].doc == "" {
+			t.Errorf("guard %d %q: used %t, or not explained", g, g, usedGuards[g])
 		}
 	}
 	for u := update(1); u < updatesEnd; u++ {

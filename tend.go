@@ -38,7 +38,7 @@ func (s *Service) Tend(ctx context.Context) (Tended, error) {
 	seen := map[string]bool{}
 	for {
 		var keys []string
-		err := guarded("due", func() (err error) {
+		err := safely("due", func() (err error) {
 			keys, err = sweeper.Due(ctx, s.cfg.Now(), tendBatch)
 			return err
 		})

@@ -48,6 +48,10 @@ func (m *Machine) pseudonym(user string) (p id) {
 	return p
 }
 
+// Key returns the key of a user's record: a pseudonym that depends on tenant,
+// user and pseudonym key.
+func (m *Machine) Key(user string) string { return m.pseudonym(user).key() }
+
 // key is the store's key of the record.
 func (p id) key() string {
 	var text [2 * len(p)]byte

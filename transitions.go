@@ -19,29 +19,84 @@ const (
 	Expired           State = "EXPIRED"
 )
 
-// states in the order of their stored numbers. Append only.
-var states = [...]State{Unauthenticated, MFAEnroll, MFAEnrollActivate, MFARequired, MFAChallenge, LockedOut, Success, Canceled, Expired}
+// states are all that is said of each state, in one place, in the order of
+// their stored numbers. Append only.
+var states = [...]StateInfo{
+	{
+		State: Unauthenticated,
+		Means: "Nothing has begun: the state before `Service.Begin`. It is never stored.",
+		Shows: "The form for name and password.",
+	},
+	{
+		State: MFAEnroll, Offers: NotSetUp, Lasts: "Life",
+		Means: "The password was right, and the user has no active factor but may enroll one.",
+		Shows: "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.",
+	},
+	{
+		State: MFAEnrollActivate, AtHand: true, Purpose: PurposeEnroll, Lasts: "Life",
+		Means: "A code went to the address that is being enrolled.",
+		Shows: "A field for the code, the masked address, the code's generation, and `resend` from its time on.",
+	},
+	{
+		State: MFARequired, Offers: Active, Purpose: PurposeSignIn, Lasts: "Life",
+		Means: "The password was right, and the user has an active factor. Nothing was sent yet.",
+		Shows: "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.",
+	},
+	{
+		State: MFAChallenge, AtHand: true, Purpose: PurposeSignIn, Lasts: "Life",
+		Means: "A code went to the chosen factor.",
+		Shows: "A field for the code, the masked address, the code's generation, and `resend` from its time on.",
+	},
+	{
+		State: LockedOut, Terminal: true,
+		Means: "Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.",
+		Shows: "That the sign-in has ended, and until when the account is locked.",
+	},
+	{
+		State: Success, Terminal: true, Lasts: "SessionLife",
+		Means: "The sign-in has succeeded. The answer has a session token, good once.",
+		Shows: "Nothing: redeem the token and make a session.",
+	},
+	{
+		State: Canceled, Terminal: true,
+		Means: "The user gave up, an enrollment elsewhere replaced this sign-in, or the host revoked it.",
+		Shows: "The form for name and password.",
+	},
+	{
+		State: Expired, Terminal: true,
+		Means: "Time was up.",
+		Shows: "The form for name and password, and that it took too long.",
+	},
+}
 
 // index is the state's place in states, or -1.
-func (s State) index() int { return slices.Index(states[:], s) }
+func (s State) index() int {
+	return slices.IndexFunc(states[:], func(i StateInfo) bool { return i.State == s })
+}
 
-// ends are the states that only redeem, expire, lock and cancel may leave or
-// touch. Whatever else comes is answered like an unknown token.
-var ends = []State{LockedOut, Success, Canceled, Expired}
+// live are the states of a sign-in under way.
+func live() (list []State) {
+	for i := range states {
+		if st := &states[i]; !st.Terminal && st.State != Unauthenticated {
+			list = append(list, st.State)
+		}
+	}
+	return list
+}
 
 // A row is one line of the table: in these cells, when all these guards hold,
-// either the transaction moves (To, Then, Emit, Others, Say) or the event is
+// either the transaction moves (To, Then, Emit, Others, Outcome) or the event is
 // refused (Refuse) and nothing at all changes.
 type row struct {
-	At     cells
-	When   all
-	To     State
-	Then   do
-	Emit   emit
-	Others op // an event for every other transaction of the account; primary: none
-	Say    Outcome
-	Refuse error
-	Why    string
+	At      cells
+	When    all
+	To      State
+	Then    do
+	Emit    emit
+	Others  op // an event for every other transaction of the account; primary: none
+	Outcome Outcome
+	Refuse  error
+	Why     string
 }
 
 type (
@@ -68,7 +123,7 @@ func in(o op, from ...State) (cs cells) {
 
 // What rows share.
 var (
-	live     = []State{MFAEnroll, MFAEnrollActivate, MFARequired, MFAChallenge}
+	open     = append(live(), Success) // a token of the transaction still leads somewhere
 	codeOut  = cells{{MFAEnroll, enroll}, {MFARequired, challenge}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
 	again    = cells{{MFAEnroll, enroll}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
 	codeBack = cells{{MFAEnrollActivate, activate}, {MFAChallenge, verify}}
@@ -81,7 +136,7 @@ var (
 var table = []row{
 	// The password was right. What else is asked for?
 	{At: in(primary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "Nothing is written and no token is given: a lock holds for every later step, and before the first."},
-	{At: in(primary, Unauthenticated), When: all{startsSpent}, Refuse: ErrTooSoon, Why: "Whoever has the password must not open transactions without end."},
+	{At: in(primary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Whoever has the password must not open transactions without end."},
 	{At: in(primary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "The host asked for the password alone."},
 	{At: in(primary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "No mail goes out yet: the user chooses a factor first."},
 	{At: in(primary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "Enrollment on the password alone is only for an account without an active factor."},
@@ -94,28 +149,28 @@ var table = []row{
 	{At: codeOut, When: all{notOffered}, Refuse: ErrNotOffered, Why: "Only what the Directory offers at this moment may be chosen."},
 	{At: codeOut, When: all{sendBackoff}, Refuse: ErrTooSoon, Why: "While a back-off runs no code could be tried, so none is sent."},
 	{At: again, When: all{coolingDown}, Refuse: ErrTooSoon, Why: "The last mail may still be on its way."},
-	{At: again, When: all{mailboxFull}, Refuse: ErrTooSoon, Why: "A mailbox must not be flooded, over however many transactions."},
-	{At: again, When: all{sendsSpent}, Refuse: ErrSpent, Why: "A transaction sends only so many codes."},
+	{At: again, When: all{accountSendsExhausted}, Refuse: ErrTooSoon, Why: "A mailbox must not be flooded, over however many transactions."},
+	{At: again, When: all{sendsExhausted}, Refuse: ErrExhausted, Why: "A transaction sends only so many codes."},
 	{At: in(challenge, MFARequired), When: all{coolingDown, codeKept}, To: MFAChallenge, Why: "The mail is on its way or read already: a page reload goes back and forth without another."},
-	{At: in(challenge, MFARequired), When: all{mailboxFull, codeKept}, To: MFAChallenge, Why: "The code that was sent is still good."},
-	{At: in(challenge, MFARequired), When: all{sendsSpent, codeKept}, To: MFAChallenge, Why: "The code that was sent is still good."},
+	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still good."},
+	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still good."},
 	{At: in(challenge, MFARequired), When: all{coolingDown, codeGone}, Refuse: ErrTooSoon, Why: "The cool-down is the transaction's and holds for every send."},
-	{At: in(challenge, MFARequired), When: all{mailboxFull, codeGone}, Refuse: ErrTooSoon, Why: "A mailbox must not be flooded, over however many transactions."},
-	{At: in(challenge, MFARequired), When: all{sendsSpent, codeGone}, Refuse: ErrSpent, Why: "A transaction sends only so many codes."},
+	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeGone}, Refuse: ErrTooSoon, Why: "A mailbox must not be flooded, over however many transactions."},
+	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends only so many codes."},
 
 	// A code comes back.
 	{At: in(verify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The code is used up by the very save that makes this true."},
 	{At: in(activate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: cancel, Why: "Another required factor is still missing."},
 	{At: in(activate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: cancel, Why: "The factor is enrolled, and whatever else was begun on the password alone ends."},
-	{At: codeBack, When: all{codeWrong, triesLeft, quietFailure}, To: stay, Then: do{countWrong}, Say: WrongCode, Why: "Saved before it is answered: a crash gives no free guess."},
-	{At: codeBack, When: all{codeWrong, triesLeft, alarmingFailure}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Say: WrongCode, Why: "Somebody has the password and guesses: the owner should know."},
-	{At: codeBack, When: all{codeWrong, codeSpent, quietFailure}, To: stay, Then: do{countWrong, eraseCode}, Say: WrongCode, Why: "From here on even the right code is worthless: ask for another."},
-	{At: codeBack, When: all{codeWrong, codeSpent, alarmingFailure}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{NotifyBackoff}, Say: WrongCode, Why: "As before, and the owner is told."},
-	{At: codeBack, When: all{codeWrong, transactionSpent, quietFailure}, To: LockedOut, Then: do{countWrong, finish}, Say: WrongCode, Why: "Only this transaction: the account is not touched by it."},
-	{At: codeBack, When: all{codeWrong, transactionSpent, alarmingFailure}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{NotifyBackoff}, Say: WrongCode, Why: "As before, and the owner is told."},
-	{At: codeBack, When: all{codeWrong, accountSpent}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: lock, Say: WrongCode, Why: "The account locks, and with it every transaction it has."},
-	{At: codeBack, When: all{codeWrong, factorSpent}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: lock, Say: WrongCode, Why: "Time does not help any more: only the host's Reinstate."},
-	{At: codeBack, When: all{codeLate}, To: stay, Then: do{eraseCode}, Say: LateCode, Why: "Recorded, so that a clock that falls back cannot revive it; not counted."},
+	{At: codeBack, When: all{codeWrong, triesLeft, noNewBackoff}, To: stay, Then: do{countWrong}, Outcome: WrongCode, Why: "Saved before it is answered: a crash gives no free guess."},
+	{At: codeBack, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "Somebody has the password and guesses: the owner should know."},
+	{At: codeBack, When: all{codeWrong, codeExhausted, noNewBackoff}, To: stay, Then: do{countWrong, eraseCode}, Outcome: WrongCode, Why: "From here on even the right code is worthless: ask for another."},
+	{At: codeBack, When: all{codeWrong, codeExhausted, firstBackoff}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As before, and the owner is told."},
+	{At: codeBack, When: all{codeWrong, transactionExhausted, noNewBackoff}, To: LockedOut, Then: do{countWrong, finish}, Outcome: WrongCode, Why: "Only this transaction: the account is not touched by it."},
+	{At: codeBack, When: all{codeWrong, transactionExhausted, firstBackoff}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As before, and the owner is told."},
+	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: lock, Outcome: WrongCode, Why: "The account locks, and with it every transaction it has."},
+	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: lock, Outcome: WrongCode, Why: "Time does not help any more: only the host's Reinstate."},
+	{At: codeBack, When: all{codeLate}, To: stay, Then: do{eraseCode}, Outcome: LateCode, Why: "Recorded, so that a clock that falls back cannot revive it; not counted."},
 	{At: codeBack, When: all{otherFactor}, Refuse: ErrNotOffered, Why: "The code is for a factor that was not challenged."},
 	{At: codeBack, When: all{backingOff}, Refuse: ErrTooSoon, Why: "Not looked at and not counted until the wait is over."},
 	{At: codeBack, When: all{noCode}, Refuse: ErrNoCode, Why: "Ask for a new one; not counted."},
@@ -125,14 +180,14 @@ var table = []row{
 	{At: in(previous, MFAChallenge), To: MFARequired, Why: "The code waits there, unusable, for its factor to be chosen again."},
 	{At: in(skip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "What is offered here is optional."},
 	{At: in(skip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is demanded, or one that is required is missing."},
-	{At: in(cancel, live...), To: Canceled, Then: do{finish}, Why: "The user gave up, or another sign-in replaced this one."},
+	{At: in(cancel, live()...), To: Canceled, Then: do{finish}, Why: "The user gave up, or another sign-in replaced this one."},
 	{At: in(cancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "The session token is void."},
 	{At: in(cancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session exists: it is the host's to end."},
 
 	// What nobody sends: time, and the lock of the account.
-	{At: in(expire, append(live, Success)...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Taken in place of any event that comes too late."},
-	{At: in(expire, append(live, Success)...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "Its deadline has not come."},
-	{At: in(lock, live...), To: LockedOut, Then: do{finish}, Why: "A lock ends every live transaction of the account."},
+	{At: in(expire, open...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Taken in place of any event that comes too late."},
+	{At: in(expire, open...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "Its deadline has not come."},
+	{At: in(lock, live()...), To: LockedOut, Then: do{finish}, Why: "A lock ends every live transaction of the account."},
 	{At: in(lock, Success), When: all{unredeemed}, To: LockedOut, Then: do{finish}, Why: "A lock voids session tokens too."},
 	{At: in(lock, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session exists: it is the host's to end."},
 
@@ -145,21 +200,21 @@ var table = []row{
 // Transition is one line of the expanded table, in words: the truth from
 // which answers, diagrams and documentation are made.
 type Transition struct {
-	From   State
-	Event  string
-	When   []string // the guards, all of which hold
-	To     State    // "" for a refusal
-	Then   []string // the updates, in order
-	Emit   []string // the effects
-	Others string   // the event that every other transaction of the account gets
-	Say    Outcome
-	Refuse error
-	Why    string
+	From    State
+	Event   EventName
+	When    []string  // the guards, all of which hold
+	To      State     // "" for a refusal
+	Then    []string  // the updates, in order
+	Emit    []string  // the effects
+	Others  EventName // the event that every other transaction of the account gets
+	Outcome Outcome
+	Refuse  error
+	Why     string
 }
 
 // Label is the engine's name of the row: "verify [right code]".
 func (t Transition) Label() string {
-	s := t.Event
+	s := string(t.Event)
 	for i, w := range t.When {
 		if i == 0 {
 			s += " ["

@@ -51,7 +51,7 @@ func doBegin(s *step) {
 func doNewCode(s *step) {
 	t, now := s.tx(), &s.m.limits
 	i, n := s.chosen(), min(int(t.sends), maxCooldown-1)
-	t.chosen = uint8(i)
+	t.atHand = uint8(i)
 	t.factors[i] = *s.listed(i)
 	t.sendAt = s.now + max(t.limits.cooldowns[n], now.cooldowns[n])
 	t.sends++
@@ -70,7 +70,7 @@ func doUseCode(s *step) {
 	doEraseCode(s)
 	s.acct.fails, s.acct.notBefore = 0, 0
 	s.acct.failures.forgive(s.i)
-	s.tx().proved |= 1 << s.tx().chosen
+	s.tx().proved |= 1 << s.tx().atHand
 }
 
 func doCountWrong(s *step) {
@@ -99,7 +99,7 @@ func doActivate(s *step) { s.tx().factor().status = Active }
 func doSucceed(s *step) {
 	t := s.tx()
 	doEraseCode(s)
-	s.acct.failures.settle(s.i)
+	s.acct.failures.closeCharges(s.i)
 	s.acct.starts.remove(t.born)
 	t.session = session{live: true, key: s.m.keys[0].id}
 	copy(t.session.nonce[:], s.rnd[48:64])
@@ -113,6 +113,6 @@ func doUseSession(s *step) {
 
 func doFinish(s *step) {
 	t := s.tx()
-	s.acct.failures.settle(s.i)
+	s.acct.failures.closeCharges(s.i)
 	*t = transaction{id: t.id, token: t.token, state: t.state, rev: t.rev, born: t.born, expires: s.now + int64(tombstone), last: t.last}
 }

@@ -27,19 +27,16 @@ func newChallenged(m *authn.Machine, user string) (*challenged, error) {
 		return nil, err
 	}
 	c.account = r.Account
-	// What is owed is told after its first attempt might have been lost.
-	owed, err := m.Tend(&c.account, start.Add(40*time.Second), &r)
-	if err != nil {
-		return nil, err
-	}
+	owed := r.Effects()
 	if len(owed) != 1 || owed[0].Do != authn.SendCode {
 		return nil, fmt.Errorf("%d effects are owed after a challenge", len(owed))
 	}
-	var live bool
-	if c.code, live = m.Code(&r.Account, owed[0]); !live {
-		return nil, fmt.Errorf("the code of a challenge is dead")
+	msg, err := m.Message(&c.account, owed[0], []authn.Factor{factorOf(user)}, start)
+	if err != nil {
+		return nil, fmt.Errorf("the code of a challenge: %w", err)
 	}
-	c.account, _, err = m.Acknowledge(&c.account, owed, []authn.Delivered{authn.Accepted}, start)
+	c.code = msg.Code
+	c.account, _, err = m.Acknowledge(&c.account, owed, make([]error, 1), start)
 	c.env = environment("", 45*time.Second)
 	return c, err
 }

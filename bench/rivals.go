@@ -132,7 +132,7 @@ func next(from authn.State, label string) (authn.State, error) {
 		switch label {
 		case "verify [right code]":
 			return authn.Success, nil
-		case "verify [wrong code, tries left, not alarming]", "resend [may send]":
+		case "verify [wrong code, tries left, no new back-off]", "resend [may send]":
 			return authn.MFAChallenge, nil
 		case "previous":
 			return authn.MFARequired, nil

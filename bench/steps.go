@@ -43,7 +43,7 @@ func scenes() ([]scene, error) {
 	return []scene{
 		{"right code", c.step(m, authn.Verify{Code: c.code}, authn.Success), "verify [right code]", authn.Success, newDesk(tenant, factor, true)},
 		{"wrong code", c.step(m, authn.Verify{Code: wrong(c.code)}, authn.MFAChallenge),
-			"verify [wrong code, tries left, not alarming]", authn.MFAChallenge, newDesk(tenant, factor, false)},
+			"verify [wrong code, tries left, no new back-off]", authn.MFAChallenge, newDesk(tenant, factor, false)},
 		{"refused event", c.refused(m, authn.Skip{}), "skip [nothing required]", "", nil},
 		{"resend", c.step(m, authn.Resend{}, authn.MFAChallenge), "resend [may send]", authn.MFAChallenge, newDesk(tenant, factor, true)},
 	}, nil

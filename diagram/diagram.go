@@ -43,7 +43,7 @@ type Options struct {
 	Direction Direction
 
 	// Omit names events that are left out.
-	Omit []string
+	Omit []authn.EventName
 
 	// Keep chooses the rows that are drawn; nil keeps them all.
 	Keep func(authn.Transition) bool
@@ -71,7 +71,7 @@ type Options struct {
 
 	// Fold names events that are drawn once, from one box that lists the
 	// states, where they read the same and lead to the same state.
-	Fold []string
+	Fold []authn.EventName
 
 	// Initial is where a walk begins; "" is the first row's state.
 	Initial authn.State

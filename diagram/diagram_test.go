@@ -34,7 +34,7 @@ var drawn = []struct {
 var door = []authn.Transition{
 	{From: "door: \"shut\"", Event: "open; <now>", When: []string{"key [A|B]", "hinge = {oiled}"}, To: "état: ouvert ✓", Then: []string{"swing\\turn"}, Emit: []string{"creak & \"squeal\""}, Why: "it | is\na door"},
 	{From: "door: \"shut\"", Event: "open; <now>", When: []string{"no key"}, Refuse: errors.New("lo%%cked -- `really`"), Why: "#1"},
-	{From: "état: ouvert ✓", Event: "shut", To: "door: \"shut\"", Others: "open; <now>", Say: "bang!", Why: "*why* _not_"},
+	{From: "état: ouvert ✓", Event: "shut", To: "door: \"shut\"", Others: "open; <now>", Outcome: "bang!", Why: "*why* _not_"},
 	{From: "état: ouvert ✓", Event: "wait", To: "état: ouvert ✓", Why: "[link](x) <b>bold</b>"},
 	{From: "état: ouvert ✓", Event: "unhinge", To: "off\r\nits\thinges\x00", Why: "日本語 👩‍👩‍👧 \u202e!"},
 }
@@ -57,7 +57,7 @@ func history(t testing.TB) []authn.Transition {
 		row(t, authn.Unauthenticated, "primary [an active factor]", authn.MFARequired),
 		row(t, authn.MFARequired, "challenge [may send]", authn.MFAChallenge),
 		row(t, authn.MFAChallenge, "resend [cooling down]", ""),
-		row(t, authn.MFAChallenge, "verify [wrong code, tries left, not alarming]", authn.MFAChallenge),
+		row(t, authn.MFAChallenge, "verify [wrong code, tries left, no new back-off]", authn.MFAChallenge),
 		row(t, authn.MFAChallenge, "previous", authn.MFARequired),
 		row(t, authn.MFARequired, "challenge [may send]", authn.MFAChallenge),
 		row(t, authn.MFAChallenge, "verify [right code]", authn.Success),
@@ -150,10 +150,10 @@ func TestEveryRow(t *testing.T) {
 			}
 		}
 		if r.Others != "" {
-			does = append(does, "others: "+r.Others)
+			does = append(does, "others: "+string(r.Others))
 		}
-		if r.Say != "" {
-			does = append(does, "says "+string(r.Say))
+		if r.Outcome != "" {
+			does = append(does, "says "+string(r.Outcome))
 		}
 		label := r.Label()
 		if len(does) > 0 {
@@ -213,7 +213,7 @@ func TestOmitKeepPath(t *testing.T) {
 		}
 		return ss
 	}
-	o := Options{Brief: true, Keep: func(t authn.Transition) bool { return t.From == authn.MFAEnroll }, Omit: []string{"cancel", "expire"}}
+	o := Options{Brief: true, Keep: func(t authn.Transition) bool { return t.From == authn.MFAEnroll }, Omit: []authn.EventName{"cancel", "expire"}}
 	if got := labels(o); !slices.Equal(got, []string{"enroll", "skip", "lock"}) {
 		t.Errorf("kept %q", got)
 	}
@@ -226,8 +226,8 @@ func TestOmitKeepPath(t *testing.T) {
 
 // TestAuditedPath: what an AuditEvent says is enough for a path.
 func TestAuditedPath(t *testing.T) {
-	o := Options{Omit: []string{"verify"}, Path: []authn.Transition{
-		{From: authn.MFAChallenge, Event: "verify", When: []string{"wrong code, tries left, not alarming"}, To: authn.MFAChallenge},
+	o := Options{Omit: []authn.EventName{"verify"}, Path: []authn.Transition{
+		{From: authn.MFAChallenge, Event: "verify", When: []string{"wrong code, tries left, no new back-off"}, To: authn.MFAChallenge},
 		{From: authn.MFAChallenge, Event: "previous", When: []string{""}, To: authn.MFARequired},
 	}}
 	var got []string
@@ -236,7 +236,7 @@ func TestAuditedPath(t *testing.T) {
 			got = append(got, a.Labels...)
 		}
 	}
-	want := []string{"resend [may send] / new code; send code", "1. verify [wrong code, tries left, not alarming] / count; says wrong code", "2. previous"}
+	want := []string{"resend [may send] / new code; send code", "1. verify [wrong code, tries left, no new back-off] / count; says wrong code", "2. previous"}
 	if !slices.Equal(got[:3], want) {
 		t.Errorf("got %q, want %q", got[:3], want)
 	}

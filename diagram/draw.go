@@ -179,7 +179,7 @@ func (d *drawing) folds(rows []authn.Transition) []int {
 	from := map[[3]string][]authn.State{}
 	key := func(t *authn.Transition) [3]string {
 		l := d.line(t)
-		return [3]string{t.Event, string(t.To), l.String()}
+		return [3]string{string(t.Event), string(t.To), l.String()}
 	}
 	can := func(t *authn.Transition) bool {
 		return slices.Contains(d.o.Fold, t.Event) && t.Refuse == nil && t.To != t.From && d.step(t) == nil

@@ -124,7 +124,7 @@ func ExampleMarkdown() {
 
 // What may happen where, on one small page.
 func ExampleMatrix() {
-	o := diagram.Options{Keep: func(t authn.Transition) bool { return slices.Contains([]string{"enroll", "activate"}, t.Event) }}
+	o := diagram.Options{Keep: func(t authn.Transition) bool { return slices.Contains([]authn.EventName{authn.EventEnroll, authn.EventActivate}, t.Event) }}
 	if err := diagram.Matrix(os.Stdout, authn.Transitions(), o); err != nil {
 		fmt.Println(err)
 	}

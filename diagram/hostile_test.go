@@ -36,13 +36,13 @@ func table(t *rapid.T) []authn.Transition {
 	state := rapid.Custom(func(t *rapid.T) authn.State { return authn.State(rapid.SampledFrom(states).Draw(t, "state")) })
 	list := rapid.SliceOfN(nasty(), 0, 3)
 	one := rapid.Custom(func(t *rapid.T) authn.Transition {
-		r := authn.Transition{From: state.Draw(t, "from"), Event: nasty().Draw(t, "event"), When: list.Draw(t, "when"), Why: nasty().Draw(t, "why")}
+		r := authn.Transition{From: state.Draw(t, "from"), Event: authn.EventName(nasty().Draw(t, "event")), When: list.Draw(t, "when"), Why: nasty().Draw(t, "why")}
 		if rapid.Bool().Draw(t, "refuse") {
 			r.Refuse = errors.New(nasty().Draw(t, "error"))
 			return r
 		}
 		r.To, r.Then, r.Emit = state.Draw(t, "to"), list.Draw(t, "then"), list.Draw(t, "emit")
-		r.Others, r.Say = nasty().Draw(t, "others"), authn.Outcome(nasty().Draw(t, "say"))
+		r.Others, r.Outcome = authn.EventName(nasty().Draw(t, "others")), authn.Outcome(nasty().Draw(t, "say"))
 		return r
 	})
 	return rapid.SliceOfN(one, 0, 8).Draw(t, "table")
@@ -82,9 +82,9 @@ func FuzzText(f *testing.F) {
 	f.Add(strings.Join(hostile, " "), strings.Join(hostile, ""))
 	f.Fuzz(func(t *testing.T, a, b string) {
 		ts := []authn.Transition{
-			{From: authn.State(a), Event: b, When: []string{a, b}, To: authn.State(b), Then: []string{a, b}, Emit: []string{b, a}, Others: b, Say: authn.Outcome(a), Why: b},
-			{From: authn.State(b), Event: a, When: []string{b}, Refuse: errors.New(a), Why: a},
-			{From: authn.State(b), Event: a, To: authn.State(b), Why: a},
+			{From: authn.State(a), Event: authn.EventName(b), When: []string{a, b}, To: authn.State(b), Then: []string{a, b}, Emit: []string{b, a}, Others: authn.EventName(b), Outcome: authn.Outcome(a), Why: b},
+			{From: authn.State(b), Event: authn.EventName(a), When: []string{b}, Refuse: errors.New(a), Why: a},
+			{From: authn.State(b), Event: authn.EventName(a), To: authn.State(b), Why: a},
 		}
 		for _, o := range []Options{{}, Overview(), Full()} {
 			o.Title, o.Notes = a, map[authn.State]string{authn.State(a): b}
@@ -227,10 +227,10 @@ func scxmlRow(r *authn.Transition) string {
 		logs = append(logs, "effect", clean(s))
 	}
 	if r.Others != "" {
-		logs = append(logs, "others", clean(r.Others))
+		logs = append(logs, "others", clean(string(r.Others)))
 	}
-	if r.Say != "" {
-		logs = append(logs, "outcome", clean(string(r.Say)))
+	if r.Outcome != "" {
+		logs = append(logs, "outcome", clean(string(r.Outcome)))
 	}
 	to := ""
 	if r.Refuse != nil {
@@ -238,7 +238,7 @@ func scxmlRow(r *authn.Transition) string {
 	} else {
 		to = clean(string(r.To))
 	}
-	return fmt.Sprintf("%q %q %q %q %q", clean(string(r.From)), clean(r.Event), g, to, logs)
+	return fmt.Sprintf("%q %q %q %q %q", clean(string(r.From)), clean(string(r.Event)), g, to, logs)
 }
 
 var (
@@ -278,7 +278,7 @@ func checkMarkdown(t failer, ts []authn.Transition, o Options) {
 		if r.Refuse != nil {
 			to = "refused: " + r.Refuse.Error()
 		}
-		want := []string{string(r.From), r.Event, strings.Join(r.When, ", "), to, strings.Join(r.Then, ", "), strings.Join(r.Emit, ", "), r.Others, string(r.Say), r.Why}
+		want := []string{string(r.From), string(r.Event), strings.Join(r.When, ", "), to, strings.Join(r.Then, ", "), strings.Join(r.Emit, ", "), string(r.Others), string(r.Outcome), r.Why}
 		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(lines[i+2], "| "), " |"), " | ")
 		if len(cells) != len(want) {
 			t.Fatalf("markdown: %d cells in %q", len(cells), lines[i+2])

@@ -81,7 +81,7 @@ func (d *drawing) join(ls []line, l line) []line {
 
 // line is what stands for a row.
 func (d *drawing) line(t *authn.Transition) line {
-	l := line{event: t.Event, rows: []authn.Transition{*t}, steps: d.step(t)}
+	l := line{event: string(t.Event), rows: []authn.Transition{*t}, steps: d.step(t)}
 	when := t.When
 	switch {
 	case d.o.Label != nil:
@@ -91,7 +91,7 @@ func (d *drawing) line(t *authn.Transition) line {
 		l.does = ": " + t.Refuse.Error()
 	case !d.o.Brief:
 		l.does = does(t)
-	case d.leads[[2]string{string(t.From), t.Event}] == several:
+	case d.leads[[2]string{string(t.From), string(t.Event)}] == several:
 		when = d.shared[briefly(t)]
 	default:
 		when = nil
@@ -112,10 +112,10 @@ func does(t *authn.Transition) string {
 		}
 	}
 	if t.Others != "" {
-		ss = append(ss, "others: "+t.Others)
+		ss = append(ss, "others: "+string(t.Others))
 	}
-	if t.Say != authn.Done {
-		ss = append(ss, "says "+string(t.Say))
+	if t.Outcome != authn.Done {
+		ss = append(ss, "says "+string(t.Outcome))
 	}
 	if ss == nil {
 		return ""
@@ -128,7 +128,7 @@ func (d *drawing) learn(t *authn.Transition) {
 	if t.Refuse != nil {
 		return
 	}
-	k := [2]string{string(t.From), t.Event}
+	k := [2]string{string(t.From), string(t.Event)}
 	if to, ok := d.leads[k]; ok && to != t.To {
 		d.leads[k] = several
 	} else if !ok {
@@ -151,5 +151,5 @@ func briefly(t *authn.Transition) [4]string {
 	if len(t.When) > 0 {
 		first = t.When[0]
 	}
-	return [4]string{string(t.From), t.Event, first, string(t.To)}
+	return [4]string{string(t.From), string(t.Event), first, string(t.To)}
 }

@@ -27,8 +27,8 @@ func Markdown(w io.Writer, ts []authn.Transition, o Options) error {
 			to = "refused: " + mdText(t.Refuse.Error())
 		}
 		cells := []string{
-			d.named(t.From), mdText(t.Event), mdText(strings.Join(t.When, ", ")), to, mdText(strings.Join(t.Then, ", ")),
-			mdText(strings.Join(t.Emit, ", ")), mdText(t.Others), mdText(string(t.Say)), mdText(t.Why),
+			d.named(t.From), mdText(string(t.Event)), mdText(strings.Join(t.When, ", ")), to, mdText(strings.Join(t.Then, ", ")),
+			mdText(strings.Join(t.Emit, ", ")), mdText(string(t.Others)), mdText(string(t.Outcome)), mdText(t.Why),
 		}
 		if o.Path != nil {
 			var ns []string
@@ -50,7 +50,7 @@ func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
 	d := draw(ts, o)
 	out := &writer{w: w}
 	out.title(o.Title)
-	var events []string
+	var events []authn.EventName
 	for _, t := range d.rows {
 		if !slices.Contains(events, t.Event) {
 			events = append(events, t.Event)
@@ -58,7 +58,7 @@ func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
 	}
 	head := []string{"State"}
 	for _, e := range events {
-		head = append(head, mdText(e))
+		head = append(head, mdText(string(e)))
 	}
 	out.row(head)
 	out.row(slices.Repeat([]string{"---"}, len(head)))
@@ -78,7 +78,7 @@ func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
 }
 
 // cell says what an event may do in a state.
-func (d *drawing) cell(n *node, event string) string {
+func (d *drawing) cell(n *node, event authn.EventName) string {
 	var to []string
 	refused := 0
 	for _, t := range d.rows {

@@ -96,10 +96,10 @@ func (x *chart) state(n *node, rows []authn.Transition) {
 
 func (x *chart) transition(t *authn.Transition) {
 	x.put("    <transition")
-	event := x.word("e_", t.Event)
+	event := x.word("e_", string(t.Event))
 	x.attr("event", event)
-	if event != t.Event {
-		x.attr("t:name", t.Event)
+	if event != string(t.Event) {
+		x.attr("t:name", string(t.Event))
 	}
 	if len(t.When) > 0 {
 		var gs []string
@@ -119,10 +119,10 @@ func (x *chart) transition(t *authn.Transition) {
 		x.log("effect", s)
 	}
 	if t.Others != "" {
-		x.log("others", t.Others)
+		x.log("others", string(t.Others))
 	}
-	if t.Say != authn.Done {
-		x.log("outcome", string(t.Say))
+	if t.Outcome != authn.Done {
+		x.log("outcome", string(t.Outcome))
 	}
 	if t.Refuse != nil {
 		x.log("refused", t.Refuse.Error())

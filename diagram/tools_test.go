@@ -61,10 +61,10 @@ func trials(t *testing.T) []picture {
 			s := strings.Join(h, "s")
 			here := authn.State(fmt.Sprint("s", n%10, s, "s"))
 			ts = append(ts,
-				authn.Transition{From: here, Event: "e" + s + "e", When: []string{s, "w" + s + "w"}, To: "next", Then: []string{s, "u" + s + "u"}, Say: authn.Outcome(s), Why: s},
+				authn.Transition{From: here, Event: authn.EventName("e" + s + "e"), When: []string{s, "w" + s + "w"}, To: "next", Then: []string{s, "u" + s + "u"}, Outcome: authn.Outcome(s), Why: s},
 				authn.Transition{From: here, Event: "r", Refuse: errors.New("f" + s + s + "f"), Why: s})
 			for _, h := range h {
-				ts = append(ts, authn.Transition{From: "next", Event: h, To: here, Why: h})
+				ts = append(ts, authn.Transition{From: "next", Event: authn.EventName(h), To: here, Why: h})
 			}
 		}
 		o.Notes = map[authn.State]string{"next": strings.Join(hostile, " ")}

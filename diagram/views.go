@@ -29,17 +29,17 @@ func byEmail(t authn.Transition) bool {
 func inEmail(t authn.Transition) string {
 	switch {
 	case t.Refuse != nil:
-		return t.Event + ": " + t.Refuse.Error()
-	case t.Say == authn.WrongCode && t.To != t.From:
-		return t.Event + "\n[too many wrong codes]"
-	case t.Say != authn.Done:
-		return t.Event + "\n[" + string(t.Say) + "]"
+		return string(t.Event) + ": " + t.Refuse.Error()
+	case t.Outcome == authn.WrongCode && t.To != t.From:
+		return string(t.Event) + "\n[too many wrong codes]"
+	case t.Outcome != authn.Done:
+		return string(t.Event) + "\n[" + string(t.Outcome) + "]"
 	case slices.Contains(t.Emit, authn.SendCode.String()):
-		return t.Event + "\n/ " + authn.SendCode.String()
+		return string(t.Event) + "\n/ " + authn.SendCode.String()
 	case len(t.When) > 0:
-		return t.Event + "\n[" + t.When[0] + "]"
+		return string(t.Event) + "\n[" + t.When[0] + "]"
 	}
-	return t.Event
+	return string(t.Event)
 }
 
 // Overview shows every state and every event: one arrow from a state to
@@ -55,4 +55,4 @@ func Full() Options {
 	return Options{Merge: true, Inside: true, Refusals: true, Fold: anywhere}
 }
 
-var anywhere = []string{"cancel", "expire", "lock"}
+var anywhere = []authn.EventName{"cancel", "expire", "lock"}

@@ -55,7 +55,7 @@ func (f *failure) Error() string { return "okta: " + f.name + ": " + f.summary }
 // cause is one of errorCauses. Okta's clients show the first one's summary.
 type cause struct {
 	Summary string `json:"errorSummary"`
-	Event   string `json:"event,omitempty"` // an operation that is allowed,
+	Event   authn.EventName `json:"event,omitempty"` // an operation that is allowed,
 	Href    string `json:"href,omitempty"`  // at this link,
 	At      string `json:"at,omitempty"`    // from this time on; absent: now
 }
@@ -188,7 +188,7 @@ func (x *exchange) refusal(r *authn.Refusal) *failure {
 			f.code = tooSoon
 		}
 		f.causes = []cause{{Summary: fmt.Sprintf("Wait %d seconds, then try again.", seconds(r.RetryAt.Sub(x.now(r.Answer))))}}
-	case errors.Is(r.Err, authn.ErrSpent):
+	case errors.Is(r.Err, authn.ErrExhausted):
 		// Waiting helps only in so far as another sign-in may begin then.
 		say(tooSoon, "This sign-in sends no more codes. Enter the last one, or begin again.")
 		if r.Answer != nil {
@@ -206,7 +206,7 @@ func (x *exchange) refusal(r *authn.Refusal) *failure {
 var errNobody = errors.New("okta: the password verifier gave a user id or a requirement that is none") // a fault of the host's
 
 // sends says that an event would have sent a message.
-func sends(event string) bool {
+func sends(event authn.EventName) bool {
 	return event == "enroll" || event == "challenge" || event == "resend"
 }
 
@@ -238,9 +238,9 @@ func (x *exchange) codeFailure(a *authn.Answer) *failure {
 
 // again says when the next try may come.
 func (x *exchange) again(a *authn.Answer) string {
-	event := "verify"
+	event := authn.EventVerify
 	if a.State == authn.MFAEnrollActivate {
-		event = "activate"
+		event = authn.EventActivate
 	}
 	if at, _ := a.Allows(event); !at.IsZero() {
 		return fmt.Sprintf("Try again in %d seconds.", seconds(at.Sub(a.Now)))

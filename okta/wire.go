@@ -86,7 +86,7 @@ type (
 		Now         string         `json:"now,omitempty"`
 	}
 	allowed struct {
-		Event string `json:"event"`
+		Event authn.EventName `json:"event"`
 		At    string `json:"at,omitempty"`
 	}
 )
@@ -227,7 +227,7 @@ func extend(a *authn.Answer) (e extensions) {
 
 // operations describes what is allowed, as causes of an error; only those
 // named, if any are.
-func (h *Handler) operations(a *authn.Answer, only ...string) (cs []cause) {
+func (h *Handler) operations(a *authn.Answer, only ...authn.EventName) (cs []cause) {
 	if a == nil {
 		return nil
 	}
@@ -241,7 +241,7 @@ func (h *Handler) operations(a *authn.Answer, only ...string) (cs []cause) {
 			if c.At != "" {
 				when = "from " + c.At + " on"
 			}
-			c.Summary = op.Event + " is allowed " + when + ": POST " + href + advice[op.Event]
+			c.Summary = string(op.Event) + " is allowed " + when + ": POST " + href + advice[op.Event]
 			cs = append(cs, c)
 		}
 	}
@@ -249,7 +249,7 @@ func (h *Handler) operations(a *authn.Answer, only ...string) (cs []cause) {
 }
 
 // advice says what goes with a request besides the state token.
-var advice = map[string]string{
+var advice = map[authn.EventName]string{
 	"enroll":    " with factorType and provider",
 	"activate":  " with the passCode",
 	"challenge": " without a passCode: one is sent",
@@ -258,7 +258,7 @@ var advice = map[string]string{
 }
 
 // hrefs says where an event goes.
-func (h *Handler) hrefs(a *authn.Answer, event string) []string {
+func (h *Handler) hrefs(a *authn.Answer, event authn.EventName) []string {
 	base, id := h.cfg.BaseURL, a.Factor.ID
 	switch event {
 	case "challenge":
@@ -281,7 +281,7 @@ func (h *Handler) hrefs(a *authn.Answer, event string) []string {
 	case "redeem":
 		return []string{base + sessionsPath}
 	}
-	return []string{base + authnPath + "/" + event}
+	return []string{base + authnPath + "/" + string(event)}
 }
 
 const timeForm = "2006-01-02T15:04:05.000Z"

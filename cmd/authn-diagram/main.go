@@ -120,7 +120,7 @@ func known(ts []authn.Transition, lit, omit string, o *diagram.Options) error {
 	}
 	clear(names)
 	for _, t := range ts {
-		names[t.Event] = true
+		names[string(t.Event)] = true
 	}
 	for e := range strings.SplitSeq(omit, ",") {
 		if e = strings.TrimSpace(e); e == "" {
@@ -129,7 +129,7 @@ func known(ts []authn.Transition, lit, omit string, o *diagram.Options) error {
 		if !names[e] {
 			return fmt.Errorf("unknown event %q", e)
 		}
-		o.Omit = append(o.Omit, e)
+		o.Omit = append(o.Omit, authn.EventName(e))
 	}
 	return nil
 }

@@ -241,8 +241,8 @@ func TestPNG(t *testing.T) {
 func TestHostile(t *testing.T) {
 	h := "a\"b'c<d>&e;\\n\\N[f]{g}|\n-->\x00 é 日本 </svg><script>"
 	ts := []authn.Transition{
-		{From: authn.State(h), Event: h, When: []string{h}, To: "B", Then: []string{h}, Why: h},
-		{From: "B", Event: h, To: "B", Why: h},
+		{From: authn.State(h), Event: authn.EventName(h), When: []string{h}, To: "B", Then: []string{h}, Why: h},
+		{From: "B", Event: authn.EventName(h), To: "B", Why: h},
 		{From: "B", Event: "", To: "", Why: h},
 	}
 	var b bytes.Buffer

@@ -88,7 +88,7 @@ func rowOf(s step) *authn.Transition {
 	}
 	for i := range table {
 		t := &table[i]
-		if t.From == from && t.Event == s.Event && strings.Join(t.When, ", ") == s.Guard && (t.Refuse != nil) == (s.Refused != "") {
+		if t.From == from && string(t.Event) == s.Event && strings.Join(t.When, ", ") == s.Guard && (t.Refuse != nil) == (s.Refused != "") {
 			return t
 		}
 	}
@@ -112,7 +112,7 @@ func allowedOf(a *authn.Answer) (list []allowedView) {
 		if stays {
 			to = append(to, "stays")
 		}
-		list = append(list, allowedView{x.Event, x.At, strings.Join(to, ", ")})
+		list = append(list, allowedView{string(x.Event), x.At, strings.Join(to, ", ")})
 	}
 	return list
 }

@@ -76,7 +76,7 @@ func (t *tracer) Audit(ctx context.Context, e authn.AuditEvent) error {
 	if e.Key != "" {
 		return nil // repeats what a step has told
 	}
-	s := step{e.Time, e.Event, e.From, e.To, e.Guard, e.Outcome, e.Err}
+	s := step{e.Time, string(e.Event), e.From, e.To, e.Guard, e.Outcome, e.Err}
 	t.say("%s", s)
 	v := visitor(ctx)
 	if v == "" {

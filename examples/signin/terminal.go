@@ -191,7 +191,7 @@ func (t *terminal) show(a *authn.Answer) {
 func events(a *authn.Answer) string {
 	var list []string
 	for _, x := range a.Allowed {
-		s := x.Event
+		s := string(x.Event)
 		switch s {
 		case "verify", "activate":
 			s += " CODE"

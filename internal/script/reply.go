@@ -89,7 +89,7 @@ func answered(a *authn.Answer, err error) Reply {
 func (r *Reply) may(a *authn.Answer) {
 	var list []string
 	for _, x := range a.Allowed {
-		s := x.Event
+		s := string(x.Event)
 		if !x.At.IsZero() {
 			s += " from " + clock(x.At)
 		}

@@ -87,7 +87,7 @@ func message(a *authn.Answer) *pb.Answer {
 		TriesLeft: int32(a.TriesLeft),
 	}
 	for _, x := range a.Allowed {
-		move := &pb.Move{Event: x.Event}
+		move := &pb.Move{Event: string(x.Event)}
 		if !x.At.IsZero() {
 			move.At = timestamppb.New(x.At)
 		}

@@ -48,7 +48,7 @@ func Of(a *authn.Answer, err error) (View, *authn.Answer, error) {
 	}
 	v.State, v.Outcome, v.TriesLeft = a.State, a.Outcome, a.TriesLeft
 	for _, m := range a.Allowed {
-		v.Allowed = append(v.Allowed, Move(m))
+		v.Allowed = append(v.Allowed, Move{string(m.Event), m.At})
 	}
 	for _, f := range a.Factors {
 		v.Factors = append(v.Factors, Factor{f.ID, f.Type, f.Address})

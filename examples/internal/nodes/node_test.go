@@ -147,7 +147,7 @@ const (
 
 // named is how a call turned out, in a word.
 func named(p reply, err error) string {
-	for _, is := range []error{authn.ErrFinished, authn.ErrTooSoon, authn.ErrNoCode, authn.ErrSpent, authn.ErrLocked, authn.ErrNotAllowed} {
+	for _, is := range []error{authn.ErrFinished, authn.ErrTooSoon, authn.ErrNoCode, authn.ErrExhausted, authn.ErrLocked, authn.ErrNotAllowed} {
 		if errors.Is(err, is) {
 			return is.Error()
 		}

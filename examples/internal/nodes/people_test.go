@@ -33,7 +33,7 @@ func (p people) Activated(_ context.Context, key, user string, f authn.Factor) e
 }
 
 func (p people) Audit(_ context.Context, e authn.AuditEvent) error {
-	return p.write(e.User, e.Event, e.Key)
+	return p.write(e.User, string(e.Event), e.Key)
 }
 
 // What is written down of a user.

@@ -1,0 +1,86 @@
+package authn
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Reference is what the table's parts say of themselves, in words: the
+// documentation and the diagrams are made from it and from [Transitions].
+type Reference struct {
+	States  []StateInfo // in the order of their stored numbers
+	Events  []Term
+	Guards  []Term // grouped by the question that they answer, in the order in which questions are asked
+	Updates []Term
+	Effects []Term
+	Policy  []Number
+}
+
+// StateInfo is what there is to know of a [State].
+type StateInfo struct {
+	State    State
+	Terminal bool    // only redeem, cancel, lock and time touch it
+	AtHand   bool    // one factor is at hand: Answer.Factor
+	Offers   Status  // what a factor must be to be chosen in it: Answer.Factors; 0: nothing is chosen
+	Purpose  Purpose // of the codes sent from it and in it; "" if none is
+	Means    string
+	Shows    string // what the host shows the user
+	Lasts    string // the field of Policy that bounds it; "" if it is never stored, or lasts for good
+}
+
+// A Term is a name of the table with its meaning.
+type Term struct{ Group, Name, Text string }
+
+// A Number is one of [Policy]'s, as the pages print it.
+type Number struct{ Name, Default, Bounds, Reason string }
+
+// NewReference returns the reference of the built-in table. The caller owns it.
+func NewReference() Reference {
+	var r Reference
+	for i := range states {
+		r.States = append(r.States, states[i])
+	}
+	for _, d := range opDocs {
+		r.Events = append(r.Events, Term{"", string(d.name), d.doc})
+	}
+	for _, q := range questions {
+		for g := q.first; g <= q.last; g++ {
+			r.Guards = append(r.Guards, Term{q.text, guards[g].name, guards[g].doc})
+		}
+	}
+	for _, u := range updates[1:] {
+		r.Updates = append(r.Updates, Term{"", u.name, u.doc})
+	}
+	for _, e := range effectDocs[1:] {
+		r.Effects = append(r.Effects, Term{"", e.name, e.doc})
+	}
+	for _, b := range counts {
+		r.Policy = append(r.Policy, Number{b.name, fmt.Sprint(b.def), fmt.Sprintf("%d to %d", b.min, b.max), b.why})
+	}
+	for _, b := range durations {
+		r.Policy = append(r.Policy, Number{b.name, short(b.def), short(b.min) + " to " + short(b.max), b.why})
+	}
+	var waits []string
+	for _, d := range cooldowns {
+		waits = append(waits, short(d))
+	}
+	r.Policy = append(r.Policy,
+		Number{"Cooldowns", strings.Join(waits, ", "), fmt.Sprintf("1 to %d values of 1s to 30m", maxCooldown), "the last one repeats"},
+		Number{"NoBackoff", "false", "true needs Digits of at least 8", "a short code needs the wait"},
+		Number{"NoAutoActivate", "false", "", "true demands an enrollment step even of a verified address"},
+	)
+	return r
+}
+
+// short is a duration without the zeros that its String has.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
