@@ -126,7 +126,7 @@ func compile(table []row) (*program, error) {
 // still in play. It fails unless every leaf has exactly one row: this is the
 // proof that the guards of a cell exclude each other and leave nothing out.
 func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error) {
-	for q < len(questions) && !slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.answerTo(q) != 0 }) {
+	for q < len(questions) && !p.asks(c.op, rows, q) {
 		q++
 	}
 	where := fmt.Sprintf("%s, %s [%s]", c.State, c.op.name(), strings.Join(path, ", "))
@@ -145,7 +145,7 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	for g := questions[q].first; g <= questions[q].last; g++ {
 		var left []int16
 		for _, r := range rows {
-			if a := p.edges[r].row.answerTo(q); a == 0 || a == g {
+			if a := p.edges[r].row.means(q); a == 0 || a == g {
 				left = append(left, r)
 			}
 		}
@@ -159,7 +159,35 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	return int16(len(p.nodes) - 1), nil
 }
 
-// answerTo is the row's answer to question q; 0 if the row does not ask it.
+// asks says whether a cell of the event asks question q of the rows still in
+// play: because one of them answers it, or because it is the host's to say.
+func (p *program) asks(o op, rows []int16, q int) bool {
+	open := func(r int16) bool { return p.edges[r].row.means(q) != 0 }
+	switch questions[q].usual {
+	case withinLimits:
+		return opInfos[o].limiter && slices.ContainsFunc(rows, open)
+	case userKnown:
+		return opInfos[o].directory && slices.ContainsFunc(rows, open)
+	}
+	return slices.ContainsFunc(rows, open)
+}
+
+// means is answerTo, or the question's usual answer where the row is silent
+// and no earlier answer of its own was an unusual one.
+func (r *row) means(q int) guard {
+	a := r.answerTo(q)
+	if a != 0 || questions[q].usual == 0 {
+		return a
+	}
+	for p := range q {
+		if b := r.answerTo(p); questions[p].usual != 0 && b != 0 && b != questions[p].usual {
+			return 0
+		}
+	}
+	return questions[q].usual
+}
+
+// answerTo is the row's answer to question q; 0 if the row is silent about it.
 func (r *row) answerTo(q int) guard {
 	for _, g := range r.When {
 		if g >= questions[q].first && g <= questions[q].last {

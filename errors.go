@@ -3,6 +3,7 @@ package authn
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func (r *Refusal) Error() string {
 		s += " in " + string(r.State)
 	}
 	s += ": " + r.Err.Error()
-	if r.Guard != "" && r.Guard != r.Err.Error() {
+	if r.Guard != "" && !strings.HasPrefix(r.Err.Error(), r.Guard) {
 		s += " (" + r.Guard + ")"
 	}
 	if r.Answer != nil && len(r.Answer.Allowed) > 0 && errors.Is(r.Err, ErrNotAllowed) {

@@ -114,25 +114,28 @@ const (
 	ops
 )
 
-var opDocs = [ops]struct {
-	name EventName
-	doc  string
+// opInfos are all that is said of each event, in one place: also whether the
+// Directory and the Limiter are asked before it.
+var opInfos = [ops]struct {
+	name               EventName
+	doc                string
+	directory, limiter bool
 }{
-	primary:   {EventPrimary, "The password was right: a transaction begins. Service.Begin."},
-	enroll:    {EventEnroll, "Choose the type of factor to enroll; a code goes out."},
-	activate:  {EventActivate, "Hand in the code that confirms the factor being enrolled."},
-	challenge: {EventChallenge, "Choose the factor to prove; a code goes out."},
-	verify:    {EventVerify, "Hand in the code."},
-	resend:    {EventResend, "Ask for a new code; the old one is dead."},
-	previous:  {EventPrevious, "Go one step back."},
-	skip:      {EventSkip, "Go on without enrolling."},
-	cancel:    {EventCancel, "End the transaction."},
-	redeem:    {EventRedeem, "Exchange the session token, once. Service.Redeem."},
-	expire:    {EventExpire, "Nobody sends it: time is up. It is taken in place of an event that comes too late."},
-	lock:      {EventLock, "Nobody sends it: another transaction has locked the account."},
+	primary:   {EventPrimary, "The password was right: a transaction begins. Service.Begin.", true, false},
+	enroll:    {EventEnroll, "Choose the type of factor to enroll; a code goes out.", true, true},
+	activate:  {EventActivate, "Hand in the code that confirms the factor being enrolled.", true, false},
+	challenge: {EventChallenge, "Choose the factor to prove; a code goes out.", true, true},
+	verify:    {EventVerify, "Hand in the code.", false, false},
+	resend:    {EventResend, "Ask for a new code; the old one is dead.", true, true},
+	previous:  {EventPrevious, "Go one step back.", false, false},
+	skip:      {EventSkip, "Go on without enrolling.", false, false},
+	cancel:    {EventCancel, "End the transaction.", false, false},
+	redeem:    {EventRedeem, "Exchange the session token, once. Service.Redeem.", true, false},
+	expire:    {EventExpire, "Nobody sends it: time is up. It is taken in place of an event that comes too late.", false, false},
+	lock:      {EventLock, "Nobody sends it: another transaction has locked the account.", false, false},
 }
 
-func (o op) name() EventName { return opDocs[o].name }
+func (o op) name() EventName { return opInfos[o].name }
 func (o op) String() string  { return string(o.name()) }
 
 func (Enroll) on() op    { return enroll }

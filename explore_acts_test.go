@@ -50,10 +50,12 @@ const (
 
 var moodNames = [...]string{"works", "down", "refuses", "dies"}
 
-// view is what the directory may say.
+// view is what the host may say: its directory, and its limiter.
 type view struct {
-	name string
-	fs   []Factor
+	name   string
+	fs     []Factor
+	closed bool          // there is no such user
+	limit  time.Duration // to wait; 0: the limiter lets everything go on
 }
 
 // codeText makes what is handed in. The nonces are canonical, so that codes
@@ -63,6 +65,9 @@ func (x *explorer) codeText(a *Account, i int, kind codeKind) Code {
 	t := &b.txs[i]
 	if t.ended() {
 		return Code("1234567"[:6+kind/longText])
+	}
+	if t.name() == Success { // what the code was that led here
+		t.state = uint8(MFAChallenge.index() + 1)
 	}
 	t.code = liveCode{live: true, key: x.m.keys[0].id, nonce: nonceOf(i, t.sends)}
 	right := x.m.liveCode(&b, i)

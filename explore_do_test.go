@@ -11,7 +11,11 @@ import (
 
 // env is the world as the act finds it.
 func (x *explorer) env(a *Account, c *act, now time.Time) Env {
-	e := Env{Now: now, Factors: x.views[c.view].fs}
+	v := &x.views[c.view]
+	e := Env{Now: now, Factors: v.fs, NoUser: v.closed}
+	if v.limit > 0 {
+		e.Limited = now.Add(v.limit)
+	}
 	switch {
 	case c.op == primary:
 		e.Entropy = entropy(200, 0)

@@ -8,6 +8,14 @@ type guard uint8
 const (
 	_ guard = iota
 
+	// Does the host's Limiter let it go on?
+	limitedByHost
+	withinLimits
+
+	// Does the host know the user?
+	noSuchUser
+	userKnown
+
 	// What does the account ask of somebody with the right password?
 	accountLocked
 	startsExhausted
@@ -66,25 +74,29 @@ const (
 	guardsEnd
 )
 
-// A question and its answers, which are numbered from first to last.
+// A question and its answers, which are numbered from first to last. Where a
+// question has a usual answer, a row that is silent about it means that one.
 type question struct {
 	ask         func(*step) guard
 	first, last guard
+	usual       guard
 	text        string
 }
 
 // questions are asked in this order, and only as far as a cell needs them.
 var questions = [...]question{
-	{askAccount, accountLocked, mayNotEnroll, "What does the account ask of somebody with the right password?"},
-	{askSending, notOffered, maySend, "May a code go out?"},
-	{askKept, codeKept, codeGone, "Is the chosen factor's code still good?"},
-	{askCode, otherFactor, codeWrong, "What is the code that came back worth?"},
-	{askCost, factorExhausted, triesLeft, "What does a wrong code cost?"},
-	{askAlarm, firstBackoff, noNewBackoff, "Is it the wrong code that begins the back-off?"},
-	{askEnrollment, moreAsked, nothingLeft, "What is left to enroll?"},
-	{askDeadline, timeUp, timeLeft, "Is the transaction's time up?"},
-	{askSession, unredeemed, redeemed, "Was the session token used?"},
-	{askStanding, factorsStand, factorWithdrawn, "Does what was proved still hold?"},
+	{askLimiter, limitedByHost, withinLimits, withinLimits, "Does the host's Limiter let it go on?"},
+	{askUser, noSuchUser, userKnown, userKnown, "Does the host know the user?"},
+	{askAccount, accountLocked, mayNotEnroll, 0, "What does the account ask of somebody with the right password?"},
+	{askSending, notOffered, maySend, 0, "May a code go out?"},
+	{askKept, codeKept, codeGone, 0, "Is the chosen factor's code still good?"},
+	{askCode, otherFactor, codeWrong, 0, "What is the code that came back worth?"},
+	{askCost, factorExhausted, triesLeft, 0, "What does a wrong code cost?"},
+	{askAlarm, firstBackoff, noNewBackoff, 0, "Is it the wrong code that begins the back-off?"},
+	{askEnrollment, moreAsked, nothingLeft, 0, "What is left to enroll?"},
+	{askDeadline, timeUp, timeLeft, 0, "Is the transaction's time up?"},
+	{askSession, unredeemed, redeemed, 0, "Was the session token used?"},
+	{askStanding, factorsStand, factorWithdrawn, 0, "Does what was proved still hold?"},
 }
 
 // guards are all that is said of each answer, in one place. A guard that time
@@ -94,6 +106,10 @@ var guards = [guardsEnd]struct {
 	name, doc string
 	until     func(*step) int64
 }{
+	limitedByHost:         {"limited by the host", "the host's Limiter says to wait", (*step).hostLimitEnd},
+	withinLimits:          {"within the host's limits", "the host's Limiter lets it go on, or there is none", nil},
+	noSuchUser:            {"no such user", "the Directory has no such user, or the user may not sign in", nil},
+	userKnown:             {"known user", "the Directory has the user", nil},
 	accountLocked:         {"account locked", "the account's lock or a spent budget of wrong codes has not run out, or a factor is disabled", (*step).unlockedAt},
 	startsExhausted:       {"starts exhausted", "the account's starts per hour are used up", (*step).startsFreeAt},
 	nothingAsked:          {"no second factor required", "the host asks for none, or only for one that the user does not have", nil},
@@ -132,6 +148,20 @@ var guards = [guardsEnd]struct {
 }
 
 func (g guard) String() string { return guards[g].name }
+
+func askLimiter(s *step) guard {
+	if !s.ideal && s.now < s.limited {
+		return limitedByHost
+	}
+	return withinLimits
+}
+
+func askUser(s *step) guard {
+	if !s.ideal && s.noUser {
+		return noSuchUser
+	}
+	return userKnown
+}
 
 func askAccount(s *step) guard {
 	switch {
@@ -280,6 +310,7 @@ func (s *step) unlockedAt() int64 {
 	return s.lockEnd()
 }
 
+func (s *step) hostLimitEnd() int64 { return s.limited }
 func (s *step) startsFreeAt() int64 { return s.acct.starts.freeAt(s.m.policy.StartsPerHour, hour) }
 func (s *step) backoffEnd() int64   { return s.acct.notBefore }
 func (s *step) cooldownEnd() int64  { return s.tx().sendAt }

@@ -38,6 +38,12 @@ type Env struct {
 	// Factors is what the Directory says, asked after the account was loaded.
 	// Begin, Enroll, Activate, Challenge and Resend need it.
 	Factors []Factor
+	// NoUser says that the Directory has no such user, or that the user may
+	// not sign in.
+	NoUser bool
+	// Limited is the time from which the host's Limiter lets the event go on;
+	// zero, or a time that has come: now. Enroll, Challenge and Resend need it.
+	Limited time.Time
 }
 
 // Result is what a step came to. The host must save Account before it does

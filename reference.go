@@ -41,7 +41,7 @@ func NewReference() Reference {
 	for i := range states {
 		r.States = append(r.States, states[i])
 	}
-	for _, d := range opDocs {
+	for _, d := range opInfos {
 		r.Events = append(r.Events, Term{"", string(d.name), d.doc})
 	}
 	for _, q := range questions {

@@ -126,6 +126,7 @@ var (
 	open     = append(live(), Success) // a token of the transaction still leads somewhere
 	codeOut  = cells{{MFAEnroll, enroll}, {MFARequired, challenge}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
 	again    = cells{{MFAEnroll, enroll}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
+	asksUser = append(in(primary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, activate}, cell{Success, redeem})...)
 	codeBack = cells{{MFAEnrollActivate, activate}, {MFAChallenge, verify}}
 )
 
@@ -134,6 +135,11 @@ var (
 // guards exclude each other and leave nothing out: New proves it, so the
 // order of the rows means nothing.
 var table = []row{
+	// What only the host can say. A row that is silent about it means that the
+	// host agrees; each event that asks the host must have these rows.
+	{At: codeOut, When: all{limitedByHost}, Refuse: ErrTooSoon, Why: "Limits over many accounts are the host's: by client address, recipient or fleet."},
+	{At: asksUser, When: all{noSuchUser}, Refuse: ErrNoUser, Why: "An account that is closed signs nobody in, however far its sign-in has come."},
+
 	// The password was right. What else is asked for?
 	{At: in(primary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "Nothing is written and no token is given: a lock holds for every later step, and before the first."},
 	{At: in(primary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Whoever has the password must not open transactions without end."},

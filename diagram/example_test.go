@@ -124,15 +124,17 @@ func ExampleMarkdown() {
 
 // What may happen where, on one small page.
 func ExampleMatrix() {
-	o := diagram.Options{Keep: func(t authn.Transition) bool { return slices.Contains([]authn.EventName{authn.EventEnroll, authn.EventActivate}, t.Event) }}
+	o := diagram.Options{Keep: func(t authn.Transition) bool {
+		return slices.Contains([]authn.EventName{authn.EventEnroll, authn.EventActivate}, t.Event)
+	}}
 	if err := diagram.Matrix(os.Stdout, authn.Transitions(), o); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
 	// | State | enroll | activate |
 	// | --- | --- | --- |
-	// | MFA_ENROLL | MFA_ENROLL_ACTIVATE, ✗5 | · |
-	// | MFA_ENROLL_ACTIVATE | · | MFA_ENROLL, SUCCESS, ↻, LOCKED_OUT, ✗3 |
+	// | MFA_ENROLL | MFA_ENROLL_ACTIVATE, ✗7 | · |
+	// | MFA_ENROLL_ACTIVATE | · | MFA_ENROLL, SUCCESS, ↻, LOCKED_OUT, ✗4 |
 	// | SUCCESS | – | – |
 	// | LOCKED_OUT | – | – |
 	//
