@@ -32,7 +32,7 @@ func numbers(t *testing.T) map[string][]string {
 	}
 	last := len(waits) - 1
 	return map[string][]string{
-		"docs/design.md": {
+		"docs/internals/design.md": {
 			fmt.Sprintf("%d bytes of entropy", len(Env{}.Entropy)),
 			fmt.Sprintf("up to %d times", maxReruns),
 			fmt.Sprintf("more than %d seconds ahead", seconds(MaxSkew)),
@@ -118,12 +118,13 @@ var names = regexp.MustCompile("(?s)```.*?```|`[^`]*`|\\]\\([^)]*\\)|<!--.*?-->|
 // (The other pages are generated.)
 func TestPagesNumbers(t *testing.T) {
 	checked := numbers(t)
-	all, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
+	users, err1 := filepath.Glob("docs/*.md")
+	maintainers, err2 := filepath.Glob("docs/internals/*.md")
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
 	}
-	for _, name := range all {
-		if name == "docs/proof.md" || name == "docs/performance.md" {
+	for _, name := range append(users, maintainers...) {
+		if name == "docs/internals/proof.md" || name == "docs/internals/performance.md" {
 			continue // TestProofPage counts the figures of one; the other is the output of bench
 		}
 		if _, ok := checked[name]; !ok && !strings.Contains(page(t, name), "`go generate work`. Do not edit.") {
