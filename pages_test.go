@@ -102,9 +102,9 @@ func TestPagesWholeFiles(t *testing.T) {
 	for _, b := range blocks(t, "go") {
 		parts[b.from] += b.text
 	}
-	for _, name := range []string{"main.go", "web/web.go", "view/view.go", "people/people.go"} {
+	for _, name := range []string{"main.go", "web/web.go", "view/view.go", "people/people.go", "production/main.go", "production/users.go", "production/ports.go"} {
 		name = "examples/hosting/" + name
-		_, file, _ := strings.Cut(read(t, name), "\npackage ")
+		_, file, _ := strings.Cut("\n"+read(t, name), "\npackage ")
 		if got := parts[name]; got != "package "+file {
 			t.Errorf("docs/hosting.md does not have the whole of %s", name)
 		}
