@@ -1,5 +1,5 @@
-// Bench measures authn beside what people would use instead, in one process,
-// and writes docs/internals/performance.md and its picture.
+// Bench compares the cost of authn with that of alternatives, in one process,
+// and writes docs/internals/performance.md and its chart.
 package main
 
 import (
