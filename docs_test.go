@@ -17,7 +17,7 @@ import (
 func TestDocs(t *testing.T) {
 	for name, page := range map[string]func() string{
 		"states.md": statesPage, "events.md": eventsPage, "guards.md": guardsPage, "policy.md": policyPage, "errors.md": errorsPage,
-		"paths.md": func() string { return pathsPage(t) },
+		"internals/paths.md": func() string { return pathsPage(t) },
 	} {
 		sameFile(t, "docs/"+name, page()+"\n"+footer())
 	}

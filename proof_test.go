@@ -13,26 +13,26 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// TestProofPage keeps docs/proof.md true: its figures are counted here, each
+// TestProofPage keeps docs/internals/proof.md true: its figures are counted here, each
 // test that it names exists, and each invariant that a test names is on it.
 func TestProofPage(t *testing.T) {
-	page := read(t, "docs/proof.md")
+	page := read(t, "docs/internals/proof.md")
 	head, rest, ok1 := strings.Cut(page, "<!-- figures -->\n")
 	_, tail, ok2 := strings.Cut(rest, "<!-- /figures -->")
 	if !ok1 || !ok2 {
-		t.Fatal("docs/proof.md has no place for the figures")
+		t.Fatal("docs/internals/proof.md has no place for the figures")
 	}
-	sameFile(t, "docs/proof.md", head+"<!-- figures -->\n"+figures(t)+"<!-- /figures -->"+tail)
+	sameFile(t, "docs/internals/proof.md", head+"<!-- figures -->\n"+figures(t)+"<!-- /figures -->"+tail)
 
 	tests, named := testFunctions(t)
 	for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w*`).FindAllString(page, -1) {
 		if !slices.Contains(tests, name) {
-			t.Errorf("docs/proof.md names %s, which is not there", name)
+			t.Errorf("docs/internals/proof.md names %s, which is not there", name)
 		}
 	}
 	for _, name := range named {
 		if !strings.Contains(page, name) && !(name[0] == 'T' && name >= "T1" && name <= "T7") {
-			t.Errorf("a test names the invariant %s, which is not in docs/proof.md", name)
+			t.Errorf("a test names the invariant %s, which is not in docs/internals/proof.md", name)
 		}
 	}
 	if len(tests) < 100 || len(named) < 40 {
