@@ -13,7 +13,7 @@ var (
 	ErrFinished   = errors.New("transaction is unknown or finished")      // begin again
 	ErrMalformed  = errors.New("malformed input")                         // uncounted
 	ErrNotOffered = errors.New("factor is not offered here")              // choose one that the answer lists
-	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // the host's business
+	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // respond as to a wrong password
 	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
 	ErrNoCode     = errors.New("no live code")                            // ask for a new one; uncounted
 	ErrRequired   = errors.New("a required factor is missing")            // enroll it

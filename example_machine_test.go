@@ -32,7 +32,7 @@ func ExampleNewReference() {
 		}
 	}
 	// Output:
-	// SUCCESS true The sign-in has succeeded. The answer has a session token, good once.
+	// SUCCESS true The sign-in has succeeded. The answer holds a single-use session token.
 }
 
 // The pure core, for a host that runs the loop of load, step, save and effects
@@ -162,7 +162,7 @@ func ExampleMachine_Explain() {
 	// Output:
 	// Does the host's Limiter let it go on? within the host's limits
 	// Does the host know the user? known user
-	// May a code go out? may send
+	// May a code be sent? may send
 	// challenge [may send] -> MFA_CHALLENGE
 	// true <nil> sent
 	// send code <nil>

@@ -72,7 +72,7 @@ func testFunctions(t *testing.T) (tests, invariants []string) {
 func figures(t *testing.T) string {
 	var b strings.Builder
 	explored, rules := authn.Explorations()
-	fmt.Fprintf(&b, "\nExplored completely, each step held to %d rules:\n\n| policy | accounts | steps | rows and refusals |\n|---|---:|---:|---:|\n", len(rules))
+	fmt.Fprintf(&b, "\nExplored exhaustively, with each step checked against %d rules:\n\n| policy | accounts | steps | rows and refusals |\n|---|---:|---:|---:|\n", len(rules))
 	for _, e := range explored {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.Name, e.Accounts, e.Steps, e.Rows)
 	}
@@ -84,9 +84,9 @@ func figures(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&b, "\n* %d schedules of %d contests of two or three clients\n", schedules, len(contests))
-	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random ones\n", fixedSeeds)
-	fmt.Fprintf(&b, "* %d stories\n", len(stories))
-	fmt.Fprintf(&b, "* %d seeded bugs\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))
+	fmt.Fprintf(&b, "\n* %d schedules of %d interleaving tests with two or three clients\n", schedules, len(contests))
+	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random seeds\n", fixedSeeds)
+	fmt.Fprintf(&b, "* %d scenarios\n", len(stories))
+	fmt.Fprintf(&b, "* %d mutants\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))
 	return b.String()
 }

@@ -118,8 +118,8 @@ func ExampleMarkdown() {
 	// Output:
 	// | From | Event | Guards | To | Updates | Effects | Others | Outcome | Why |
 	// | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-	// | MFA_ENROLL | skip | nothing required | SUCCESS | succeed | report sign-in |  |  | What is offered here is optional. |
-	// | MFA_ENROLL | skip | more required | refused: a required factor is missing |  |  |  |  | A second factor is demanded, or one that is required is missing. |
+	// | MFA_ENROLL | skip | nothing required | SUCCESS | succeed | report sign-in |  |  | The offered factors are optional. |
+	// | MFA_ENROLL | skip | more required | refused: a required factor is missing |  |  |  |  | A second factor is required and none is proved, or a required factor is missing. |
 }
 
 // What may happen where, on one small page.
