@@ -35,20 +35,18 @@ func (e *edge) transition() Transition {
 	return t
 }
 
-// maxAnswers is how many answers a question may have.
-const maxAnswers = 6
-
-// node asks one question. For each answer, next is another node (> 0) or the
-// edge ^next (< 0).
+// node asks one question. What follows its answers is in program.next from
+// first on: another node (> 0) or the edge ^next (< 0).
 type node struct {
-	q    uint8
-	next [maxAnswers]int16
+	q     uint8
+	first uint16
 }
 
 // program is the table made ready: one decision tree for each cell.
 type program struct {
 	edges []edge
 	nodes []node
+	next  []int16
 	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
 	final [len(states)]bool
 	// What is refused for want of a row: made once, as nothing in it depends on
@@ -138,10 +136,7 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	case q == len(questions):
 		return ^rows[0], nil
 	}
-	if n := questions[q].last - questions[q].first + 1; n > maxAnswers {
-		return 0, fmt.Errorf("authn: %q has %d answers, and maxAnswers is %d", questions[q].text, n, maxAnswers)
-	}
-	n := node{q: uint8(q)}
+	var next []int16
 	for g := questions[q].first; g <= questions[q].last; g++ {
 		var left []int16
 		for _, r := range rows {
@@ -149,13 +144,14 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 				left = append(left, r)
 			}
 		}
-		next, err := p.tree(c, left, q+1, append(path[:len(path):len(path)], g.String()))
+		n, err := p.tree(c, left, q+1, append(path[:len(path):len(path)], g.String()))
 		if err != nil {
 			return 0, err
 		}
-		n.next[g-questions[q].first] = next
+		next = append(next, n)
 	}
-	p.nodes = append(p.nodes, n)
+	p.nodes = append(p.nodes, node{uint8(q), uint16(len(p.next))})
+	p.next = append(p.next, next...)
 	return int16(len(p.nodes) - 1), nil
 }
 
@@ -195,6 +191,12 @@ func (r *row) answerTo(q int) guard {
 		}
 	}
 	return 0
+}
+
+// after is what follows an answer to the question of node n.
+func (p *program) after(n int16, g guard) int16 {
+	at := &p.nodes[n]
+	return p.next[int(at.first)+int(g-questions[at.q].first)]
 }
 
 // reachable fails unless every state is reached from UNAUTHENTICATED.

@@ -266,7 +266,7 @@ func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [
 		q := &questions[m.nodes[n].q]
 		g := q.ask(s)
 		asked = append(asked, [2]string{q.text, g.String()})
-		n = m.nodes[n].next[g-q.first]
+		n = m.after(n, g)
 	}
 	return asked, m.edges[^n].transition(), nil
 }

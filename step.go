@@ -196,9 +196,7 @@ func (s *step) pick() *edge {
 		return nil
 	}
 	for n > 0 {
-		node := &s.m.nodes[n]
-		q := &questions[node.q]
-		n = node.next[q.ask(s)-q.first]
+		n = s.m.after(n, questions[s.m.nodes[n].q].ask(s))
 	}
 	return &s.m.edges[^n]
 }
