@@ -3,7 +3,6 @@ package okta
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -243,28 +242,4 @@ func hex4(b []byte) (r rune) {
 		}
 	}
 	return r
-}
-
-// shown is a client's name for a member, if it looks like one: an error must
-// not repeat a code or a token that came in the wrong place.
-func shown(name string) string {
-	if len(name) == 0 || len(name) > maxWord/2 {
-		return "a member"
-	}
-	for i := range len(name) {
-		if c := name[i] | 0x20; (c < 'a' || c > 'z') && name[i] != '_' {
-			return "a member"
-		}
-	}
-	return fmt.Sprintf("%q", name)
-}
-
-// control says that s has a control character.
-func control(s string) bool {
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return true
-		}
-	}
-	return false
 }

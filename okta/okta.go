@@ -131,6 +131,7 @@ type Config struct {
 // between requests, and starts no goroutine.
 type Handler struct {
 	cfg       Config
+	ways      []way
 	redirects []*url.URL
 	macs      sync.Pool // of hash.Hash: HMAC under the cookie key
 }
@@ -157,7 +158,7 @@ func New(cfg Config) (*Handler, error) {
 			return nil, fmt.Errorf("okta: Origins: %q is not a lower-case scheme and host, with a port only if it is not the usual one", o)
 		}
 	}
-	h := &Handler{cfg: cfg}
+	h := &Handler{cfg: cfg, ways: ways(endpoints)}
 	h.cfg.Origins, h.cfg.RedirectURLs = slices.Clone(cfg.Origins), nil
 	for _, s := range cfg.RedirectURLs {
 		u, err := absolute(s)

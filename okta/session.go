@@ -40,7 +40,7 @@ func (x *exchange) session() (any, error) {
 		return nil, err
 	}
 	b := &sessionBody{
-		ID: s.ID, User: a.User, Status: "ACTIVE", Created: wireTime(x.h.cfg.Now()), Expires: wireTime(s.Expires),
+		ID: s.ID, User: a.User, Status: "ACTIVE", Created: wireTime(x.now(nil)), Expires: wireTime(s.Expires),
 		Password: wireTime(a.Began), Methods: a.Methods, MultiProof: len(a.Factors) > 0,
 	}
 	if b.MultiProof {
@@ -88,7 +88,7 @@ func (h *Handler) cookieFor(sessionToken string) string {
 
 // remember sets the cookie on the answer that carries the session token.
 func (x *exchange) remember(a *authn.Answer) {
-	if len(x.h.redirects) == 0 || x.h.cfg.Sessions == nil {
+	if !x.h.hasRedirects() {
 		return
 	}
 	v := x.h.cookieFor(sessionMark + string(a.Session))
@@ -99,33 +99,30 @@ func (x *exchange) remember(a *authn.Answer) {
 // exchanges its session token and is sent on. That the token stands in the
 // query is Okta's; it is good once, for this browser alone, and no Referer
 // carries it on.
-func (x *exchange) redirect() error {
-	if x.r.Method != http.MethodGet {
-		return x.badMethod(http.MethodGet)
-	}
+func (x *exchange) redirect() (any, error) {
 	q, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil || len(q["token"]) != 1 || len(q["redirectUrl"]) != 1 {
-		return fault(invalid, "token, redirectUrl: each is required once")
+		return nil, fault(invalid, "token, redirectUrl: each is required once")
 	}
 	t, to := q["token"][0], q["redirectUrl"][0]
 	if isStateToken(t) {
-		return x.wrongAPI(t)
+		return nil, x.wrongAPI(t)
 	}
 	if !x.h.mayRedirect(to) {
-		return fault(invalid, "redirectUrl: it is not on the list")
+		return nil, fault(invalid, "redirectUrl: it is not on the list")
 	}
 	c, err := x.r.Cookie(x.h.cookie("", 0).Name)
 	if err != nil || !hmac.Equal([]byte(c.Value), []byte(x.h.cookieFor(t))) {
-		return fault(badToken, "")
+		return nil, fault(badToken, "")
 	}
 	if _, _, err := x.exchangeToken(t); err != nil {
-		return err
+		return nil, err
 	}
 	http.SetCookie(x.w, x.h.cookie("", -1))
 	x.w.Header().Set("Location", to)
 	x.wrote = true
 	x.w.WriteHeader(http.StatusFound)
-	return nil
+	return nil, nil
 }
 
 // mayRedirect looks an address up in the list.
@@ -168,7 +165,7 @@ func (x *exchange) wrongAPI(t string) error {
 	if isStateToken(t) {
 		if a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, t)); err == nil && a.State != authn.Success {
 			f.answer = a
-			f.causes = append(f.causes, x.h.operations(a)...)
+			f.causes = append(f.causes, x.h.alternatives(a, "")...)
 			return f
 		}
 	}
