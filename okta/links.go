@@ -48,10 +48,10 @@ func ways(all []endpoint) (list []way) {
 }
 
 // link adds the links of what may come next. The way forward, which is next or
-// a link of each factor, stands as long as the state lasts: Okta's clients
-// cannot show the state without it. Any other link stands only while its
-// operation is allowed, now or later, since Okta's widget shows a button for
-// it; the member "authn" tells when.
+// a link of each factor, stands as long as the state lasts, and cancel stands
+// in every answer: Okta's clients expect them. Any other link stands only while
+// its operation is allowed, now or later, since Okta's widget shows a button
+// for it; the member "authn" tells when.
 func (h *Handler) link(t *transaction, a *authn.Answer) {
 	for _, w := range h.ways {
 		if w.in != "" && w.in != a.State {
@@ -63,6 +63,8 @@ func (h *Handler) link(t *transaction, a *authn.Answer) {
 			t.Links.Next = h.to(w, string(w.event), a.Factor.ID)
 		case w.link == enrollLink || w.link == verifyLink:
 			h.linkFactors(t, a, w)
+		case w.link == cancelLink:
+			t.Links.Cancel = h.to(w, "", "")
 		case !allowed:
 		case w.link == resendLink:
 			t.Links.Resend = []link{h.to(w, a.Factor.Type, a.Factor.ID)}
@@ -70,8 +72,6 @@ func (h *Handler) link(t *transaction, a *authn.Answer) {
 			t.Links.Prev = h.to(w, "", "")
 		case w.link == skipLink:
 			t.Links.Skip = h.to(w, string(w.event), "")
-		case w.link == cancelLink:
-			t.Links.Cancel = h.to(w, "", "")
 		}
 	}
 }
