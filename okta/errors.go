@@ -45,8 +45,7 @@ var (
 	tooSoon     = &code{"E0000118", http.StatusTooManyRequests, "No further code can be sent yet."}
 )
 
-// A failure is an error as it goes on the wire. Its texts hold no secret and
-// no address.
+// A failure is an error on the wire. Its texts hold no secret and no address.
 type failure struct {
 	*code
 	causes []cause
@@ -57,7 +56,7 @@ type failure struct {
 
 func (f *failure) Error() string { return "okta: " + f.name + ": " + f.summary }
 
-// cause is one of errorCauses. Okta's clients show the first one's summary.
+// cause is one of errorCauses. Okta's clients show the summary of the first.
 type cause struct {
 	Summary string          `json:"errorSummary"`
 	Event   authn.EventName `json:"event,omitempty"` // that is allowed,
@@ -134,7 +133,7 @@ func (x *exchange) failure(err error) *failure {
 	return &failure{code: faultCode(err), err: err}
 }
 
-// faultCode is for errors that are no verdict.
+// faultCode returns the code of an error that is no verdict.
 func faultCode(err error) *code {
 	if errors.Is(err, authn.ErrUnavailable) {
 		return unavailable

@@ -1,55 +1,13 @@
 package okta
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/authnfsm/authn"
 )
 
-// What a token begins with. Okta's clients take a state token that begins
-// with anything but 00 for one of another API.
-const (
-	stateMark   = "00"
-	sessionMark = "20"
-)
-
-// unwrap returns the token behind its mark; without the mark there is none.
-func unwrap[T authn.StateToken | authn.SessionToken](mark, s string) T {
-	t, ok := strings.CutPrefix(s, mark)
-	if !ok {
-		return ""
-	}
-	return T(t)
-}
-
-// isStateToken says that s has the form of a state token, live or not.
-func isStateToken(s string) bool { return hasForm(stateMark, s) }
-
-func hasForm(mark, s string) bool {
-	t := unwrap[authn.StateToken](mark, s)
-	if len(t) != 64 {
-		return false
-	}
-	_, err := base64.RawURLEncoding.DecodeString(string(t))
-	return err == nil
-}
-
-// needState refuses a request without a state token, and says what went
-// wrong with one of another kind.
-func (x *exchange) needState() error {
-	switch {
-	case x.in.stateToken == "":
-		return fault(invalid, "stateToken: it is required")
-	case hasForm(sessionMark, x.in.stateToken):
-		return fault(badToken, "stateToken: this is a session token; POST it as sessionToken to %s", x.h.cfg.BaseURL+sessionsPath)
-	}
-	return nil
-}
-
-// primary begins a transaction, or describes the one whose state token came.
+// primary begins a transaction, or describes the one whose state token it gets.
 func (x *exchange) primary() (any, error) {
 	in := &x.in
 	switch {
@@ -93,8 +51,8 @@ func (x *exchange) status() (any, error) {
 	return x.transaction(a), nil
 }
 
-// state asks where the transaction stands. One that has succeeded is over: its
-// session token went to whoever finished it, and goes to nobody else.
+// state asks where the transaction stands. One that has succeeded is refused:
+// its session token goes to the client that finished it, and to no other.
 func (x *exchange) state() (*authn.Answer, error) {
 	if err := x.needState(); err != nil {
 		return nil, err
@@ -118,12 +76,20 @@ func (x *exchange) event(ev authn.Event) (any, error) {
 	return x.answer(a)
 }
 
+// do hands an event to the service, under the Idempotency-Key if there is one.
+func (x *exchange) do(ev authn.Event) (*authn.Answer, error) {
+	if x.once != "" {
+		ev = authn.WithKey(x.once, ev)
+	}
+	return x.h.cfg.Service.Do(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken), ev)
+}
+
 func (x *exchange) previous() (any, error) { return x.event(authn.Previous{}) }
 func (x *exchange) skip() (any, error)     { return x.event(authn.Skip{}) }
 func (x *exchange) cancel() (any, error)   { return x.event(authn.Cancel{}) }
 
-// enroll chooses a type of factor. A profile is tolerated and not read: the
-// address is the one that the host has.
+// enroll chooses a type of factor. It accepts a profile and does not read it:
+// the address is the one that the host has.
 func (x *exchange) enroll() (any, error) {
 	switch {
 	case !visible(x.in.factorType):
@@ -146,9 +112,9 @@ func (x *exchange) verify() (any, error) {
 	if err := x.needState(); err != nil {
 		return nil, err
 	}
-	// The state decides whether it is the first code. The machine is asked for
-	// that one at once, which costs one round trip in the common case; if it
-	// refuses, it tells the state.
+	// Only the state tells whether this is the first code or another one. Asking
+	// for the first at once saves a round trip in the common case; the refusal
+	// tells the state.
 	a, err := x.do(authn.Challenge{Factor: x.factor})
 	var r *authn.Refusal
 	if errors.As(err, &r) && x.at.has(authn.EventResend, r.State) && (errors.Is(r, authn.ErrNotAllowed) || errors.Is(r, authn.ErrKeyReused)) {
@@ -174,7 +140,7 @@ func (x *exchange) resendSignIn() (any, error) {
 		a, err = x.do(authn.Challenge{Factor: x.factor})
 	case x.at.has(authn.EventResend, a.State):
 		a, err = x.do(authn.Resend{Factor: x.factor})
-		if x.once != "" && errors.Is(err, authn.ErrKeyReused) { // it may repeat the first sending
+		if x.once != "" && errors.Is(err, authn.ErrKeyReused) { // the request may repeat the one for the first code
 			a, err = x.do(authn.Challenge{Factor: x.factor})
 		}
 	default:

@@ -23,15 +23,15 @@ type (
 // A display is how Okta shows a type of factor. Its zero value is good for a
 // type that Okta itself provides and that has nothing to show besides its id.
 type display struct {
-	provider string                       // also the vendor; "": Okta
-	address  func(*factorProfile) *string // the member for the masked address; nil: none
+	provider string                             // also the vendor; "": Okta
+	profile  func(address string) factorProfile // shows the masked address; nil: it is not shown
 }
 
 // displays has the types, by authn's name, that are shown in another way than
 // the zero display. Links need no entry: they follow from what is allowed.
 var displays = map[string]display{
-	authn.Email: {address: func(p *factorProfile) *string { return &p.Email }},
-	"sms":       {address: func(p *factorProfile) *string { return &p.Phone }},
+	authn.Email: {profile: func(address string) factorProfile { return factorProfile{Email: address} }},
+	"sms":       {profile: func(address string) factorProfile { return factorProfile{Phone: address} }},
 }
 
 // providerOf returns Okta's name for who provides a type of factor.
@@ -44,9 +44,10 @@ func providerOf(name string) string {
 
 // showFactor shows a factor that a code may go to. Its address is masked.
 func showFactor(f authn.Factor) factor {
-	shown := factor{ID: f.ID, Type: f.Type, Provider: providerOf(f.Type), Vendor: providerOf(f.Type)}
-	if address := displays[f.Type].address; address != nil {
-		*address(&shown.Profile) = f.Address
+	p := providerOf(f.Type)
+	shown := factor{ID: f.ID, Type: f.Type, Provider: p, Vendor: p}
+	if profile := displays[f.Type].profile; profile != nil {
+		shown.Profile = profile(f.Address)
 	}
 	return shown
 }

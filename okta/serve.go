@@ -8,12 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/authnfsm/authn"
 )
 
 // exchange is one request and its answer.
@@ -31,7 +28,7 @@ type exchange struct {
 	wrote   bool     // the answer is under way
 }
 
-// Header values that are never changed, shared by all answers.
+// Values of headers that are the same in all answers, which share them.
 var (
 	noStore    = []string{"no-store"}
 	noSniff    = []string{"nosniff"}
@@ -62,7 +59,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// rescue answers for a port of the host that panicked: no verdict leaves.
+// rescue answers with a fault, which is no verdict, if a port of the host
+// panicked.
 func (x *exchange) rescue() {
 	p := recover()
 	if p == nil {
@@ -107,30 +105,6 @@ func (x *exchange) serve() (any, error) {
 	return e.run(x)
 }
 
-// cors lets the scripts of listed origins read the answer.
-func (x *exchange) cors() {
-	head := x.w.Header()
-	head.Add("Vary", "Origin")
-	if o := x.r.Header["Origin"]; len(o) == 1 && slices.Contains(x.h.cfg.Origins, o[0]) {
-		head.Set("Access-Control-Allow-Origin", o[0])
-		head.Set("Access-Control-Allow-Credentials", "true")
-		head.Set("Access-Control-Expose-Headers", "Date, Retry-After, X-Okta-Request-Id")
-	}
-}
-
-func (x *exchange) preflight() error {
-	head := x.w.Header()
-	if head.Get("Access-Control-Allow-Origin") == "" {
-		return fault(forbidden, "Origin: it is not on the list")
-	}
-	head.Set("Access-Control-Allow-Methods", http.MethodPost)
-	head.Set("Access-Control-Allow-Headers", "accept, content-type, idempotency-key, x-device-fingerprint, x-okta-user-agent-extended")
-	head.Set("Access-Control-Max-Age", "600")
-	x.wrote = true
-	x.w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
 // output is a buffer and the encoder that writes to it.
 type output struct {
 	bytes.Buffer
@@ -153,7 +127,7 @@ func (x *exchange) write(status int, answer any) {
 		outputs.Put(o)
 	}()
 	if err := o.Encode(answer); err != nil {
-		panic(err) // there is nothing in our types that cannot be encoded
+		panic(err) // all our types can be encoded
 	}
 	head := x.w.Header()
 	head["Content-Type"] = jsonType
@@ -169,12 +143,4 @@ func (x *exchange) report(err error) {
 	if x.h.cfg.Report != nil {
 		x.h.cfg.Report(context.WithoutCancel(x.r.Context()), x.id, err)
 	}
-}
-
-// do hands an event to the service, under the Idempotency-Key if there is one.
-func (x *exchange) do(ev authn.Event) (*authn.Answer, error) {
-	if x.once != "" {
-		ev = authn.WithKey(x.once, ev)
-	}
-	return x.h.cfg.Service.Do(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken), ev)
 }

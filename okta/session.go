@@ -63,8 +63,8 @@ func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
 }
 
 // The cookie that ties a session token to the browser that was given it: a
-// keyed hash of the token, so that whoever has seen the token in a URL cannot
-// make it, and nobody can plant his own token in another's browser.
+// keyed hash of the token. So nobody who has seen the token in a URL can make
+// the cookie, and nobody can plant a token of their own in another browser.
 const (
 	cookieName  = "authn-success"
 	cookieLabel = "okta/v1/success cookie:"
@@ -96,9 +96,9 @@ func (x *exchange) remember(a *authn.Answer) {
 }
 
 // redirect is GET /login/sessionCookieRedirect: the browser that got SUCCESS
-// exchanges its session token and is sent on. That the token stands in the
-// query is Okta's; it is good once, for this browser alone, and no Referer
-// carries it on.
+// exchanges its session token and is sent on. Okta's clients put the token in
+// the query. It is good once and for this browser alone, and no Referer passes
+// it on.
 func (x *exchange) redirect() (any, error) {
 	q, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil || len(q["token"]) != 1 || len(q["redirectUrl"]) != 1 {
@@ -125,7 +125,7 @@ func (x *exchange) redirect() (any, error) {
 	return nil, nil
 }
 
-// mayRedirect looks an address up in the list.
+// mayRedirect reports whether the list allows an address.
 func (h *Handler) mayRedirect(to string) bool {
 	u, err := absolute(to)
 	if err != nil {
@@ -140,9 +140,9 @@ func (h *Handler) mayRedirect(to string) bool {
 	return false
 }
 
-// usersAPI answers for the API that manages factors from outside a sign-in,
-// which this is not: the classic mistake is to confirm there, with a state
-// token, a factor that is being enrolled here.
+// usersAPI answers for the API that manages factors outside a sign-in, which
+// this package does not have. A common mistake is to confirm there, with a state
+// token, a factor that is being enrolled here: the answer names the right way.
 func (x *exchange) usersAPI() error {
 	err := x.misplaced()
 	if err != nil || x.r.Body == nil {
@@ -158,8 +158,8 @@ func (x *exchange) usersAPI() error {
 	return x.wrongAPI(x.in.stateToken)
 }
 
-// wrongAPI names the right operation to somebody who brought a state token to
-// the wrong place: those that are allowed now, if it is live.
+// wrongAPI answers a client that brought a state token to the wrong place: it
+// names the operations that are allowed now, if the transaction is live.
 func (x *exchange) wrongAPI(t string) error {
 	f := fault(badSession, "A state token goes, as stateToken in the JSON body, to the links of the last answer.")
 	if isStateToken(t) {
