@@ -112,7 +112,7 @@ func (x *exchange) now(a *authn.Answer) time.Time {
 	if a != nil {
 		return a.Now
 	}
-	return x.h.cfg.Now()
+	return x.h.cfg.Service.Now()
 }
 
 // seconds rounds up: once Retry-After has passed it is late enough.

@@ -122,9 +122,6 @@ type Config struct {
 	// no secret of the library's, and all that the host's own ports put into
 	// their errors. nil: faults are not reported. The handler logs nothing.
 	Report func(ctx context.Context, requestID string, err error)
-	// Now is the clock for times in answers; nil: time.Now. It must be the
-	// clock of the Service.
-	Now func() time.Time
 }
 
 // Handler serves the endpoints. It is safe for concurrent use, keeps nothing
@@ -166,9 +163,6 @@ func New(cfg Config) (*Handler, error) {
 			return nil, fmt.Errorf("okta: RedirectURLs: %w", err)
 		}
 		h.redirects = append(h.redirects, u)
-	}
-	if cfg.Now == nil {
-		h.cfg.Now = time.Now
 	}
 	key := slices.Clone(cfg.CookieKey)
 	if key == nil {
