@@ -65,6 +65,9 @@ func (x *explorer) codeText(a *Account, i int, kind codeKind) Code {
 		return Code("1234567"[:6+kind/longText])
 	}
 	t.code = liveCode{live: true, key: x.m.keys[0].id, nonce: nonceOf(i, t.sends)}
+	if t.info().Purpose == "" { // no code is for this state: it was for the one before
+		t.state = uint8(MFAChallenge.index() + 1)
+	}
 	right := x.m.liveCode(&b, i)
 	switch kind {
 	case rightText:
