@@ -67,13 +67,3 @@ func Look(s *Service, key string, value []byte) (st Stored, err error) {
 	}
 	return st, nil
 }
-
-// DerivedKeys are what a machine makes of its keys.
-func DerivedKeys(m *Machine) (all []string) {
-	for _, k := range m.ring {
-		for _, sub := range k.sub {
-			all = append(all, string(sub))
-		}
-	}
-	return all
-}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/contest"
 )
 
 // TestProofPage keeps docs/proof.md true: its figures are counted here, each
@@ -76,15 +77,11 @@ func figures(t *testing.T) string {
 	for _, e := range explored {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.Name, e.Accounts, e.Steps, e.Rows)
 	}
-	schedules := 0
-	for _, c := range contests {
-		schedules += c.schedules
-	}
 	stories, err := filepath.Glob("testdata/scenarios/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&b, "\n* %d schedules of %d contests of two or three clients\n", schedules, len(contests))
+	fmt.Fprintf(&b, "\n* %d schedules of %d contests of two or three clients\n", contest.Schedules, contest.Contests)
 	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random ones\n", fixedSeeds)
 	fmt.Fprintf(&b, "* %d stories\n", len(stories))
 	fmt.Fprintf(&b, "* %d seeded bugs\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))

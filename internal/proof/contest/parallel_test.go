@@ -1,4 +1,4 @@
-package authn_test
+package contest
 
 import (
 	"context"
@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/storetest"
 )
 
 // Field bugs 1, 4, 6: however many right codes come at once, one succeeds,
 // and no rightful caller is turned away.
 func TestParallelRightCodes(t *testing.T) {
-	d := newDesk(t, func(d *desk, c *authn.Config) { c.Store, c.Auditor = slow(&d.store), nil })
-	a, code := d.challenged(t)
-	won, finished, other := d.parallel(t, 300, func(i int) (*authn.Answer, error) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = slow(&d.Store), nil })
+	a, code := d.Challenged(t)
+	won, finished, other := parallel(300, func(i int) (*authn.Answer, error) {
 		return d.Do(t.Context(), a.Token, authn.Verify{Code: code})
 	})
 	if won != 1 || finished != 299 || other != nil {
@@ -29,17 +30,17 @@ func TestParallelRightCodes(t *testing.T) {
 // comes after the lock, and is never "unavailable"; never more are counted
 // than the code takes.
 func TestRightAmongWrong(t *testing.T) {
-	d := newDesk(t, func(d *desk, c *authn.Config) { c.Store, c.Auditor = slow(&d.store), nil })
-	a, code := d.challenged(t)
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = slow(&d.Store), nil })
+	a, code := d.Challenged(t)
 	var wrong atomic.Int64
 	var mine error
-	_, _, other := d.parallel(t, 300, func(i int) (*authn.Answer, error) {
+	_, _, other := parallel(300, func(i int) (*authn.Answer, error) {
 		if i == 150 {
 			var ans *authn.Answer
 			ans, mine = d.Do(t.Context(), a.Token, authn.Verify{Code: code})
 			return ans, mine
 		}
-		ans, err := d.Do(t.Context(), a.Token, authn.Verify{Code: otherCode(code)})
+		ans, err := d.Do(t.Context(), a.Token, authn.Verify{Code: testhost.OtherCode(code)})
 		if err == nil && ans.Outcome == authn.WrongCode {
 			wrong.Add(1)
 		}
@@ -61,7 +62,7 @@ func slow(s authn.Store) authn.Store {
 }
 
 // parallel counts successes, refusals as finished, and returns another error.
-func (d *desk) parallel(t *testing.T, n int, f func(i int) (*authn.Answer, error)) (won, finished int, other error) {
+func parallel(n int, f func(i int) (*authn.Answer, error)) (won, finished int, other error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -89,19 +90,19 @@ func (d *desk) parallel(t *testing.T, n int, f func(i int) (*authn.Answer, error
 // A save that happened although the store said otherwise counts once.
 func TestUnknownOutcome(t *testing.T) {
 	var plan storetest.Plan
-	d := newDesk(t, func(d *desk, c *authn.Config) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
 		c.Auditor = nil
-		c.Store = storetest.Faulty(&d.store, func(call storetest.Call) storetest.Fault {
+		c.Store = storetest.Faulty(&d.Store, func(call storetest.Call) storetest.Fault {
 			if plan == nil {
 				return storetest.Fault{}
 			}
 			return plan(call)
 		})
 	})
-	a, code := d.challenged(t)
+	a, code := d.Challenged(t)
 	boom := errors.New("connection lost")
 	plan = next(storetest.Fault{Err: boom, After: true})
-	w := d.do(t, a.Token, authn.Verify{Code: otherCode(code)})
+	w := d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
 	if w.Outcome != authn.WrongCode || w.TriesLeft != 9 {
 		t.Errorf("written, then an error: %+v", w)
 	}
@@ -110,7 +111,7 @@ func TestUnknownOutcome(t *testing.T) {
 		t.Errorf("not written: %v", err)
 	}
 	plan = next(storetest.Fault{Err: authn.ErrConflict, After: true}) // a client library tried twice
-	if a := d.do(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success || a.Session == "" {
+	if a := d.MustDo(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success || a.Session == "" {
 		t.Errorf("written, then a conflict: %+v", a)
 	}
 }
@@ -130,22 +131,22 @@ func next(f storetest.Fault) storetest.Plan {
 // The answer is about this step even if others went on while its mail was
 // under way, and even if they took its transaction's place.
 func TestOvertakenWhileMailing(t *testing.T) {
-	var d *desk
+	var d *testhost.Host
 	first := true
-	d = newDesk(t, func(_ *desk, c *authn.Config) {
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
 		c.Policy.Live = 1
-		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
 			if first {
 				first = false
-				s := ok(t)(d.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
+				s := testhost.OK(t)(d.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
 				if s.Session == "" {
 					t.Error("no session")
 				}
 			}
-			return d.mail.Send(ctx, m)
+			return d.Inbox.Send(ctx, m)
 		})
 	})
-	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	if a.State != authn.MFAChallenge || a.Session != "" || a.Delivery != authn.Sent {
 		t.Errorf("%+v", a)
 	}

@@ -1,4 +1,4 @@
-package authn_test
+package contest
 
 import (
 	"context"
@@ -44,6 +44,17 @@ var contests = []contest{
 	{"right, expire, wrong", 266, 4, inChallenge, clients{atLast(right), atEnd(resend), atLast(wrong)}},
 	{"redeem, redeem, cancel", 150, 3, inSuccess, clients{redeem, redeem, cancel}},
 	{"begin, begin, begin at the limit", 498, 3, full, clients{begin, begin, begin}},
+}
+
+// TestFigures: what doc.go and the page of the proof say is what is run.
+func TestFigures(t *testing.T) {
+	schedules := 0
+	for _, c := range contests {
+		schedules += c.schedules
+	}
+	if len(contests) != Contests || schedules != Schedules {
+		t.Errorf("%d contests and %d schedules, not %d and %d", len(contests), schedules, Contests, Schedules)
+	}
 }
 
 // TestInterleavings goes through every order in which the clients' calls can

@@ -1,4 +1,4 @@
-package authn_test
+package contest
 
 import (
 	"context"
@@ -12,10 +12,15 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
+
+const aYear = 365 * 24 * time.Hour
+
+var ctx = context.Background()
 
 // contest is a situation and the clients that meet in it.
 type contest struct {
@@ -35,9 +40,9 @@ type client struct {
 	clock func(*stage) time.Time
 }
 
-// stage is a situation: a desk, and what the clients know when they meet.
+// stage is a situation: a host, and what the clients know when they meet.
 type stage struct {
-	*desk
+	*testhost.Host
 	user   string
 	answer *authn.Answer      // of the transaction that they meet at
 	code   authn.Code         // its code
@@ -66,26 +71,28 @@ func (s *socket) Due(ctx context.Context, before time.Time, limit int) ([]string
 
 func (c *contest) open(t testing.TB) *arena {
 	a := &arena{stage: c.situation(t), clients: c.clients, records: map[string]authn.Record{}}
-	a.users = maps.Clone(a.desk.users)
-	keys, err := a.store.Due(ctx, deskStart.Add(aYear), 100)
+	a.users = maps.Clone(a.Host.Users)
+	keys, err := a.Store.Due(ctx, testhost.Start.Add(aYear), 100)
 	if err != nil || len(keys) == 0 {
 		t.Fatalf("no records: %v", err)
 	}
 	for _, k := range keys {
-		if a.records[k], err = a.store.Load(ctx, k); err != nil {
+		if a.records[k], err = a.Store.Load(ctx, k); err != nil {
 			t.Fatal(err)
 		}
 	}
-	n, now, last := len(c.clients), time.Unix(0, a.now.Load()), time.Time{}
+	n, now, last := len(c.clients), time.Unix(0, a.Clock.Load()), time.Time{}
 	a.sockets, a.nodes = make([]socket, n+1), make([]*authn.Service, n+1)
 	for i := range a.nodes {
-		cfg := a.cfg
-		cfg.Store, cfg.Auditor, cfg.Mailer = &a.sockets[i], nil, mailFunc(func(ctx context.Context, m authn.Message) error { return a.mail.Send(ctx, m) })
+		cfg := a.Config
+		cfg.Store, cfg.Auditor, cfg.Mailer = &a.sockets[i], nil, testhost.SendFunc(func(ctx context.Context, m authn.Message) error { return a.mail.Send(ctx, m) })
 		at := now
 		if i < n && c.clients[i].clock != nil {
 			at = c.clients[i].clock(a.stage)
 		}
-		last = later(last, at)
+		if at.After(last) {
+			last = at
+		}
 		if i == n {
 			at = last
 		}
@@ -140,7 +147,7 @@ func (a *arena) play(s authn.Store, pick func(int) int) (outcome string, turns [
 
 func (a *arena) start(s authn.Store) {
 	a.fill(s)
-	a.desk.users = maps.Clone(a.users)
+	a.Host.Users = maps.Clone(a.users)
 	a.mail, a.begun, a.won = new(memsender.Sender), make([]authn.StateToken, len(a.clients)), make([]authn.SessionToken, len(a.clients))
 }
 
@@ -180,7 +187,7 @@ func since(what string, at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return fmt.Sprint(what, at.Sub(deskStart))
+	return fmt.Sprint(what, at.Sub(testhost.Start))
 }
 
 // random is an id, or the mark of time: a Tend that finds nothing to do leaves

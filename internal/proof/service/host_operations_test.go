@@ -1,4 +1,4 @@
-package authn_test
+package service
 
 import (
 	"context"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
 func TestHostOperations(t *testing.T) {
-	d := newDesk(t, nil)
-	a, code := d.challenged(t)
-	s := d.do(t, a.Token, authn.Verify{Code: code}).Session
-	b := d.begin(t, "ada")
+	d := testhost.New(t, nil)
+	a, code := d.Challenged(t)
+	s := d.MustDo(t, a.Token, authn.Verify{Code: code}).Session
+	b := d.MustBegin(t, "ada")
 	if err := d.Revoke(t.Context(), "ada"); err != nil {
 		t.Fatal(err)
 	}
@@ -25,12 +26,12 @@ func TestHostOperations(t *testing.T) {
 		t.Errorf("a revoked transaction: %v", err)
 	}
 
-	d = newDesk(t, func(_ *desk, c *authn.Config) { c.Policy.DisableAfter = 1 })
-	a, code = d.challenged(t)
-	if l := d.do(t, a.Token, authn.Verify{Code: otherCode(code)}); l.State != authn.LockedOut || !l.Until.IsZero() || l.Token != "" {
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) { c.Policy.DisableAfter = 1 })
+	a, code = d.Challenged(t)
+	if l := d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)}); l.State != authn.LockedOut || !l.Until.IsZero() || l.Token != "" {
 		t.Errorf("%+v", l)
 	}
-	if n := d.mail.Last("ada@example.com"); n.Kind != authn.LockedMessage || !n.Until.IsZero() {
+	if n := d.Inbox.Last("ada@example.com"); n.Kind != authn.LockedMessage || !n.Until.IsZero() {
 		t.Errorf("notice %+v", n)
 	}
 	_, err := d.Begin(t.Context(), authn.Login{User: "ada"})
@@ -38,8 +39,8 @@ func TestHostOperations(t *testing.T) {
 	if !errors.As(err, &r) || !errors.Is(err, authn.ErrLocked) || r.State != authn.LockedOut || r.Answer != nil {
 		t.Errorf("%v", err)
 	}
-	if err := d.Erase(t.Context(), "ada"); err != nil || d.store.Len() != 1 {
-		t.Errorf("erasing forgot a lock: %v, %d records", err, d.store.Len())
+	if err := d.Erase(t.Context(), "ada"); err != nil || d.Store.Len() != 1 {
+		t.Errorf("erasing forgot a lock: %v, %d records", err, d.Store.Len())
 	}
 	if _, err := d.Begin(t.Context(), authn.Login{User: "ada"}); !errors.Is(err, authn.ErrLocked) {
 		t.Errorf("after erasing: %v", err)
@@ -47,7 +48,7 @@ func TestHostOperations(t *testing.T) {
 	if err := d.Reinstate(t.Context(), "ada", "ticket 7"); err != nil {
 		t.Fatal(err)
 	}
-	d.begin(t, "ada")
+	d.MustBegin(t, "ada")
 	for _, f := range []func(context.Context, string) error{d.Revoke, d.Erase} {
 		if err := f(t.Context(), "nobody"); err != nil {
 			t.Error(err)
@@ -56,18 +57,18 @@ func TestHostOperations(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	d = newDesk(t, nil)
-	d.begin(t, "ada")
-	d.wait(time.Hour)
-	if err := d.Erase(t.Context(), "ada"); err != nil || d.store.Len() != 0 {
-		t.Errorf("erase: %v, %d records", err, d.store.Len())
+	d = testhost.New(t, nil)
+	d.MustBegin(t, "ada")
+	d.Wait(time.Hour)
+	if err := d.Erase(t.Context(), "ada"); err != nil || d.Store.Len() != 0 {
+		t.Errorf("erase: %v, %d records", err, d.Store.Len())
 	}
 }
 
 func TestInspect(t *testing.T) {
-	d := newDesk(t, nil)
-	a, code := d.challenged(t)
-	d.do(t, a.Token, authn.Verify{Code: otherCode(code)})
+	d := testhost.New(t, nil)
+	a, code := d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
 	acct, err := d.Inspect(t.Context(), "ada")
 	for _, want := range []string{`user="ada"`, "MFA_CHALLENGE", "failures=1", "tries=1"} {
 		if err != nil || !strings.Contains(acct.String(), want) {
@@ -80,17 +81,17 @@ func TestInspect(t *testing.T) {
 }
 
 func TestNoUser(t *testing.T) {
-	d := newDesk(t, nil)
+	d := testhost.New(t, nil)
 	if _, err := d.Begin(t.Context(), authn.Login{User: "nobody"}); !errors.Is(err, authn.ErrNoUser) {
 		t.Error(err)
 	}
-	a, code := d.challenged(t)
-	a = d.do(t, a.Token, authn.Verify{Code: code})
-	delete(d.users, "ada")
+	a, code := d.Challenged(t)
+	a = d.MustDo(t, a.Token, authn.Verify{Code: code})
+	delete(d.Users, "ada")
 	if _, err := d.Redeem(t.Context(), a.Session); !errors.Is(err, authn.ErrNoUser) {
 		t.Error(err)
 	}
-	if d.store.Len() != 1 {
+	if d.Store.Len() != 1 {
 		t.Error("a refused user has a record")
 	}
 }

@@ -1,4 +1,4 @@
-package authn_test
+package service
 
 import (
 	"context"
@@ -8,26 +8,27 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/storetest"
 )
 
 // Whatever a port does, there is no verdict without a save.
 func TestPortsFailClosed(t *testing.T) {
 	boom := errors.New("boom")
-	for name, c := range map[string]func(*desk, *authn.Config){
-		"store down": func(d *desk, c *authn.Config) {
+	for name, c := range map[string]func(*testhost.Host, *authn.Config){
+		"store down": func(d *testhost.Host, c *authn.Config) {
 			c.Store = storetest.Faulty(c.Store, storetest.Always("", storetest.Fault{Err: boom}))
 		},
-		"store panics": func(d *desk, c *authn.Config) {
+		"store panics": func(d *testhost.Host, c *authn.Config) {
 			c.Store = storetest.Faulty(c.Store, storetest.Always("", storetest.Fault{Panic: "123456"}))
 		},
-		"always too late": func(d *desk, c *authn.Config) {
+		"always too late": func(d *testhost.Host, c *authn.Config) {
 			c.Store = storetest.Faulty(c.Store, storetest.Always(storetest.Save, storetest.Fault{Err: authn.ErrConflict}))
 		},
-		"directory down":   func(d *desk, c *authn.Config) { c.Directory = brokenDirectory{boom} },
-		"directory panics": func(d *desk, c *authn.Config) { c.Directory = brokenDirectory{nil} },
+		"directory down":   func(d *testhost.Host, c *authn.Config) { c.Directory = brokenDirectory{boom} },
+		"directory panics": func(d *testhost.Host, c *authn.Config) { c.Directory = brokenDirectory{nil} },
 	} {
-		d := newDesk(t, c)
+		d := testhost.New(t, c)
 		a, err := d.Begin(t.Context(), authn.Login{User: "ada"})
 		var r *authn.Refusal
 		if a != nil || !errors.Is(err, authn.ErrUnavailable) || errors.As(err, &r) || strings.Contains(err.Error(), "123456") {
@@ -38,15 +39,23 @@ func TestPortsFailClosed(t *testing.T) {
 
 type brokenDirectory struct{ err error }
 
+func (b brokenDirectory) Factors(context.Context, string) ([]authn.Factor, error) {
+	if b.err == nil {
+		panic("123456")
+	}
+	return nil, b.err
+}
+func (b brokenDirectory) Activated(context.Context, string, string, authn.Factor) error { return b.err }
+
 // A record that cannot be read is reported and changes nothing.
 func TestUnreadableRecord(t *testing.T) {
-	d := newDesk(t, nil)
-	a, code := d.challenged(t)
-	keys, _ := d.store.Due(t.Context(), deskStart.Add(time.Hour), 1)
-	rec, _ := d.store.Load(t.Context(), keys[0])
+	d := testhost.New(t, nil)
+	a, code := d.Challenged(t)
+	keys, _ := d.Store.Due(t.Context(), testhost.Start.Add(time.Hour), 1)
+	rec, _ := d.Store.Load(t.Context(), keys[0])
 	rotten := storetest.Flip(99)(rec)
 	rotten.Version++
-	if err := d.store.Save(t.Context(), keys[0], rec.Version, rotten); err != nil {
+	if err := d.Store.Save(t.Context(), keys[0], rec.Version, rotten); err != nil {
 		t.Fatal(err)
 	}
 	broken := d.Service
@@ -56,7 +65,7 @@ func TestUnreadableRecord(t *testing.T) {
 	if _, err := broken.Begin(t.Context(), authn.Login{User: "ada"}); !errors.Is(err, authn.ErrCorrupt) {
 		t.Errorf("an altered record was taken for a fresh account: %v", err)
 	}
-	d.wait(time.Hour)
+	d.Wait(time.Hour)
 	did, err := broken.Tend(t.Context())
 	if did.Unreadable != 1 || !errors.Is(err, authn.ErrCorrupt) {
 		t.Errorf("%+v, %v", did, err)
@@ -64,7 +73,7 @@ func TestUnreadableRecord(t *testing.T) {
 	if did, _ := broken.Tend(t.Context()); did.Records != 0 {
 		t.Errorf("it comes back at once: %+v", did)
 	}
-	d.wait(time.Hour)
+	d.Wait(time.Hour)
 	if did, _ := broken.Tend(t.Context()); did.Unreadable != 1 {
 		t.Errorf("it does not come back: %+v", did)
 	}
@@ -73,26 +82,26 @@ func TestUnreadableRecord(t *testing.T) {
 // What was damaged on its way from the store never replaces what is stored.
 func TestDamagedOnTheWay(t *testing.T) {
 	n := byte(0)
-	d := newDesk(t, func(d *desk, c *authn.Config) {
-		c.Store = storetest.Faulty(&d.store, storetest.Always(storetest.Load, storetest.Fault{Damage: func(r authn.Record) authn.Record {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Store = storetest.Faulty(&d.Store, storetest.Always(storetest.Load, storetest.Fault{Damage: func(r authn.Record) authn.Record {
 			n++
 			return storetest.Flip(int(n))(r)
 		}}))
 	})
-	cfg := d.cfg
-	cfg.Store = &d.store
+	cfg := d.Config
+	cfg.Store = &d.Store
 	sound, err := authn.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := ok(t)(sound.Begin(t.Context(), authn.Login{User: "ada"}))
-	d.wait(time.Minute * 9)
+	a := testhost.OK(t)(sound.Begin(t.Context(), authn.Login{User: "ada"}))
+	d.Wait(time.Minute * 9)
 	if did, err := d.Tend(t.Context()); did.Unreadable != 0 && err == nil {
 		t.Errorf("%+v, %v", did, err)
 	}
-	d.wait(time.Minute)
+	d.Wait(time.Minute)
 	d.Tend(t.Context())
-	d.now.Store(deskStart.UnixNano())
+	d.Clock.Store(testhost.Start.UnixNano())
 	if _, err := sound.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"}); err != nil {
 		t.Errorf("the stored record was overwritten: %v", err)
 	}
@@ -100,30 +109,26 @@ func TestDamagedOnTheWay(t *testing.T) {
 
 // The caller's cancellation stops what was not decided, and never a mail.
 func TestCanceledContext(t *testing.T) {
-	d := newDesk(t, nil)
-	a := d.begin(t, "ada")
+	d := testhost.New(t, nil)
+	a := d.MustBegin(t, "ada")
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if _, err := d.Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}); !errors.Is(err, authn.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	ctx, stop = context.WithCancel(t.Context())
-	d.cfg.Mailer = mailFunc(func(c context.Context, m authn.Message) error {
+	d.Config.Mailer = testhost.SendFunc(func(c context.Context, m authn.Message) error {
 		stop()
 		if c.Err() != nil {
 			return c.Err()
 		}
-		return d.mail.Send(c, m)
+		return d.Inbox.Send(c, m)
 	})
-	ans := ok(t)(d.open(t).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
-	if ans.Delivery != authn.Sent || d.mail.Last("ada@example.com").Code == "" {
+	ans := testhost.OK(t)(d.Open(t).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
+	if ans.Delivery != authn.Sent || d.Inbox.Last("ada@example.com").Code == "" {
 		t.Errorf("the request ended and the mail did not go: %s", ans.Delivery)
 	}
 }
-
-type mailFunc func(context.Context, authn.Message) error
-
-func (f mailFunc) Send(ctx context.Context, m authn.Message) error { return f(ctx, m) }
 
 type limiterFunc func(context.Context, authn.Attempt) (time.Time, error)
 
@@ -133,17 +138,17 @@ func TestLimiter(t *testing.T) {
 	var asked []authn.Attempt
 	var until time.Time
 	var fault error
-	d := newDesk(t, func(_ *desk, c *authn.Config) {
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
 		c.Limiter = limiterFunc(func(_ context.Context, a authn.Attempt) (time.Time, error) {
 			asked = append(asked, a)
 			return until, fault
 		})
 	})
-	a := d.begin(t, "ada")
-	until = deskStart.Add(time.Hour)
+	a := d.MustBegin(t, "ada")
+	until = testhost.Start.Add(time.Hour)
 	_, err := d.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"})
 	var r *authn.Refusal
-	if !errors.As(err, &r) || !errors.Is(err, authn.ErrTooSoon) || !r.RetryAt.Equal(until) || r.Answer == nil || len(d.mail.All()) != 0 {
+	if !errors.As(err, &r) || !errors.Is(err, authn.ErrTooSoon) || !r.RetryAt.Equal(until) || r.Answer == nil || len(d.Inbox.All()) != 0 {
 		t.Errorf("%v", err)
 	}
 	until, fault = time.Time{}, errors.New("down")
@@ -151,7 +156,7 @@ func TestLimiter(t *testing.T) {
 		t.Error(err)
 	}
 	fault = nil
-	d.do(t, a.Token, authn.Challenge{Factor: "ada-mail"})
+	d.MustDo(t, a.Token, authn.Challenge{Factor: "ada-mail"})
 	if len(asked) != 3 || asked[0] != (authn.Attempt{Tenant: "acme", User: "ada", Event: "challenge"}) {
 		t.Errorf("asked %v", asked)
 	}
@@ -161,8 +166,8 @@ func TestLimiter(t *testing.T) {
 func TestAuditorIsTold(t *testing.T) {
 	down := true
 	var heard []authn.AuditEvent
-	d := newDesk(t, func(_ *desk, c *authn.Config) {
-		c.Auditor = auditFunc(func(_ context.Context, e authn.AuditEvent) error {
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Auditor = testhost.AuditFunc(func(_ context.Context, e authn.AuditEvent) error {
 			if down {
 				return errors.New("down")
 			}
@@ -170,16 +175,16 @@ func TestAuditorIsTold(t *testing.T) {
 			return nil
 		})
 	})
-	a, code := d.challenged(t)
-	if a = d.do(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success {
+	a, code := d.Challenged(t)
+	if a = d.MustDo(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success {
 		t.Fatal(a.State)
 	}
 	down = false
-	d.wait(time.Minute - 1)
+	d.Wait(time.Minute - 1)
 	d.Tend(t.Context())
 	found := false
 	for _, e := range heard {
-		found = found || e.Event == "signed_in" && e.Key != "" && e.Time.Equal(deskStart)
+		found = found || e.Event == "signed_in" && e.Key != "" && e.Time.Equal(testhost.Start)
 	}
 	if !found {
 		t.Errorf("heard %v", heard)
@@ -188,7 +193,7 @@ func TestAuditorIsTold(t *testing.T) {
 	down = true
 	var last error
 	for range 12 {
-		d.wait(time.Hour)
+		d.Wait(time.Hour)
 		a, err := d.Begin(t.Context(), authn.Login{User: "ada", Require: authn.RequireNothing})
 		if err == nil {
 			_, err = d.Redeem(t.Context(), a.Session)
@@ -200,10 +205,8 @@ func TestAuditorIsTold(t *testing.T) {
 	}
 }
 
-type auditFunc func(context.Context, authn.AuditEvent) error
-
 func TestBadConfig(t *testing.T) {
-	good := newDesk(t, nil).cfg
+	good := testhost.New(t, nil).Config
 	for want, change := range map[string]func(*authn.Config){
 		"Tenant":           func(c *authn.Config) { c.Tenant = strings.Repeat("x", 65) },
 		"Store":            func(c *authn.Config) { c.Store = nil },

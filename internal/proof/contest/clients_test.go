@@ -1,4 +1,4 @@
-package authn_test
+package contest
 
 import (
 	"fmt"
@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
 // What a client of a contest does.
 var (
 	right     = send(rightCode)
-	wrong     = send(func(a *arena) authn.Event { return authn.Verify{Code: otherCode(a.code)} })
+	wrong     = send(func(a *arena) authn.Event { return authn.Verify{Code: testhost.OtherCode(a.code)} })
 	activate  = send(func(a *arena) authn.Event { return authn.Activate{Code: a.code} })
 	resend    = send(func(*arena) authn.Event { return authn.Resend{} })
 	cancel    = send(func(*arena) authn.Event { return authn.Cancel{} })
@@ -22,7 +23,7 @@ var (
 	redeem = client{do: func(a *arena, s *authn.Service) (*authn.Answer, error) {
 		as, err := s.Redeem(ctx, a.answer.Session)
 		if err == nil {
-			err = fmt.Errorf("redeemed: %s by %v, %v", as.User, as.Factors, as.At.Sub(deskStart))
+			err = fmt.Errorf("redeemed: %s by %v, %v", as.User, as.Factors, as.At.Sub(testhost.Start))
 		}
 		return nil, err
 	}}
@@ -64,13 +65,13 @@ func inChallenge(t testing.TB) *stage {
 
 func inActivate(t testing.TB) *stage {
 	s := meeting(t, "grace", authn.Policy{})
-	s.tokens = append(s.tokens, s.begin(t, "grace").Token)
+	s.tokens = append(s.tokens, s.MustBegin(t, "grace").Token)
 	return s.send(t, authn.Enroll{Type: authn.Email})
 }
 
 func inSuccess(t testing.TB) *stage {
 	s := inChallenge(t)
-	s.answer = s.do(t, s.answer.Token, authn.Verify{Code: s.code})
+	s.answer = s.MustDo(t, s.answer.Token, authn.Verify{Code: s.code})
 	return s
 }
 
@@ -78,7 +79,7 @@ func inSuccess(t testing.TB) *stage {
 // account, and the session token of another.
 func besideSuccess(t testing.TB) *stage {
 	s := meeting(t, "ada", authn.Policy{LockEvery: 1})
-	won := ok(t)(s.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
+	won := testhost.OK(t)(s.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
 	s.send(t, authn.Challenge{Factor: "ada-mail"})
 	s.answer.Session, s.tokens = won.Session, append(s.tokens, won.Token)
 	return s
@@ -88,23 +89,23 @@ func besideSuccess(t testing.TB) *stage {
 func full(t testing.TB) *stage {
 	s := meeting(t, "ada", authn.Policy{})
 	for range 2 {
-		s.wait(time.Second)
-		s.tokens = append(s.tokens, s.begin(t, "ada").Token)
+		s.Wait(time.Second)
+		s.tokens = append(s.tokens, s.MustBegin(t, "ada").Token)
 	}
 	return s.send(t, authn.Challenge{Factor: "ada-mail"})
 }
 
 func oneTryLeft(t testing.TB) *stage {
 	s := meeting(t, "ada", authn.Policy{Tries: 2}).send(t, authn.Challenge{Factor: "ada-mail"})
-	s.do(t, s.answer.Token, authn.Verify{Code: otherCode(s.code)})
+	s.MustDo(t, s.answer.Token, authn.Verify{Code: testhost.OtherCode(s.code)})
 	return s
 }
 
 func meeting(t testing.TB, user string, p authn.Policy) *stage {
 	// Of so many codes of six digits two would be equal by chance now and then.
 	p.Digits, p.FailuresPerYear = 12, 100
-	d := newDesk(t, func(_ *desk, c *authn.Config) { c.Policy, c.Auditor = p, nil })
-	s := &stage{desk: d, user: user, answer: d.begin(t, user)}
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) { c.Policy, c.Auditor = p, nil })
+	s := &stage{Host: d, user: user, answer: d.MustBegin(t, user)}
 	s.tokens = []authn.StateToken{s.answer.Token}
 	return s
 }
@@ -112,8 +113,8 @@ func meeting(t testing.TB, user string, p authn.Policy) *stage {
 // send sends an event that a code answers, and waits until there may be
 // another.
 func (s *stage) send(t testing.TB, ev authn.Event) *stage {
-	s.answer = s.do(t, s.answer.Token, ev)
-	s.code = s.mail.Last(s.user + "@example.com").Code
-	s.wait(40 * time.Second)
+	s.answer = s.MustDo(t, s.answer.Token, ev)
+	s.code = s.Inbox.Last(s.user + "@example.com").Code
+	s.Wait(40 * time.Second)
 	return s
 }

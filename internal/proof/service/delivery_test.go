@@ -1,4 +1,4 @@
-package authn_test
+package service
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
 // Field bugs 44, 46: a mailer that sends and fails leaves a good code; the
@@ -15,23 +16,23 @@ import (
 // the user may resend at once.
 func TestMailerFails(t *testing.T) {
 	var sent []authn.Message
-	d := newDesk(t, func(d *desk, c *authn.Config) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
 		c.Auditor = nil
-		c.Mailer = mailFunc(func(_ context.Context, m authn.Message) error {
+		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
 			sent = append(sent, m)
 			return errors.New("250 accepted, then the line broke")
 		})
 	})
-	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	if a.Delivery != authn.Pending {
 		t.Fatalf("delivery %s", a.Delivery)
 	}
 	for range 10 {
-		d.wait(10 * time.Second)
+		d.Wait(10 * time.Second)
 		if _, err := d.Tend(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		d.wait(30 * time.Second)
+		d.Wait(30 * time.Second)
 		if _, err := d.Tend(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -58,13 +59,13 @@ func TestMailerFails(t *testing.T) {
 
 func TestUndeliverable(t *testing.T) {
 	n := 0
-	d := newDesk(t, func(d *desk, c *authn.Config) {
-		c.Mailer = mailFunc(func(context.Context, authn.Message) error {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Mailer = testhost.SendFunc(func(context.Context, authn.Message) error {
 			n++
 			return fmt.Errorf("550 no such mailbox: %w", authn.ErrUndeliverable)
 		})
 	})
-	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	if at, allowed := a.Allows("resend"); a.Delivery != authn.Failed || n != 1 || !allowed || !at.IsZero() {
 		t.Errorf("%s after %d attempts, resend %t at %v", a.Delivery, n, allowed, at)
 	}
@@ -75,9 +76,9 @@ func TestUndeliverable(t *testing.T) {
 func TestSupersededMail(t *testing.T) {
 	fail := true
 	var sent []authn.Message
-	d := newDesk(t, func(d *desk, c *authn.Config) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
 		c.Auditor = nil
-		c.Mailer = mailFunc(func(_ context.Context, m authn.Message) error {
+		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
 			if fail {
 				return errors.New("later")
 			}
@@ -85,23 +86,23 @@ func TestSupersededMail(t *testing.T) {
 			return nil
 		})
 	})
-	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
-	d.wait(time.Minute)
-	d.do(t, a.Token, authn.Resend{})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	d.Wait(time.Minute)
+	d.MustDo(t, a.Token, authn.Resend{})
 	fail = false
-	d.wait(time.Minute)
+	d.Wait(time.Minute)
 	d.Tend(t.Context())
 	if len(sent) != 1 || sent[0].Generation != 2 {
 		t.Errorf("sent %v", sent)
 	}
 	fail = true
-	d.wait(time.Minute)
-	d.do(t, a.Token, authn.Resend{})
-	d.mu.Lock()
-	d.users["ada"][0].Address = "new@example.com"
-	d.mu.Unlock()
+	d.Wait(time.Minute)
+	d.MustDo(t, a.Token, authn.Resend{})
+	d.Mu.Lock()
+	d.Users["ada"][0].Address = "new@example.com"
+	d.Mu.Unlock()
 	fail = false
-	d.wait(time.Minute)
+	d.Wait(time.Minute)
 	d.Tend(t.Context())
 	if len(sent) != 1 {
 		t.Errorf("sent to an address that was not pinned: %v", sent[1].To)
@@ -115,9 +116,9 @@ func TestSupersededMail(t *testing.T) {
 func TestTendAfterACrash(t *testing.T) {
 	var keys []string
 	die := true
-	d := newDesk(t, func(d *desk, c *authn.Config) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
 		c.Auditor = nil
-		c.Mailer = mailFunc(func(_ context.Context, m authn.Message) error {
+		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
 			keys = append(keys, m.Key+string(m.Code))
 			if die {
 				panic("killed")
@@ -125,13 +126,13 @@ func TestTendAfterACrash(t *testing.T) {
 			return nil
 		})
 	})
-	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	die = false
 	if did, err := d.Tend(t.Context()); did.Delivered != 0 || err != nil {
 		t.Errorf("tried again at once: %+v, %v", did, err)
 	}
-	d.wait(36 * time.Second)
-	other := d.open(t)
+	d.Wait(36 * time.Second)
+	other := d.Open(t)
 	if did, err := other.Tend(t.Context()); did.Delivered != 1 || err != nil {
 		t.Errorf("%+v, %v", did, err)
 	}
@@ -145,27 +146,27 @@ func TestTendAfterACrash(t *testing.T) {
 
 // What ends is collected, and what still says something is not.
 func TestTendDeletes(t *testing.T) {
-	d := newDesk(t, nil)
-	d.begin(t, "ada")
-	a, code := d.challenged(t)
-	d.do(t, a.Token, authn.Verify{Code: code})
-	d.wait(10 * time.Minute)
+	d := testhost.New(t, nil)
+	d.MustBegin(t, "ada")
+	a, code := d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: code})
+	d.Wait(10 * time.Minute)
 	did, err := d.Tend(t.Context())
 	if err != nil || did.Ended != 2 || did.Deleted != 0 {
 		t.Errorf("%+v, %v", did, err)
 	}
-	d.wait(24 * time.Hour)
-	if did, err = d.Tend(t.Context()); err != nil || did.Deleted != 1 || d.store.Len() != 0 {
-		t.Errorf("%+v, %v, %d left", did, err, d.store.Len())
+	d.Wait(24 * time.Hour)
+	if did, err = d.Tend(t.Context()); err != nil || did.Deleted != 1 || d.Store.Len() != 0 {
+		t.Errorf("%+v, %v, %d left", did, err, d.Store.Len())
 	}
 	// A wrong code is remembered.
-	a, code = d.challenged(t)
-	d.do(t, a.Token, authn.Verify{Code: otherCode(code)})
+	a, code = d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
 	for range 5 {
-		d.wait(365 * 24 * time.Hour)
+		d.Wait(365 * 24 * time.Hour)
 		d.Tend(t.Context())
 	}
-	if d.store.Len() != 1 {
+	if d.Store.Len() != 1 {
 		t.Error("a count of consecutive failures was forgotten")
 	}
 }
@@ -173,9 +174,9 @@ func TestTendDeletes(t *testing.T) {
 // A mail that could not go out while its code was good does not go out after.
 func TestLateMail(t *testing.T) {
 	fail, sent := true, 0
-	d := newDesk(t, func(_ *desk, c *authn.Config) {
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
 		c.Policy.Life = 30 * time.Minute
-		c.Mailer = mailFunc(func(context.Context, authn.Message) error {
+		c.Mailer = testhost.SendFunc(func(context.Context, authn.Message) error {
 			if fail {
 				return errors.New("later")
 			}
@@ -183,9 +184,9 @@ func TestLateMail(t *testing.T) {
 			return nil
 		})
 	})
-	a := d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	fail = false
-	d.wait(20 * time.Minute)
+	d.Wait(20 * time.Minute)
 	if _, err := d.Tend(t.Context()); err != nil || sent != 0 {
 		t.Errorf("%d mails with a dead code, %v", sent, err)
 	}
@@ -198,20 +199,20 @@ func TestLateMail(t *testing.T) {
 // Auditor was down.
 func TestHandedOverOnce(t *testing.T) {
 	down := true
-	d := newDesk(t, func(_ *desk, c *authn.Config) {
-		c.Auditor = auditFunc(func(context.Context, authn.AuditEvent) error {
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Auditor = testhost.AuditFunc(func(context.Context, authn.AuditEvent) error {
 			if down {
 				return errors.New("down")
 			}
 			return nil
 		})
 	})
-	a := d.do(t, d.begin(t, "grace").Token, authn.Enroll{Type: authn.Email})
-	d.do(t, a.Token, authn.Activate{Code: d.mail.Last("grace@example.com").Code})
+	a := d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
 	down = false
-	d.wait(time.Hour)
-	if _, err := d.Tend(t.Context()); err != nil || len(d.took) != 1 {
-		t.Errorf("handed over %d times, %v", len(d.took), err)
+	d.Wait(time.Hour)
+	if _, err := d.Tend(t.Context()); err != nil || len(d.Took) != 1 {
+		t.Errorf("handed over %d times, %v", len(d.Took), err)
 	}
 }
 
@@ -219,10 +220,10 @@ func TestHandedOverOnce(t *testing.T) {
 // behind tends the record at that moment for another reason.
 func TestTendBesideTheCaller(t *testing.T) {
 	sent := 0
-	var d *desk
+	var d *testhost.Host
 	var behind *authn.Service
-	d = newDesk(t, func(_ *desk, c *authn.Config) {
-		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
 			if sent++; sent > 1 {
 				return nil
 			}
@@ -233,17 +234,17 @@ func TestTendBesideTheCaller(t *testing.T) {
 			return nil
 		})
 	})
-	cfg := d.cfg
-	cfg.Now = func() time.Time { return time.Unix(0, d.now.Load()).Add(-time.Second) }
+	cfg := d.Config
+	cfg.Now = func() time.Time { return time.Unix(0, d.Clock.Load()).Add(-time.Second) }
 	var err error
 	if behind, err = authn.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	d.begin(t, "ada") // ends while the other one's mail is under way
-	d.wait(9 * time.Minute)
-	a := d.begin(t, "ada")
-	d.wait(time.Minute + time.Second)
-	if a = d.do(t, a.Token, authn.Challenge{Factor: "ada-mail"}); sent != 1 || a.Delivery != authn.Sent {
+	d.MustBegin(t, "ada") // ends while the other one's mail is under way
+	d.Wait(9 * time.Minute)
+	a := d.MustBegin(t, "ada")
+	d.Wait(time.Minute + time.Second)
+	if a = d.MustDo(t, a.Token, authn.Challenge{Factor: "ada-mail"}); sent != 1 || a.Delivery != authn.Sent {
 		t.Errorf("%d mails, delivery %s", sent, a.Delivery)
 	}
 }
@@ -251,9 +252,9 @@ func TestTendBesideTheCaller(t *testing.T) {
 // While one node makes an attempt, others leave it alone: field bug 45.
 func TestTendTogether(t *testing.T) {
 	sent := 0
-	var d *desk
-	d = newDesk(t, func(_ *desk, c *authn.Config) {
-		c.Mailer = mailFunc(func(ctx context.Context, m authn.Message) error {
+	var d *testhost.Host
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
 			if sent++; sent == 2 {
 				if did, err := d.Tend(ctx); did.Records != 0 || err != nil {
 					t.Errorf("another node meanwhile: %+v, %v", did, err)
@@ -262,8 +263,8 @@ func TestTendTogether(t *testing.T) {
 			return errors.New("later")
 		})
 	})
-	d.do(t, d.begin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
-	d.wait(40 * time.Second)
+	d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	d.Wait(40 * time.Second)
 	if did, err := d.Tend(t.Context()); did.Records != 1 || err != nil || sent != 2 {
 		t.Errorf("%+v, %v, %d mails", did, err, sent)
 	}

@@ -1,8 +1,10 @@
-package authn_test
+package secrets
 
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,7 +19,15 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/diagram"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/storetest"
+)
+
+const aYear = 365 * 24 * time.Hour
+
+var (
+	ctx     = context.Background()
+	errDown = errors.New("the network is down")
 )
 
 // TestCanaries: H1, field bug 59. It takes users through everything that can
@@ -111,7 +121,7 @@ func (w watched) Save(ctx context.Context, key string, old uint64, r authn.Recor
 // spill is a run in which everything happens.
 type spill struct {
 	sinks
-	*desk
+	*testhost.Host
 	secrets map[string]string
 	wreck   string // the port that panics
 }
@@ -164,32 +174,42 @@ func (p *spill) Audit(_ context.Context, e authn.AuditEvent) error {
 
 func (p *spill) Factors(ctx context.Context, user string) ([]authn.Factor, error) {
 	if p.wreck == "directory" {
-		panic(p.users[user])
+		panic(p.Users[user])
 	}
-	return p.desk.Factors(ctx, user)
+	return p.Host.Factors(ctx, user)
 }
+
+// keyUses are what keys are derived for: TestKeyUses of the root keeps this list
+// complete.
+var keyUses = []string{"code", "session", "seal", "once", "account", "token", "recipient"}
 
 // everything runs, and returns all that came out of it and what must not be
 // in there.
 func everything(t *testing.T) (sinks, map[string]string) {
 	p := &spill{sinks: sinks{}, secrets: map[string]string{}}
-	p.desk = newDesk(t, func(d *desk, c *authn.Config) {
-		d.users = map[string][]authn.Factor{
+	p.Host = testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		d.Users = map[string][]authn.Factor{
 			"ada":   {{ID: "ada-mail", Type: authn.Email, Address: "canary.mailbox@hidden-domain.example", Status: authn.Active}},
 			"grace": {{ID: "grace-mail", Type: authn.Email, Address: "canary.mailbox@hidden-domain.example", Status: authn.NotSetUp}},
 		}
-		c.Store, c.Mailer, c.Directory, c.Auditor = watched{&d.store, p.sinks}, p, p, p
+		c.Store, c.Mailer, c.Directory, c.Auditor = watched{&d.Store, p.sinks}, p, p, p
 		c.Policy = authn.Policy{Digits: 12, LockEvery: 5}
 	})
 	p.secrets["address"], p.secrets["mailbox"], p.secrets["domain"] = "canary.mailbox@hidden-domain.example", "canary.mailbox", "hidden-domain"
-	p.secrets["key"], p.secrets["pseudonym key"] = string(p.cfg.Keys[0].Secret), string(p.cfg.PseudonymKey)
-	m, err := authn.NewMachine(p.cfg.Tenant, p.cfg.Keys, p.cfg.PseudonymKey, p.cfg.Policy)
+	p.secrets["key"], p.secrets["pseudonym key"] = string(p.Config.Keys[0].Secret), string(p.Config.PseudonymKey)
+	m, err := authn.NewMachine(p.Config.Tenant, p.Config.Keys, p.Config.PseudonymKey, p.Config.Policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.put("setup", p.cfg, &p.cfg, p.cfg.Keys, p.cfg.Keys[0], m, p.Service)
-	for i, sub := range authn.DerivedKeys(m) {
-		p.secrets[fmt.Sprint("derived key ", i)] = sub
+	p.put("setup", p.Config, &p.Config, p.Config.Keys, p.Config.Keys[0], m, p.Service)
+	for i, secret := range [][]byte{p.Config.Keys[0].Secret, p.Config.PseudonymKey} {
+		for _, use := range keyUses {
+			sub, err := hkdf.Key(sha256.New, secret, nil, "authn/v1/"+use, sha256.Size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.secrets[fmt.Sprint("derived key ", i, use)] = string(sub)
+		}
 	}
 	p.signIns()
 	p.lockOut()
@@ -216,7 +236,7 @@ func (p *spill) signIns() {
 	p.step(a.Token, authn.Verify{Code: "123456"})
 	p.step(a.Token, authn.Challenge{Factor: "ada-mail"})
 	p.step(a.Token, authn.Resend{})
-	p.step(a.Token, authn.Verify{Code: otherCode(p.code())})
+	p.step(a.Token, authn.Verify{Code: testhost.OtherCode(p.code())})
 	p.step(a.Token, authn.Verify{Code: p.code() + "x"})
 	p.step(a.Token, authn.Verify{Code: p.code()[1:]})
 	p.hear(p.Do(ctx, a.Token, authn.Challenge{Factor: string(p.code())})) // a secret where a name belongs
@@ -239,9 +259,9 @@ func (p *spill) lockOut() {
 	a := p.hear(p.Begin(ctx, authn.Login{User: "ada"}))
 	p.step(a.Token, authn.Challenge{Factor: "ada-mail"})
 	for range 6 {
-		p.wait(2 * time.Minute)
+		p.Wait(2 * time.Minute)
 		p.step(a.Token, authn.Resend{})
-		p.step(a.Token, authn.Verify{Code: otherCode(p.code())})
+		p.step(a.Token, authn.Verify{Code: testhost.OtherCode(p.code())})
 	}
 	p.hear(p.Begin(ctx, authn.Login{User: "ada"}))
 	p.err(p.Reinstate(ctx, "ada", "by the test"))
@@ -256,7 +276,7 @@ func (p *spill) lockOut() {
 // faults: ports that panic with secrets in their hands, and records that were
 // altered.
 func (p *spill) faults(t *testing.T) {
-	p.wait(time.Hour)
+	p.Wait(time.Hour)
 	for _, p.wreck = range []string{"mailer", "directory", ""} {
 		a, err := p.Begin(ctx, authn.Login{User: "ada"})
 		if p.hear(a, err); err == nil {
@@ -264,11 +284,11 @@ func (p *spill) faults(t *testing.T) {
 			p.hear(a, err)
 		}
 		p.put("panics", a, err)
-		p.wait(time.Hour)
+		p.Wait(time.Hour)
 	}
 	for _, f := range []storetest.Fault{{Damage: storetest.Flip(77)}, {Damage: storetest.Truncate(9)}, {Panic: string(p.code())}, {Err: errDown}} {
-		cfg := p.cfg
-		cfg.Store = storetest.Faulty(&p.store, storetest.Always("", f))
+		cfg := p.Config
+		cfg.Store = storetest.Faulty(&p.Store, storetest.Always("", f))
 		s, err := authn.New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -284,20 +304,20 @@ func (p *spill) faults(t *testing.T) {
 
 // effects: the pure core's own values.
 func (p *spill) effects(t *testing.T, m *authn.Machine) {
-	keys, err := p.store.Due(ctx, deskStart.Add(2*aYear), 10)
+	keys, err := p.Store.Due(ctx, testhost.Start.Add(2*aYear), 10)
 	if err != nil || len(keys) == 0 {
 		t.Fatal(err, len(keys))
 	}
 	for _, k := range keys {
-		r, err := p.store.Load(ctx, k)
+		r, err := p.Store.Load(ctx, k)
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := authn.Look(p.Service, k, r.Value)
+		a, err := m.Open(r.Value, k)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.put("effects", st, m)
+		p.put("effects", a.View(), m)
 	}
 	p.put("effects", authn.TokenSecret([]byte(p.secrets["key"])[:32]))
 }
