@@ -90,6 +90,13 @@ type doer struct {
 	codes []authn.Code
 }
 
+// tab is what a browser knows of a transaction.
+type tab struct {
+	token   authn.StateToken
+	session authn.SessionToken
+	state   authn.State
+}
+
 func newHistory(r *rapid.T, p authn.Policy) *history {
 	w := newWorld(r, p, 0, 1)
 	return &history{w: w, start: w.now, me: &doer{account: w.add(authn.Factor{Status: authn.Active})}, other: &doer{account: w.add(authn.Factor{Status: authn.Active})}}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/internal/proof/contest"
+	"github.com/authnfsm/authn/internal/proof/sim"
 )
 
 // TestProofPage keeps docs/proof.md true: its figures are counted here, each
@@ -82,7 +83,7 @@ func figures(t *testing.T) string {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(&b, "\n* %d schedules of %d contests of two or three clients\n", contest.Schedules, contest.Contests)
-	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random ones\n", fixedSeeds)
+	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random ones\n", sim.Seeds)
 	fmt.Fprintf(&b, "* %d stories\n", len(stories))
 	fmt.Fprintf(&b, "* %d seeded bugs\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))
 	return b.String()

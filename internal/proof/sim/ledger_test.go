@@ -1,7 +1,9 @@
-package authn_test
+package sim
 
 import (
+	"bytes"
 	"errors"
+	"time"
 
 	"github.com/authnfsm/authn"
 )
@@ -19,8 +21,8 @@ var simReached = []string{
 // each client is told, and says what must not be.
 type ledger struct {
 	sim      *sim
-	was      map[string]authn.Stored // by record
-	codes    map[string]authn.StoredTx
+	was      map[string]stored // by record
+	codes    map[string]storedTx
 	owed     map[string]int  // attempts that were stored, by key of the effect
 	taken    map[string]bool // that their port accepted
 	hopeless map[string]bool
@@ -29,35 +31,45 @@ type ledger struct {
 	redeemed map[string]int  // assertions, by transaction
 	done     map[string]bool // idempotency keys, by transaction
 	last     map[string]string
+	known    map[string]authn.Code // by transaction and generation
 }
 
 func newLedger(s *sim) *ledger {
 	return &ledger{
-		sim: s, was: map[string]authn.Stored{}, codes: map[string]authn.StoredTx{}, owed: map[string]int{}, taken: map[string]bool{}, hopeless: map[string]bool{},
-		calls: map[string]int{}, used: map[string]int{}, redeemed: map[string]int{}, done: map[string]bool{}, last: map[string]string{},
+		sim: s, was: map[string]stored{}, codes: map[string]storedTx{}, owed: map[string]int{}, taken: map[string]bool{}, hopeless: map[string]bool{},
+		calls: map[string]int{}, used: map[string]int{}, redeemed: map[string]int{}, done: map[string]bool{}, last: map[string]string{}, known: map[string]authn.Code{},
 	}
 }
 
-func over(x authn.State) bool { return x == stateLocked || x == stateCanceled || x == stateExpired }
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
 
-func find(st authn.Stored, id string) (authn.StoredTx, bool) {
+func over(x authn.State) bool {
+	return x == authn.LockedOut || x == authn.Canceled || x == authn.Expired
+}
+
+func find(st stored, id string) (storedTx, bool) {
 	for _, x := range st.Txs {
 		if x.ID == id {
 			return x, true
 		}
 	}
-	return authn.StoredTx{}, false
+	return storedTx{}, false
 }
 
 // saved is told of every save: what is stored now came from task t.
 func (l *ledger) saved(t *task, key string, before, after authn.Record) {
-	if same(before, after) {
+	if before.Version == after.Version && before.Due.Equal(after.Due) && bytes.Equal(before.Value, after.Value) {
 		return
 	}
-	was, is := l.was[key], authn.Stored{}
+	was, is := l.was[key], stored{}
 	if len(after.Value) > 0 {
 		var err error
-		if is, err = authn.Look(t.node.Service, key, after.Value); err != nil {
+		if is, err = l.look(key, after.Value); err != nil {
 			l.sim.fail("%s: %v", t.what, err)
 		}
 	}
@@ -121,7 +133,7 @@ func (l *ledger) ended(t *task) {
 		}
 		l.sim.cover["answered again"]++
 	case t.err == nil && t.kind == "redeem":
-		if l.redeemed[t.tx]++; l.redeemed[t.tx] > 1 || t.led != stateSuccess || t.assertion.Transaction != t.tx || t.assertion.User != t.person.user {
+		if l.redeemed[t.tx]++; l.redeemed[t.tx] > 1 || t.led != authn.Success || t.assertion.Transaction != t.tx || t.assertion.User != t.person.user {
 			fail("it was redeemed before, or by another")
 		}
 		l.sim.cover["redeemed"]++
@@ -131,7 +143,7 @@ func (l *ledger) ended(t *task) {
 		}
 	case !errors.As(t.err, &r):
 		fail("an error of no kind")
-	case did > 0 && (!errors.Is(t.err, authn.ErrFinished) || t.led != stateExpired):
+	case did > 0 && (!errors.Is(t.err, authn.ErrFinished) || t.led != authn.Expired):
 		fail("refused, and yet something was saved")
 	}
 }
@@ -143,7 +155,7 @@ func (l *ledger) settled() {
 			l.sim.fail("record %.4s still owes %+v", key, e)
 		}
 		for _, x := range st.Txs {
-			if !over(x.State) && (x.State != stateSuccess || x.Session) {
+			if !over(x.State) && (x.State != authn.Success || x.Session) {
 				l.sim.fail("%+v did not end", x)
 			}
 		}

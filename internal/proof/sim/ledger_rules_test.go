@@ -1,6 +1,7 @@
-package authn_test
+package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,14 +10,14 @@ import (
 
 // What a save may do to a transaction, to the budgets and to what is owed.
 
-func (l *ledger) began(t *task, x authn.StoredTx, is authn.Stored) {
+func (l *ledger) began(t *task, x storedTx, is stored) {
 	if t.kind != "begin" || x.Steps != 1 || t.tx != "" {
 		l.sim.fail("%s: a transaction out of nothing: %+v", t.what, x)
 	}
 	t.tx, t.led = x.ID, x.State
 	live := 0
 	for _, y := range is.Txs {
-		if !over(y.State) && (y.State != stateSuccess || y.Session) {
+		if !over(y.State) && (y.State != authn.Success || y.Session) {
 			live++
 		}
 	}
@@ -26,25 +27,25 @@ func (l *ledger) began(t *task, x authn.StoredTx, is authn.Stored) {
 }
 
 // stepped: one step, from a state that is not the end, by the right event.
-func (l *ledger) stepped(t *task, w, x authn.StoredTx, is authn.Stored, now time.Time) {
+func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 	fail := func(what string) { l.sim.fail("%s: %s: %+v became %+v", t.what, what, w, x) }
 	own := x.ID == t.tx
-	redeemed := w.State == stateSuccess && !w.Session
-	won := x.State == stateSuccess && w.State != stateSuccess
+	redeemed := w.State == authn.Success && !w.Session
+	won := x.State == authn.Success && w.State != authn.Success
 	switch {
 	case x.Steps != w.Steps+1:
 		fail("not one step")
-	case over(w.State), redeemed && x.State != stateExpired:
+	case over(w.State), redeemed && x.State != authn.Expired:
 		fail("it had ended")
 	case x.Session && !won && !w.Session:
 		fail("a session token out of nothing")
 	case !own && !over(x.State):
 		fail("another's transaction goes on")
-	case x.State == stateExpired && now.Before(w.Expires) && w.Steps < 100 && w.Tries < 10:
+	case x.State == authn.Expired && now.Before(w.Expires) && w.Steps < 100 && w.Tries < 10:
 		fail("it ended before its time")
-	case x.State == stateSuccess && !won && t.kind != "redeem":
+	case x.State == authn.Success && !won && t.kind != "redeem":
 		fail("a session token was used by another event")
-	case own && t.key != "" && l.last[x.ID] == t.key && x.State != stateExpired:
+	case own && t.key != "" && l.last[x.ID] == t.key && x.State != authn.Expired:
 		fail("one event, counted twice")
 	}
 	back := own && (t.event == "verify" || t.event == "activate")
@@ -57,13 +58,13 @@ func (l *ledger) stepped(t *task, w, x authn.StoredTx, is authn.Stored, now time
 		fail("a budget was refunded, or charged twice")
 	case tried == 1 && (!back || t.code == w.Code):
 		fail("a try was charged for no wrong code")
-	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.StoredEffect) bool {
+	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.OwedView) bool {
 		return e.Do == authn.SendCode && e.Transaction == x.ID && e.Generation == x.Sent
 	}):
 		fail("a new code, and no mail")
 	}
 	if own {
-		t.led, t.wrong = x.State, back && !won && t.code != w.Code && w.Code != "" && now.Before(w.CodeExpires) && !(x.State == stateExpired)
+		t.led, t.wrong = x.State, back && !won && t.code != w.Code && w.Code != "" && now.Before(w.CodeExpires) && !(x.State == authn.Expired)
 		l.last[x.ID] = t.key
 		l.done[x.ID+t.key] = true
 	}
@@ -76,10 +77,10 @@ func (l *ledger) stepped(t *task, w, x authn.StoredTx, is authn.Stored, now time
 }
 
 // won: only by the live code, in its time, once.
-func (l *ledger) won(t *task, w, x authn.StoredTx, now time.Time, back bool, fail func(string)) {
+func (l *ledger) won(t *task, w, x storedTx, now time.Time, back bool, fail func(string)) {
 	l.sim.cover["success"]++
 	switch {
-	case t.event == "skip" && w.State == stateEnroll:
+	case t.event == "skip" && w.State == authn.MFAEnroll:
 	case !back || t.code == "" || t.code != w.Code:
 		fail("SUCCESS without the code")
 	case !now.Before(w.CodeExpires) || !now.Before(w.Expires):
@@ -92,8 +93,8 @@ func (l *ledger) won(t *task, w, x authn.StoredTx, now time.Time, back bool, fai
 
 // gone: a slot is used again, or emptied, only when nothing more can come of
 // its transaction, or when there is no other room.
-func (l *ledger) gone(t *task, w authn.StoredTx, is authn.Stored, now time.Time) {
-	live := !over(w.State) && (w.State != stateSuccess || w.Session) && now.Before(w.Expires)
+func (l *ledger) gone(t *task, w storedTx, is stored, now time.Time) {
+	live := !over(w.State) && (w.State != authn.Success || w.Session) && now.Before(w.Expires)
 	if live && t.kind != "begin" {
 		l.sim.fail("%s: %+v is gone", t.what, w)
 	}
@@ -104,14 +105,14 @@ func (l *ledger) gone(t *task, w authn.StoredTx, is authn.Stored, now time.Time)
 
 // budgets: nothing comes back, but what a success forgives and what the host
 // reinstates.
-func (l *ledger) budgets(t *task, was, is authn.Stored, now time.Time) {
+func (l *ledger) budgets(t *task, was, is stored, now time.Time) {
 	if t.event == "reinstate" {
 		return
 	}
 	fail := func(what string) { l.sim.fail("%s: %s: %+v became %+v", t.what, what, was, is) }
 	forgiven, won := 0, 0
 	for _, x := range is.Txs {
-		if w, had := find(was, x.ID); x.State == stateSuccess && (!had || w.State != stateSuccess) {
+		if w, had := find(was, x.ID); x.State == authn.Success && (!had || w.State != authn.Success) {
 			forgiven, won = w.Tries, 1
 		}
 	}
@@ -123,7 +124,8 @@ func (l *ledger) budgets(t *task, was, is authn.Stored, now time.Time) {
 		}
 		return n
 	}
-	p := settled(l.sim.policy)
+	p := l.sim.policy
+	sendsPerHour, sendsPerDay, startsPerHour, failuresPerDay := cmp.Or(p.SendsPerHour, 6), cmp.Or(p.SendsPerDay, 20), cmp.Or(p.StartsPerHour, 10), cmp.Or(p.FailuresPerDay, 20)
 	switch {
 	case is.Fails < was.Fails && won == 0 || is.Fails > was.Fails+1:
 		fail("wrong codes in a row")
@@ -131,7 +133,7 @@ func (l *ledger) budgets(t *task, was, is authn.Stored, now time.Time) {
 		fail("a wrong code was refunded")
 	case within(is.Sends, aDay) < within(was.Sends, aDay), within(is.Starts, time.Hour) < within(was.Starts, time.Hour)-won:
 		fail("a send or a start was refunded")
-	case within(is.Sends, time.Hour) > p.SendsPerHour, within(is.Sends, aDay) > p.SendsPerDay, within(is.Starts, time.Hour) > p.StartsPerHour, within(is.Failures, aDay) > p.FailuresPerDay:
+	case within(is.Sends, time.Hour) > sendsPerHour, within(is.Sends, aDay) > sendsPerDay, within(is.Starts, time.Hour) > startsPerHour, within(is.Failures, aDay) > failuresPerDay:
 		fail("more than the budget")
 	case was.Disabled && !is.Disabled, was.Locked.After(now) && is.Locked.Before(was.Locked):
 		fail("a lock is gone")
@@ -142,7 +144,7 @@ func (l *ledger) budgets(t *task, was, is authn.Stored, now time.Time) {
 
 // outbox: what is owed stays so until its port took it, or there is a reason
 // why nobody needs it any more.
-func (l *ledger) outbox(t *task, was, is authn.Stored, now time.Time) {
+func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
 	for _, e := range is.Owed {
 		if x, _ := find(is, e.Transaction); e.Do == authn.SendCode && l.owed[e.Key] == 0 {
 			l.codes[e.Key] = x
@@ -153,7 +155,7 @@ func (l *ledger) outbox(t *task, was, is authn.Stored, now time.Time) {
 		}
 	}
 	for _, e := range was.Owed {
-		if slices.ContainsFunc(is.Owed, func(o authn.StoredEffect) bool { return o.Key == e.Key }) || l.taken[e.Key] {
+		if slices.ContainsFunc(is.Owed, func(o authn.OwedView) bool { return o.Key == e.Key }) || l.taken[e.Key] {
 			continue
 		}
 		x, _ := find(is, e.Transaction)

@@ -1,4 +1,4 @@
-package authn_test
+package sim
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func (s *sim) boot(n *node) {
 	n.skew = []time.Duration{0, 0, 2 * time.Second, -3 * time.Second, 12 * time.Second}[s.rnd.IntN(5)]
 	var err error
 	n.Service, err = authn.New(authn.Config{
-		Tenant: "acme", Keys: []authn.Key{keyOne}, PseudonymKey: []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L"),
+		Tenant: "acme", Keys: []authn.Key{key}, PseudonymKey: pseudonymKey,
 		Store: s, Mailer: s, Directory: s, Auditor: s, Policy: s.policy, Now: n.time,
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package authn_test
+package sim
 
 import (
 	"context"
@@ -77,7 +77,7 @@ func (s *sim) errand() *errand {
 	if s.rnd.IntN(2) == 0 {
 		key = fmt.Sprintf("key-%d", s.rnd.Uint32())
 	}
-	event := map[authn.State]string{stateRequired: "challenge", stateChallenge: "verify", stateEnroll: "enroll", stateActivate: "activate", stateSuccess: "cancel"}[b.state]
+	event := map[authn.State]string{authn.MFARequired: "challenge", authn.MFAChallenge: "verify", authn.MFAEnroll: "enroll", authn.MFAEnrollActivate: "activate", authn.Success: "cancel"}[b.state]
 	if n >= 82 || event == "" {
 		event = []string{"challenge", "verify", "enroll", "activate", "resend", "previous", "skip", "cancel"}[s.rnd.IntN(8)]
 	}
@@ -112,19 +112,20 @@ func (p *person) begin(r authn.Requirement) *errand {
 }
 
 func (p *person) ask(b *tab, event string, code authn.Code, key string) *errand {
-	c := call{event: event, key: key}
-	switch event {
-	case "verify", "activate":
-		c.code = string(code)
-	case "challenge":
-		c.factor = p.factors[0].ID
-	case "enroll":
-		c.factor = authn.Email
+	if event != "verify" && event != "activate" {
+		code = ""
 	}
-	e := &errand{what: fmt.Sprintf("%s: %s %q in %.4s", p.user, event, key, b.tx), kind: "event", person: p, tx: b.tx, event: event, code: authn.Code(c.code), key: key}
+	ev := map[string]authn.Event{
+		"enroll": authn.Enroll{Type: authn.Email}, "activate": authn.Activate{Code: code}, "challenge": authn.Challenge{Factor: p.factors[0].ID},
+		"verify": authn.Verify{Code: code}, "resend": authn.Resend{}, "previous": authn.Previous{}, "skip": authn.Skip{}, "cancel": authn.Cancel{},
+	}[event]
+	if key != "" {
+		ev = authn.WithKey(key, ev)
+	}
+	e := &errand{what: fmt.Sprintf("%s: %s %q in %.4s", p.user, event, key, b.tx), kind: "event", person: p, tx: b.tx, event: event, code: code, key: key}
 	b.unanswered = e
 	e.do = func(ctx context.Context, n *node) {
-		e.answer, e.err = n.Do(ctx, b.token, makeEvent(c))
+		e.answer, e.err = n.Do(ctx, b.token, ev)
 		e.told = true
 		b.hear(p, e)
 	}
@@ -206,7 +207,7 @@ func (s *sim) signIn(p *person) {
 	}
 	b := p.tabs[len(p.tabs)-1]
 	send, back := "challenge", "verify"
-	if b.state == stateEnroll {
+	if b.state == authn.MFAEnroll {
 		send, back = "enroll", "activate"
 	}
 	s.run(p.ask(b, send, "", ""))

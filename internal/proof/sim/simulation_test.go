@@ -1,4 +1,4 @@
-package authn_test
+package sim
 
 import (
 	"context"
@@ -22,14 +22,24 @@ var (
 	seeds = flag.Int("seeds", 0, "let TestSimulation run so many random seeds more")
 )
 
-// fixedSeeds is how many seeds a normal run simulates.
-const fixedSeeds = 60
+const (
+	aDay  = 24 * time.Hour
+	aYear = 365 * aDay
+)
+
+var (
+	start   = time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)
+	errDown = errors.New("the network is down")
+	key     = authn.Key{ID: 1, Secret: []byte("one 5Zb8w1kqXn3sPz7RtYv2cEh4Lm6D")}
+
+	pseudonymKey = []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L")
+)
 
 // TestSimulation runs a small world from one number: clients, nodes that
 // share a store, their clocks, and what goes wrong with every port and when. A
 // node may die at any call of any port; its memory is gone then, and so are
 // the calls that were under way, done or not. What must hold all the time is
-// in sim_ledger_test.go. P11, P12, K1 to K5, E1 to E5, L1, L4.
+// in ledger_test.go. P11, P12, K1 to K5, E1 to E5, L1, L4.
 // Field bugs 3, 9, 44, 45, 46, 61.
 func TestSimulation(t *testing.T) {
 	var list []uint64
@@ -37,7 +47,7 @@ func TestSimulation(t *testing.T) {
 	case *seed != 0:
 		list = []uint64{*seed}
 	default:
-		for n := range uint64(fixedSeeds) {
+		for n := range uint64(Seeds) {
 			list = append(list, n+1)
 		}
 	}
@@ -50,7 +60,7 @@ func TestSimulation(t *testing.T) {
 	}
 	for _, n := range list {
 		if s := simulate(t, n, nil, cover); s.err != nil {
-			t.Fatalf("%s\n%v\nto see it again: go test . -run 'TestSimulation$' -seed %d", strings.Join(s.story, "\n"), s.err, n)
+			t.Fatalf("%s\n%v\nto see it again: go test ./internal/proof/sim -run 'TestSimulation$' -seed %d", strings.Join(s.story, "\n"), s.err, n)
 		}
 	}
 	t.Logf("%d seeds: %v", len(list), cover)
@@ -74,11 +84,11 @@ func TestSimulationSpeaks(t *testing.T) {
 	} {
 		var err error
 		n := uint64(1)
-		for ; err == nil && n <= fixedSeeds; n++ {
+		for ; err == nil && n <= Seeds; n++ {
 			err = simulate(t, n, wrong, map[string]int{}).err
 		}
 		if err == nil {
-			t.Errorf("%s: no seed of %d sees it", name, fixedSeeds)
+			t.Errorf("%s: no seed of %d sees it", name, Seeds)
 		}
 		t.Logf("%s: seed %d: %v", name, n-1, err)
 	}
@@ -87,20 +97,21 @@ func TestSimulationSpeaks(t *testing.T) {
 // sim is the world of one seed. One goroutine moves at a time, and the seed
 // says which.
 type sim struct {
-	rnd    *mathrand.Rand
-	now    time.Time
-	policy authn.Policy
-	truth  *memstore.Store
-	store  sweepingStore // what the nodes see of it
-	nodes  []*node
-	tasks  []*task // under way
-	ledger *ledger
-	people []*person
-	faults int // of a hundred calls
-	mood   map[string]fate
-	cover  map[string]int
-	story  []string
-	err    error // the first thing that was wrong
+	rnd     *mathrand.Rand
+	now     time.Time
+	policy  authn.Policy
+	machine *authn.Machine // of that policy, to look into records
+	truth   *memstore.Store
+	store   sweepingStore // what the nodes see of it
+	nodes   []*node
+	tasks   []*task // under way
+	ledger  *ledger
+	people  []*person
+	faults  int // of a hundred calls
+	mood    map[string]fate
+	cover   map[string]int
+	story   []string
+	err     error // the first thing that was wrong
 }
 
 func simulate(t *testing.T, n uint64, wrong func(*memstore.Store) sweepingStore, cover map[string]int) (s *sim) {
@@ -124,12 +135,16 @@ func simulate(t *testing.T, n uint64, wrong func(*memstore.Store) sweepingStore,
 }
 
 func newSim(n uint64, cover map[string]int) *sim {
-	s := &sim{rnd: mathrand.New(mathrand.NewPCG(n, 0)), now: worldStart, truth: new(memstore.Store), cover: cover}
+	s := &sim{rnd: mathrand.New(mathrand.NewPCG(n, 0)), now: start, truth: new(memstore.Store), cover: cover}
 	s.store = s.truth
 	s.policy = []authn.Policy{
 		{Cooldowns: []time.Duration{time.Second}, SendsPerHour: 100, SendsPerDay: 100, StartsPerHour: 100, Sends: 5},
 		{Life: 3 * time.Minute, CodeLife: time.Minute, Cooldowns: []time.Duration{2 * time.Second}, Tries: 4, BackoffFrom: 10, LockEvery: 3, Lock: time.Minute, LockMax: 2 * time.Minute, Live: 2},
 	}[s.rnd.IntN(2)]
+	var err error
+	if s.machine, err = authn.NewMachine("acme", []authn.Key{key}, pseudonymKey, s.policy); err != nil {
+		panic(err)
+	}
 	s.faults = []int{0, 3, 8, 25}[s.rnd.IntN(4)]
 	s.ledger = newLedger(s)
 	for i := range 2 {
@@ -152,7 +167,7 @@ func (s *sim) move() {
 		s.advance(t, s.fate(t.at))
 	case n < 92:
 		s.now = s.now.Add([]time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 40 * time.Second, 90 * time.Second}[s.rnd.IntN(6)])
-		s.tell("the time is %s", s.now.Sub(worldStart))
+		s.tell("the time is %s", s.now.Sub(start))
 	case n < 94:
 		s.start(s.nodes[s.rnd.IntN(len(s.nodes))], tending())
 	case n < 95:
