@@ -1,4 +1,4 @@
-package authn_test
+package model
 
 import (
 	"bytes"
@@ -202,8 +202,8 @@ func config(w *world, p authn.Policy) authn.Config {
 	}
 }
 
-// newWorld makes a world with n services. With digits of 1 to 5 codes are that
-// short and collide.
+// newWorld makes a world with n services. The oracle expects codes of so many
+// digits, or 0: as the policy says.
 func newWorld(t failer, p authn.Policy, digits, n int) *world {
 	w := &world{
 		t: t, now: worldStart, p: settled(p), digits: digits, cover: map[string]int{}, keys: map[string]bool{},
@@ -214,9 +214,6 @@ func newWorld(t failer, p authn.Policy, digits, n int) *world {
 		s, err := authn.New(config(w, p))
 		if err != nil {
 			t.Fatalf("New(%+v): %v", p, err)
-		}
-		if digits > 0 {
-			authn.SetDigits(s, digits)
 		}
 		w.services = append(w.services, s)
 	}
