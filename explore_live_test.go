@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/authnfsm/authn/internal/golden"
 )
 
 // Liveness, by reverse reachability: from everywhere there is a way to an end,
@@ -188,5 +190,5 @@ func hopelessIsListed(t *testing.T, xs []*explorer, found []map[string]forbidden
 			fmt.Fprintf(&b, "%6d  %s\n        %s\n", f.spots, why, f.way)
 		}
 	}
-	golden(t, "testdata/hopeless.txt", b.String())
+	golden.Same(t, "testdata/hopeless.txt", b.String())
 }

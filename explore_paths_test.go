@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn/internal/golden"
 )
 
 // The shortest way to every event in every state answered by every row, as
@@ -70,7 +72,7 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 			fmt.Fprintf(&b, "\n# %s\nnew\n%s", strings.Join(leads[s], "\n# "), s)
 			paths++
 		}
-		golden(t, filepath.Join("testdata", "paths", x.name+".txt"), b.String())
+		golden.Same(t, filepath.Join("testdata", "paths", x.name+".txt"), b.String())
 	}
 	files, err := filepath.Glob("testdata/paths/*.txt")
 	if err != nil {
@@ -79,7 +81,7 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 	for _, f := range files { // no file of an exploration that is no more
 		name := strings.TrimSuffix(filepath.Base(f), ".txt")
 		if !slices.ContainsFunc(xs, func(x *explorer) bool { return x.name == name }) {
-			if *rewrite {
+			if golden.Updating() {
 				_ = os.Remove(f)
 			} else {
 				t.Errorf("%s: nothing writes it any more", f)

@@ -2,11 +2,14 @@ package authn
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn/internal/golden"
 )
 
 // What is explored: small policies in which every limit is near.
@@ -264,6 +267,15 @@ func TestExplore(t *testing.T) {
 	if cells < 150 || paths < 100 {
 		t.Errorf("%d cells and %d paths are too few", cells, paths)
 	}
+}
+
+// TestExplored records the pins and the number of rules for the page of the proof.
+func TestExplored(t *testing.T) {
+	text := fmt.Sprintf("%d rules\n", len(rules))
+	for _, e := range expeditions {
+		text += fmt.Sprintf("%s %d %d %d\n", e.name, e.pin.spots, e.pin.hops, e.pin.cells)
+	}
+	golden.Same(t, "testdata/explored.txt", text)
 }
 
 // everythingReached: T6. Every row is taken and every refusal met, and every

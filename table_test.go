@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authnfsm/authn/internal/golden"
 	"github.com/looplab/fsm"
 )
 
@@ -60,7 +61,7 @@ func TestMatrix(t *testing.T) {
 		}
 		b.WriteString("\n")
 	}
-	golden(t, "testdata/matrix.txt", b.String())
+	golden.Same(t, "testdata/matrix.txt", b.String())
 }
 
 func (p *program) cellText(state int, o op) string {
@@ -99,7 +100,7 @@ func TestBadTables(t *testing.T) {
 			return rs
 		}, "2 rows for"},
 		"a wait without an end": {func(rs []row) []row { rs[0].Refuse = ErrNoFactor; return rs }, "a refusal has a time"},
-		"unknown state": {func(rs []row) []row { rs[2].To = "NOWHERE"; return rs }, "unknown state"},
+		"unknown state":         {func(rs []row) []row { rs[2].To = "NOWHERE"; return rs }, "unknown state"},
 		"neither to nor refuse": {func(rs []row) []row {
 			rs[2].To = ""
 			return rs

@@ -1,4 +1,4 @@
-package authn_test
+package pages
 
 import (
 	"go/ast"

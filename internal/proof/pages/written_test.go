@@ -1,4 +1,4 @@
-package authn_test
+package pages
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/authnfsm/authn/internal/golden"
 )
 
 // pages are all that somebody reads on the way to a first sign-in.
@@ -24,11 +26,7 @@ func pages(t *testing.T) map[string]string {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return golden.Read(t, path)
 }
 
 // block is what stands between fences on a page.

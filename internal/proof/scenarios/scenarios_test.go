@@ -1,25 +1,26 @@
-package authn_test
+package scenarios
 
 import (
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/authnfsm/authn/internal/golden"
 	"github.com/authnfsm/authn/internal/script"
 	"github.com/authnfsm/authn/memstore"
 )
 
-// TestScenarios plays the stories in testdata/scenarios and compares every
-// answer. After a change that is meant, go test . -update records the new
-// answers; read the difference as the people would who use it.
+// TestScenarios plays the scenarios in testdata and compares every answer.
+// After a change that is meant, -update records the new answers; read the
+// difference as the people would who use it.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/scenarios/*.txt")
+	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d scenarios, %v", len(files), err)
 	}
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
-			text := read(t, f)
+			text := golden.Read(t, f)
 			got, err := script.Record(t.Context(), text, new(memstore.Store))
 			if err != nil {
 				t.Fatal(err)
@@ -30,7 +31,7 @@ func TestScenarios(t *testing.T) {
 			if n, was, is := firstChange(text, got); n > 0 {
 				t.Logf("line %d: %q was recorded, %q came", n, was, is)
 			}
-			sameFile(t, f, got)
+			golden.Same(t, f, got)
 		})
 	}
 }
@@ -48,7 +49,7 @@ func firstChange(a, b string) (line int, was, is string) {
 
 // An answer that is not the machine's does not go unnoticed, wherever it is.
 func TestScenarioEdited(t *testing.T) {
-	text := read(t, "testdata/scenarios/sign-in.txt")
+	text := golden.Read(t, "testdata/sign-in.txt")
 	lines := strings.SplitAfter(text, "\n")
 	edited := 0
 	for i, line := range lines {

@@ -1,4 +1,4 @@
-package authn_test
+package pages
 
 import (
 	"cmp"
@@ -23,8 +23,8 @@ type walk struct {
 // walks returns a walk to each answer of the recorded paths and scenarios, the
 // shortest first.
 func walks(t *testing.T) (ws []walk) {
-	for _, dir := range []string{"paths", "scenarios"} {
-		files, err := filepath.Glob("testdata/" + dir + "/*.txt")
+	for _, dir := range []string{"testdata/paths", "internal/proof/scenarios/testdata"} {
+		files, err := filepath.Glob(dir + "/*.txt")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no %s: %v", dir, err)
 		}

@@ -1,15 +1,14 @@
-package authn_test
+package pages
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/diagram"
+	"github.com/authnfsm/authn/internal/golden"
 )
 
 // The pages in docs/ come from the table that runs: a change of a row makes
@@ -37,14 +36,7 @@ func TestDocs(t *testing.T) {
 // sameFile compares with a file; -update writes it.
 func sameFile(t *testing.T, path, want string) {
 	t.Helper()
-	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(path); err != nil || string(got) != want {
-		t.Errorf("%s is not what the table says (%v): go generate work, and read the difference", path, err)
-	}
+	golden.Same(t, path, want)
 }
 
 // footer names the table that the page was made from.
