@@ -41,7 +41,7 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 			return next, s.confirm(c, next, err)
 		}
 	}
-	return next, fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
+	return next, fmt.Errorf("%w: %d save conflicts in a row", ErrUnavailable, maxReruns)
 }
 
 // confirm finds out what became of a save that returned an error: it happened

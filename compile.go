@@ -35,20 +35,18 @@ func (e *edge) transition() Transition {
 	return t
 }
 
-// maxAnswers is how many answers a question may have.
-const maxAnswers = 6
-
-// node asks one question. For each answer, next is another node (> 0) or the
-// edge ^next (< 0).
+// node asks one question. What follows its answers is in program.next from
+// first on: another node (> 0) or the edge ^next (< 0).
 type node struct {
-	q    uint8
-	next [maxAnswers]int16
+	q     uint8
+	first uint16
 }
 
 // program is the table made ready: one decision tree for each cell.
 type program struct {
 	edges []edge
 	nodes []node
+	next  []int16
 	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
 	final [len(states)]bool
 	// What is refused for want of a row: made once, as nothing in it depends on
@@ -126,7 +124,7 @@ func compile(table []row) (*program, error) {
 // still in play. It fails unless every leaf has exactly one row: this is the
 // proof that the guards of a cell exclude each other and leave nothing out.
 func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error) {
-	for q < len(questions) && !slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.answerTo(q) != 0 }) {
+	for q < len(questions) && !p.asks(c.op, rows, q) {
 		q++
 	}
 	where := fmt.Sprintf("%s, %s [%s]", c.State, c.op.name(), strings.Join(path, ", "))
@@ -138,28 +136,54 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	case q == len(questions):
 		return ^rows[0], nil
 	}
-	if n := questions[q].last - questions[q].first + 1; n > maxAnswers {
-		return 0, fmt.Errorf("authn: %q has %d answers, and maxAnswers is %d", questions[q].text, n, maxAnswers)
-	}
-	n := node{q: uint8(q)}
+	var next []int16
 	for g := questions[q].first; g <= questions[q].last; g++ {
 		var left []int16
 		for _, r := range rows {
-			if a := p.edges[r].row.answerTo(q); a == 0 || a == g {
+			if a := p.edges[r].row.means(q); a == 0 || a == g {
 				left = append(left, r)
 			}
 		}
-		next, err := p.tree(c, left, q+1, append(path[:len(path):len(path)], g.String()))
+		n, err := p.tree(c, left, q+1, append(path[:len(path):len(path)], g.String()))
 		if err != nil {
 			return 0, err
 		}
-		n.next[g-questions[q].first] = next
+		next = append(next, n)
 	}
-	p.nodes = append(p.nodes, n)
+	p.nodes = append(p.nodes, node{uint8(q), uint16(len(p.next))})
+	p.next = append(p.next, next...)
 	return int16(len(p.nodes) - 1), nil
 }
 
-// answerTo is the row's answer to question q; 0 if the row does not ask it.
+// asks says whether a cell of the event asks question q of the rows still in
+// play: because one of them answers it, or because it is the host's to say.
+func (p *program) asks(o op, rows []int16, q int) bool {
+	open := func(r int16) bool { return p.edges[r].row.means(q) != 0 }
+	switch questions[q].usual {
+	case withinLimits:
+		return opInfos[o].limiter && slices.ContainsFunc(rows, open)
+	case userKnown:
+		return opInfos[o].directory && slices.ContainsFunc(rows, open)
+	}
+	return slices.ContainsFunc(rows, open)
+}
+
+// means is answerTo, or the question's usual answer where the row is silent
+// and no earlier answer of its own was an unusual one.
+func (r *row) means(q int) guard {
+	a := r.answerTo(q)
+	if a != 0 || questions[q].usual == 0 {
+		return a
+	}
+	for p := range q {
+		if b := r.answerTo(p); questions[p].usual != 0 && b != 0 && b != questions[p].usual {
+			return 0
+		}
+	}
+	return questions[q].usual
+}
+
+// answerTo is the row's answer to question q; 0 if the row is silent about it.
 func (r *row) answerTo(q int) guard {
 	for _, g := range r.When {
 		if g >= questions[q].first && g <= questions[q].last {
@@ -167,6 +191,12 @@ func (r *row) answerTo(q int) guard {
 		}
 	}
 	return 0
+}
+
+// after is what follows an answer to the question of node n.
+func (p *program) after(n int16, g guard) int16 {
+	at := &p.nodes[n]
+	return p.next[int(at.first)+int(g-questions[at.q].first)]
 }
 
 // reachable fails unless every state is reached from UNAUTHENTICATED.

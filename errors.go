@@ -3,6 +3,7 @@ package authn
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ var (
 	ErrFinished   = errors.New("transaction is unknown or finished")      // begin again
 	ErrMalformed  = errors.New("malformed input")                         // uncounted
 	ErrNotOffered = errors.New("factor is not offered here")              // choose one that the answer lists
-	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // the host's business
+	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // respond as to a wrong password
 	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
 	ErrNoCode     = errors.New("no live code")                            // ask for a new one; uncounted
 	ErrRequired   = errors.New("a required factor is missing")            // enroll it
@@ -63,7 +64,7 @@ func (r *Refusal) Error() string {
 		s += " in " + string(r.State)
 	}
 	s += ": " + r.Err.Error()
-	if r.Guard != "" && r.Guard != r.Err.Error() {
+	if r.Guard != "" && !strings.HasPrefix(r.Err.Error(), r.Guard) {
 		s += " (" + r.Guard + ")"
 	}
 	if r.Answer != nil && len(r.Answer.Allowed) > 0 && errors.Is(r.Err, ErrNotAllowed) {

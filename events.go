@@ -114,25 +114,28 @@ const (
 	ops
 )
 
-var opDocs = [ops]struct {
-	name EventName
-	doc  string
+// opInfos are all that is said of each event, in one place: also whether the
+// Directory and the Limiter are asked before it.
+var opInfos = [ops]struct {
+	name               EventName
+	doc                string
+	directory, limiter bool
 }{
-	primary:   {EventPrimary, "The password was right: a transaction begins. Service.Begin."},
-	enroll:    {EventEnroll, "Choose the type of factor to enroll; a code goes out."},
-	activate:  {EventActivate, "Hand in the code that confirms the factor being enrolled."},
-	challenge: {EventChallenge, "Choose the factor to prove; a code goes out."},
-	verify:    {EventVerify, "Hand in the code."},
-	resend:    {EventResend, "Ask for a new code; the old one is dead."},
-	previous:  {EventPrevious, "Go one step back."},
-	skip:      {EventSkip, "Go on without enrolling."},
-	cancel:    {EventCancel, "End the transaction."},
-	redeem:    {EventRedeem, "Exchange the session token, once. Service.Redeem."},
-	expire:    {EventExpire, "Nobody sends it: time is up. It is taken in place of an event that comes too late."},
-	lock:      {EventLock, "Nobody sends it: another transaction has locked the account."},
+	primary:   {EventPrimary, "Begins a transaction after the host has checked the password. The host calls Service.Begin.", true, false},
+	enroll:    {EventEnroll, "Chooses the factor type to enroll, and sends a code.", true, true},
+	activate:  {EventActivate, "Submits the code that confirms the factor being enrolled.", true, false},
+	challenge: {EventChallenge, "Chooses the factor to prove, and sends it a code.", true, true},
+	verify:    {EventVerify, "Submits the code that was sent to the chosen factor.", false, false},
+	resend:    {EventResend, "Requests a new code. The previous code no longer works.", true, true},
+	previous:  {EventPrevious, "Goes back one step.", false, false},
+	skip:      {EventSkip, "Continues without enrolling another factor.", false, false},
+	cancel:    {EventCancel, "Ends the transaction.", false, false},
+	redeem:    {EventRedeem, "Exchanges the session token for an assertion, once. The host calls Service.Redeem.", true, false},
+	expire:    {EventExpire, "Internal. The transaction has reached its deadline; this event replaces any event that arrives later.", false, false},
+	lock:      {EventLock, "Internal. Another transaction has locked the account.", false, false},
 }
 
-func (o op) name() EventName { return opDocs[o].name }
+func (o op) name() EventName { return opInfos[o].name }
 func (o op) String() string  { return string(o.name()) }
 
 func (Enroll) on() op    { return enroll }
@@ -224,9 +227,9 @@ type EffectKind uint8
 const (
 	SendCode        EffectKind = iota + 1 // mail the live code
 	FactorActivated                       // hand the enrolled factor to the Directory
-	NotifyActivated                       // tell the user that a factor was enrolled
+	NotifyActivated                       // notifies the user that a factor was enrolled
 	NotifyBackoff                         // tell the user of several wrong codes in a row
-	NotifyLocked                          // tell the user that the account is locked
+	NotifyLocked                          // notifies the user that the account is locked
 	SignedIn                              // tell the Auditor of a SUCCESS
 	FactorDisabled                        // tell the Auditor of a factor disabled
 	FactorEnrolled                        // tell the Auditor of a factor enrolled
@@ -234,14 +237,14 @@ const (
 )
 
 var effectDocs = [effectKinds]struct{ name, doc string }{
-	SendCode:        {"send code", "mail the live code; a superseded one is never sent"},
-	FactorActivated: {"hand over factor", "hand the factor to the Directory exactly as confirmed, until it takes it"},
-	NotifyActivated: {"notify of factor", "tell the user that a factor was enrolled"},
-	NotifyBackoff:   {"notify of failures", "tell the user of several wrong codes after the right password"},
-	NotifyLocked:    {"notify of lock", "tell the user that the account is locked"},
-	SignedIn:        {"report sign-in", "tell the Auditor, until it takes it"},
-	FactorEnrolled:  {"report factor", "tell the Auditor that a factor was enrolled, until it takes it"},
-	FactorDisabled:  {"report disabling", "tell the Auditor that the factor is disabled, until it takes it"},
+	SendCode:        {"send code", "sends the live code; a superseded code is never sent"},
+	FactorActivated: {"hand over factor", "passes the confirmed factor to Directory.Activated; repeated until it returns nil"},
+	NotifyActivated: {"notify of factor", "notifies the user that a factor was enrolled"},
+	NotifyBackoff:   {"notify of failures", "notifies the user of repeated wrong codes after a correct password"},
+	NotifyLocked:    {"notify of lock", "notifies the user that the account is locked"},
+	SignedIn:        {"report sign-in", "reports the sign-in to the Auditor; repeated until it returns nil"},
+	FactorEnrolled:  {"report factor", "reports the enrolled factor to the Auditor; repeated until it returns nil"},
+	FactorDisabled:  {"report disabling", "reports the disabled factor to the Auditor; repeated until it returns nil"},
 }
 
 // String returns the effect's name in the table.

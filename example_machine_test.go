@@ -32,7 +32,7 @@ func ExampleNewReference() {
 		}
 	}
 	// Output:
-	// SUCCESS true The sign-in has succeeded. The answer has a session token, good once.
+	// SUCCESS true The sign-in has succeeded. The answer holds a single-use session token.
 }
 
 // The pure core, for a host that runs the loop of load, step, save and effects
@@ -139,7 +139,9 @@ func ExampleMachine_Explain() {
 	}
 	secret := authn.TokenSecret(env.Entropy[16:48])
 	asked, row, _ := m.Explain(&r.Account, secret, authn.Challenge{Factor: "mail"}, env)
-	fmt.Println(asked[0][0], asked[0][1])
+	for _, q := range asked {
+		fmt.Println(q[0], q[1])
+	}
 	fmt.Println(row.Label(), "->", row.To)
 
 	// What becomes of an attempt at an effect is recorded, and saved.
@@ -158,7 +160,9 @@ func ExampleMachine_Explain() {
 	ans, err := m.Status(&next, secret, env.Now.Add(time.Hour))
 	fmt.Println(ans.State, ans.Delivery, err)
 	// Output:
-	// May a code go out? may send
+	// Does the host's Limiter let it go on? within the host's limits
+	// Does the host know the user? known user
+	// May a code be sent? may send
 	// challenge [may send] -> MFA_CHALLENGE
 	// true <nil> sent
 	// send code <nil>

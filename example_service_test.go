@@ -102,7 +102,7 @@ func ExampleService_Status() {
 	// MFA_REQUIRED 10m0s <nil>
 }
 
-// A session token is good once.
+// A session token is valid for one use.
 func ExampleService_Redeem() {
 	svc, _ := open()
 	ctx := context.Background()

@@ -52,10 +52,12 @@ const (
 
 var moodNames = [...]string{"works", "down", "refuses", "dies"}
 
-// view is what the directory may say.
+// view is what the host may say: its directory, and its limiter.
 type view struct {
-	name string
-	fs   []Factor
+	name   string
+	fs     []Factor
+	closed bool          // there is no such user
+	limit  time.Duration // to wait; 0: the limiter lets everything go on
 }
 
 // codeText makes what is handed in. The nonces are canonical, so that codes
@@ -66,10 +68,10 @@ func (x *explorer) codeText(a *Account, i int, kind codeKind) Code {
 	if t.ended() {
 		return Code("1234567"[:6+kind/longText])
 	}
-	t.code = liveCode{live: true, key: x.m.keys[0].id, nonce: nonceOf(i, t.sends)}
-	if t.info().Purpose == "" { // no code is for this state: it was for the one before
+	if t.name() == Success { // what the code was that led here
 		t.state = uint8(MFAChallenge.index() + 1)
 	}
+	t.code = liveCode{live: true, key: x.m.keys[0].id, nonce: nonceOf(i, t.sends)}
 	right := x.m.liveCode(&b, i)
 	switch kind {
 	case rightText:
@@ -244,7 +246,11 @@ func (x *explorer) tab(i int) string {
 
 // env is the world as the act finds it.
 func (x *explorer) env(a *Account, c *act, now time.Time) Env {
-	e := Env{Now: now, Factors: x.views[c.view].fs}
+	v := &x.views[c.view]
+	e := Env{Now: now, Factors: v.fs, NoUser: v.closed}
+	if v.limit > 0 {
+		e.Limited = now.Add(v.limit)
+	}
 	switch {
 	case c.op == primary:
 		e.Entropy = entropy(200, 0)

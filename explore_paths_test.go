@@ -135,7 +135,10 @@ func (v view) factors() string {
 		}
 		list = append(list, s)
 	}
-	if list == nil {
+	switch {
+	case v.closed:
+		return " closed"
+	case list == nil:
 		return " no factors"
 	}
 	return strings.Join(list, ",")
@@ -144,7 +147,7 @@ func (v view) factors() string {
 // script writes the way to a hop, and the hop.
 func (x *explorer) script(last int32) string {
 	var b strings.Builder
-	directory, mailer := x.views[0].name, moodNames[works]
+	directory, mailer, limit := x.views[0].name, moodNames[works], time.Duration(0)
 	var tabs [maxTx]int
 	begun := 0
 	ways := append(x.g.path(x.g.hops[last].from), last)
@@ -156,6 +159,10 @@ func (x *explorer) script(last int32) string {
 		if name != directory && !passes {
 			i := slices.IndexFunc(x.views, func(v view) bool { return v.name == name })
 			fmt.Fprintf(&b, "user ada:%s\n", x.views[i].factors())
+			if d := x.views[i].limit; d != limit {
+				fmt.Fprintf(&b, "limiter %v\n", d)
+				limit = d
+			}
 			directory = name
 		}
 		if mood != mailer && !passes {

@@ -274,7 +274,7 @@ func deadCodeIsRefused(h *trial) (bool, string) {
 	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == longText || h.again() || !h.here() || h.due() || h.tx().code.live {
 		return false, ""
 	}
-	return true, says(!h.refused(ErrNoCode) && !h.refused(ErrTooSoon) && !h.refused(ErrNotOffered), "a dead code was looked at")
+	return true, says(!h.refused(ErrNoCode) && !h.refused(ErrTooSoon) && !h.refused(ErrNotOffered) && !h.refused(ErrNoUser), "a dead code was looked at")
 }
 
 // S23: an event on one transaction leaves the others alone, unless a row says

@@ -41,26 +41,28 @@ var cramped = Policy{
 	CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
 }
 
-var usual = []view{{"usual", []Factor{mailbox(Active, usualBox, false)}}}
+var usual = []view{{name: "usual", fs: []Factor{mailbox(Active, usualBox, false)}}}
 
 // One sign-in, to its end, whatever the directory says meanwhile.
 var signIn = expedition{
 	name: "signin", live: 1, falls: 1, paths: true, single: true, policy: cramped,
 	views: append(usual[:1:1],
-		view{"gone", nil},
-		view{"moved", []Factor{mailbox(Active, movedBox, false)}},
-		view{"disabled", []Factor{mailbox(Disabled, usualBox, false)}},
+		view{name: "gone"},
+		view{name: "moved", fs: []Factor{mailbox(Active, movedBox, false)}},
+		view{name: "disabled", fs: []Factor{mailbox(Disabled, usualBox, false)}},
+		view{name: "closed", closed: true},
+		view{name: "limited", fs: usual[0].fs, limit: tick},
 	),
-	begins: []beginning{{"", anyone, 0}, {"", anyone, 1}, {"", anyone, 3}},
-	pin:    pins{1550, 25237, 107},
+	begins: []beginning{{"", anyone, 0}, {"", anyone, 1}, {"", anyone, 3}, {"", anyone, 4}},
+	pin:    pins{1550, 28159, 113},
 }
 
 // Two factors to choose from, one of which may be gone.
 var choice = expedition{
 	name: "choice", live: 1, paths: true, single: true, policy: cramped,
 	views: []view{
-		{"usual", []Factor{mailbox(Active, usualBox, false), spare(Active, false)}},
-		{"gone", []Factor{spare(Active, false)}},
+		{name: "usual", fs: []Factor{mailbox(Active, usualBox, false), spare(Active, false)}},
+		{name: "gone", fs: []Factor{spare(Active, false)}},
 	},
 	begins: []beginning{{"", anyone, 0}},
 	pin:    pins{460, 6391, 105},
@@ -90,22 +92,24 @@ var enrollOne = expedition{
 		CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
 	},
 	views: []view{
-		{"usual", []Factor{mailbox(NotSetUp, usualBox, true), spare(NotSetUp, false)}},
-		{"gone", []Factor{spare(NotSetUp, false)}},
-		{"moved", []Factor{mailbox(NotSetUp, movedBox, true), spare(NotSetUp, false)}},
-		{"active", []Factor{mailbox(Active, usualBox, true), spare(NotSetUp, false)}},
+		{name: "usual", fs: []Factor{mailbox(NotSetUp, usualBox, true), spare(NotSetUp, false)}},
+		{name: "gone", fs: []Factor{spare(NotSetUp, false)}},
+		{name: "moved", fs: []Factor{mailbox(NotSetUp, movedBox, true), spare(NotSetUp, false)}},
+		{name: "active", fs: []Factor{mailbox(Active, usualBox, true), spare(NotSetUp, false)}},
+		{name: "closed", closed: true},
+		{name: "limited", fs: []Factor{mailbox(NotSetUp, usualBox, true), spare(NotSetUp, false)}, limit: tick},
 	},
 	begins: []beginning{{"", anyone, 0}},
-	pin:    pins{479, 8310, 93},
+	pin:    pins{479, 9626, 99},
 }
 
 // Both factors are required.
 var enrollBoth = expedition{
 	name: "enroll-both", live: 1, single: true, paths: true, policy: cramped,
 	views: []view{
-		{"usual", []Factor{mailbox(NotSetUp, usualBox, true), spare(NotSetUp, true)}},
-		{"active", []Factor{mailbox(Active, usualBox, true), spare(NotSetUp, true)}},
-		{"both", []Factor{mailbox(Active, usualBox, true), spare(Active, true)}},
+		{name: "usual", fs: []Factor{mailbox(NotSetUp, usualBox, true), spare(NotSetUp, true)}},
+		{name: "active", fs: []Factor{mailbox(Active, usualBox, true), spare(NotSetUp, true)}},
+		{name: "both", fs: []Factor{mailbox(Active, usualBox, true), spare(Active, true)}},
 	},
 	begins: []beginning{{"", anyone, 0}},
 	pin:    pins{320, 5101, 105},
@@ -115,10 +119,10 @@ var enrollBoth = expedition{
 var optional = expedition{
 	name: "optional", live: 1, single: true, paths: true, falls: 1, policy: cramped,
 	views: []view{
-		{"usual", []Factor{mailbox(NotSetUp, usualBox, false)}},
-		{"active", []Factor{mailbox(Active, usualBox, false)}},
-		{"disabled", []Factor{mailbox(Disabled, usualBox, false)}},
-		{"gone", nil},
+		{name: "usual", fs: []Factor{mailbox(NotSetUp, usualBox, false)}},
+		{name: "active", fs: []Factor{mailbox(Active, usualBox, false)}},
+		{name: "disabled", fs: []Factor{mailbox(Disabled, usualBox, false)}},
+		{name: "gone"},
 	},
 	begins: []beginning{{" if-active", ifHas, 0}, {" if-active", ifHas, 1}, {" if-active", ifHas, 3}, {" password-only", trusted, 0}, {"", anyone, 3}},
 	pin:    pins{1794, 29071, 160},
@@ -147,7 +151,7 @@ var mails = expedition{
 		DeliveryTimeout: time.Second,
 	},
 	views: append(usual[:1:1],
-		view{"moved", []Factor{mailbox(Active, movedBox, false)}},
+		view{name: "moved", fs: []Factor{mailbox(Active, movedBox, false)}},
 	),
 	begins: []beginning{{"", anyone, 0}},
 	pin:    pins{1482, 26770, 100},
@@ -205,7 +209,7 @@ var tabsEnroll = expedition{
 		BackoffFrom: 10, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
 		CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
 	},
-	views:  []view{{"usual", []Factor{mailbox(NotSetUp, usualBox, false)}}},
+	views:  []view{{name: "usual", fs: []Factor{mailbox(NotSetUp, usualBox, false)}}},
 	begins: []beginning{{"", anyone, 0}},
 	pin:    pins{3911, 34150, 61},
 }

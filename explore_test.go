@@ -467,7 +467,15 @@ func (x *explorer) only(s *step) *edge {
 			continue
 		}
 		n++
-		if !slices.ContainsFunc(e.row.When, func(g guard) bool { return !holds(g) }) {
+		said := slices.Clone(e.row.When)
+		for q := range questions {
+			if u := questions[q].usual; u == userKnown && opInfos[s.op].directory || u == withinLimits && opInfos[s.op].limiter {
+				if m := e.row.means(q); m != 0 {
+					said = append(said, m)
+				}
+			}
+		}
+		if !slices.ContainsFunc(said, func(g guard) bool { return !holds(g) }) {
 			if found != nil {
 				x.t.Fatalf("T4: %s and %s both hold in %s", found.label, e.label, st)
 			}

@@ -42,8 +42,10 @@ type factorType struct {
 	mask      func(string) string
 }
 
+// factorTypes are the types that are known here. A record has their place in
+// the list: append only.
 var factorTypes = [...]factorType{
-	{name: Email, method: "otp", channel: "email", canonical: canonicalEmail, mask: maskEmail},
+	emailType,
 }
 
 const (

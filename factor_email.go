@@ -8,6 +8,8 @@ import (
 // Email is the factor type of a one-time code sent by e-mail.
 const Email = "email"
 
+var emailType = factorType{name: Email, method: "otp", channel: mailChannel, canonical: canonicalEmail, mask: maskEmail}
+
 // canonicalEmail returns the spelling under which an address is compared: in
 // lower case. It accepts an exact addr-spec with an unquoted ASCII local part
 // of at most 64 bytes and a host name of at least two labels, 254 bytes in all

@@ -8,7 +8,15 @@ type guard uint8
 const (
 	_ guard = iota
 
-	// What does the account ask of somebody with the right password?
+	// Does the host's Limiter let it go on?
+	limitedByHost
+	withinLimits
+
+	// Does the host know the user?
+	noSuchUser
+	userKnown
+
+	// What does the account require after a correct password?
 	accountLocked
 	startsExhausted
 	nothingAsked
@@ -16,7 +24,7 @@ const (
 	mayEnroll
 	mayNotEnroll
 
-	// May a code go out?
+	// May a code be sent?
 	notOffered
 	sendBackoff
 	sendsExhausted
@@ -24,11 +32,11 @@ const (
 	accountSendsExhausted
 	maySend
 
-	// Is the chosen factor's code still good?
+	// Does the chosen factor have a live code?
 	codeKept
 	codeGone
 
-	// What is the code that came back worth?
+	// Is the submitted code right?
 	otherFactor
 	backingOff
 	noCode
@@ -36,55 +44,59 @@ const (
 	codeRight
 	codeWrong
 
-	// What does a wrong code cost?
+	// Which limit does a wrong code reach?
 	factorExhausted
 	accountExhausted
 	transactionExhausted
 	codeExhausted
 	triesLeft
 
-	// Is it the wrong code that begins the back-off?
+	// Does this wrong code begin the back-off?
 	firstBackoff
 	noNewBackoff
 
-	// What is left to enroll?
+	// Is a required factor missing?
 	moreAsked
 	nothingLeft
 
-	// Is the transaction's time up?
+	// Has the transaction expired?
 	timeUp
 	timeLeft
 
-	// Was the session token used?
+	// Has the session token been redeemed?
 	unredeemed
 	redeemed
 
-	// Does what was proved still hold?
+	// Are the proved factors still valid?
 	factorsStand
 	factorWithdrawn
 
 	guardsEnd
 )
 
-// A question and its answers, which are numbered from first to last.
+// A question and its answers, which are numbered from first to last. Where a
+// question has a usual answer, a row that is silent about it means that one.
 type question struct {
 	ask         func(*step) guard
 	first, last guard
+	usual       guard
 	text        string
 }
 
 // questions are asked in this order, and only as far as a cell needs them.
 var questions = [...]question{
-	{askAccount, accountLocked, mayNotEnroll, "What does the account ask of somebody with the right password?"},
-	{askSending, notOffered, maySend, "May a code go out?"},
-	{askKept, codeKept, codeGone, "Is the chosen factor's code still good?"},
-	{askCode, otherFactor, codeWrong, "What is the code that came back worth?"},
-	{askCost, factorExhausted, triesLeft, "What does a wrong code cost?"},
-	{askAlarm, firstBackoff, noNewBackoff, "Is it the wrong code that begins the back-off?"},
-	{askEnrollment, moreAsked, nothingLeft, "What is left to enroll?"},
-	{askDeadline, timeUp, timeLeft, "Is the transaction's time up?"},
-	{askSession, unredeemed, redeemed, "Was the session token used?"},
-	{askStanding, factorsStand, factorWithdrawn, "Does what was proved still hold?"},
+	{askLimiter, limitedByHost, withinLimits, withinLimits, "Does the host's Limiter let it go on?"},
+	{askUser, noSuchUser, userKnown, userKnown, "Does the host know the user?"},
+	{askAccount, accountLocked, mayNotEnroll, 0, "What does the account require after a correct password?"},
+	{askSending, notOffered, maySend, 0, "May a code be sent?"},
+	{askKept, codeKept, codeGone, 0, "Does the chosen factor have a live code?"},
+	{askCode, otherFactor, codeWrong, 0, "Is the submitted code right?"},
+	{askCost, factorExhausted, triesLeft, 0, "Which limit does a wrong code reach?"},
+	{askAlarm, firstBackoff, noNewBackoff, 0, "Does this wrong code begin the back-off?"},
+	{askEnrollment, moreAsked, nothingLeft, 0, "Is a required factor missing?"},
+	{askDeadline, timeUp, timeLeft, 0, "Has the transaction expired?"},
+	{askSession, unredeemed, redeemed, 0, "Has the session token been redeemed?"},
+	{askStanding, factorsStand, factorWithdrawn, 0, "Are the proved factors still valid?"},
 }
 
 // guards are all that is said of each answer, in one place. A guard that time
@@ -94,44 +106,62 @@ var guards = [guardsEnd]struct {
 	name, doc string
 	until     func(*step) int64
 }{
-	accountLocked:         {"account locked", "the account's lock or a spent budget of wrong codes has not run out, or a factor is disabled", (*step).unlockedAt},
-	startsExhausted:       {"starts exhausted", "the account's starts per hour are used up", (*step).startsFreeAt},
-	nothingAsked:          {"no second factor required", "the host asks for none, or only for one that the user does not have", nil},
+	limitedByHost:         {"limited by the host", "the host's Limiter says to wait", (*step).hostLimitEnd},
+	withinLimits:          {"within the host's limits", "the host's Limiter lets it go on, or there is none", nil},
+	noSuchUser:            {"no such user", "the Directory has no such user, or the user may not sign in", nil},
+	userKnown:             {"known user", "the Directory has the user", nil},
+	accountLocked:         {"account locked", "the account is locked, its budget of wrong codes is exhausted, or a factor is disabled", (*step).unlockedAt},
+	startsExhausted:       {"starts exhausted", "the account's hourly limit of starts is reached", (*step).startsFreeAt},
+	nothingAsked:          {"no second factor required", "the host requires no second factor, or requires one only from users who have an active one", nil},
 	factorActive:          {"an active factor", "at least one factor is active", nil},
-	mayEnroll:             {"none, may enroll", "no factor is active and one is offered for enrollment", nil},
-	mayNotEnroll:          {"none, may not enroll", "no factor is active and none is offered", nil},
-	notOffered:            {"not offered", "the factor is not among those that the Directory offers here now", nil},
-	sendBackoff:           {"backing off", "a back-off runs", (*step).backoffEnd},
-	sendsExhausted:        {"sends exhausted", "the transaction's sends are used up", nil},
-	coolingDown:           {"cooling down", "the transaction's last code went out too short a time ago", (*step).cooldownEnd},
-	accountSendsExhausted: {"account send limit reached", "the account's sends per hour or day are used up", (*step).sendsFreeAt},
-	maySend:               {"may send", "offered, no back-off, cool-down over, sends left", nil},
-	codeKept:              {"code still good", "the chosen factor's own code is live", nil},
-	codeGone:              {"no code", "the chosen factor has no live code", nil},
-	otherFactor:           {"another factor", "the code is for a factor that was not challenged", nil},
-	backingOff:            {"backing off", "after several wrong codes in a row, and the wait is not over", (*step).backoffEnd},
-	noCode:                {"no live code", "none was sent, or it is used, replaced, spent or late, or its factor is no longer offered at the address it went to", nil},
-	codeLate:              {"late code", "the live code's time is up, or the key that made it is gone", nil},
-	codeRight:             {"right code", "the live code itself, in time", nil},
-	codeWrong:             {"wrong code", "not the live code, in time", nil},
-	factorExhausted:       {"factor exhausted", "so many wrong codes in a row that the factor is disabled", nil},
-	accountExhausted:      {"account exhausted", "this one locks the account: so many in a row, or the budget of the day or the year", nil},
+	mayEnroll:             {"none, may enroll", "no factor is active, and at least one can be enrolled", nil},
+	mayNotEnroll:          {"none, may not enroll", "no factor is active, and none can be enrolled", nil},
+	notOffered:            {"not offered", "the Directory does not currently offer this factor", nil},
+	sendBackoff:           {"backing off", "a back-off is in progress", (*step).backoffEnd},
+	sendsExhausted:        {"sends exhausted", "the transaction has sent its maximum number of codes", nil},
+	coolingDown:           {"cooling down", "the cool-down after the transaction's last send has not ended", (*step).cooldownEnd},
+	accountSendsExhausted: {"account send limit reached", "the account's hourly or daily send limit is reached", (*step).sendsFreeAt},
+	maySend:               {"may send", "the factor is offered, no back-off or cool-down is in progress, and sends remain", nil},
+	codeKept:              {"code still good", "a live code was sent to the chosen factor at its current address", nil},
+	codeGone:              {"no code", "no live code was sent to the chosen factor at its current address", nil},
+	otherFactor:           {"another factor", "the event names a factor other than the challenged one", nil},
+	backingOff:            {"backing off", "a back-off after consecutive wrong codes is in progress", (*step).backoffEnd},
+	noCode:                {"no live code", "no code was sent; or it is used, replaced, exhausted or expired; or the Directory no longer offers the factor at the address that received the code", nil},
+	codeLate:              {"late code", "the live code has expired, or the key it was derived from was removed", nil},
+	codeRight:             {"right code", "the code matches the live code, which has not expired", nil},
+	codeWrong:             {"wrong code", "the code does not match the live code, which has not expired", nil},
+	factorExhausted:       {"factor exhausted", "the consecutive wrong codes reach Policy.DisableAfter", nil},
+	accountExhausted:      {"account exhausted", "the consecutive wrong codes reach a multiple of Policy.LockEvery, or the daily or yearly budget is exhausted", nil},
 	transactionExhausted:  {"transaction exhausted", "this was the transaction's last try", nil},
 	codeExhausted:         {"code exhausted", "this was the code's last try", nil},
-	triesLeft:             {"tries left", "this one costs a try", nil},
-	firstBackoff:          {"first failure with back-off", "it is the first of a row that has to wait", nil},
-	noNewBackoff:          {"no new back-off", "it is an earlier or a later one", nil},
-	moreAsked:             {"more required", "after this a factor that is required, or any second factor where one is demanded, is missing", nil},
-	nothingLeft:           {"nothing required", "after this nothing that is required is missing", nil},
-	timeUp:                {"time up", "now is at or after the transaction's end, it has taken its 100 steps, a tightened policy leaves it no try, or the clock that made it was wrong", nil},
-	timeLeft:              {"time left", "now is before the transaction's end", (*step).deadline},
-	unredeemed:            {"unused", "the session token was not exchanged yet", nil},
-	redeemed:              {"used", "the session token was exchanged before", nil},
-	factorsStand:          {"factors stand", "the Directory has every factor that was proved, active, at the same address, and none disabled", nil},
-	factorWithdrawn:       {"factor withdrawn", "a factor that was proved is no longer active at that address, or one is disabled", nil},
+	triesLeft:             {"tries left", "the code, the transaction and the account have tries left", nil},
+	firstBackoff:          {"first failure with back-off", "this is the consecutive wrong code at which back-off begins", nil},
+	noNewBackoff:          {"no new back-off", "back-off does not begin yet, or began with an earlier wrong code", nil},
+	moreAsked:             {"more required", "a required factor is still missing, or a second factor is required and none is proved", nil},
+	nothingLeft:           {"nothing required", "no required factor is missing", nil},
+	timeUp:                {"time up", "the transaction has reached its deadline or its 100 steps, a stricter policy leaves it no tries, or it was saved by a node whose clock was wrong", nil},
+	timeLeft:              {"time left", "the transaction's deadline is in the future", (*step).deadline},
+	unredeemed:            {"unused", "the session token has not been redeemed", nil},
+	redeemed:              {"used", "the session token has already been redeemed", nil},
+	factorsStand:          {"factors stand", "every proved factor is still active at the same address, and no factor is disabled", nil},
+	factorWithdrawn:       {"factor withdrawn", "a proved factor is no longer active at that address, or a factor is disabled", nil},
 }
 
 func (g guard) String() string { return guards[g].name }
+
+func askLimiter(s *step) guard {
+	if !s.ideal && s.now < s.limited {
+		return limitedByHost
+	}
+	return withinLimits
+}
+
+func askUser(s *step) guard {
+	if !s.ideal && s.noUser {
+		return noSuchUser
+	}
+	return userKnown
+}
 
 func askAccount(s *step) guard {
 	switch {
@@ -280,6 +310,7 @@ func (s *step) unlockedAt() int64 {
 	return s.lockEnd()
 }
 
+func (s *step) hostLimitEnd() int64 { return s.limited }
 func (s *step) startsFreeAt() int64 { return s.acct.starts.freeAt(s.m.policy.StartsPerHour, hour) }
 func (s *step) backoffEnd() int64   { return s.acct.notBefore }
 func (s *step) cooldownEnd() int64  { return s.tx().sendAt }

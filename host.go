@@ -84,7 +84,7 @@ func (s *Service) host(ctx context.Context, user string, event EventName, reason
 		s.auditHost(ctx, key, user, event, reason)
 		return nil
 	}
-	return fmt.Errorf("%w: %d saves were lost to others", ErrUnavailable, maxReruns)
+	return fmt.Errorf("%w: %d save conflicts in a row", ErrUnavailable, maxReruns)
 }
 
 // forgetUnheard drops what is only for an Auditor that the host does not have.

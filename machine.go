@@ -38,6 +38,12 @@ type Env struct {
 	// Factors is what the Directory says, asked after the account was loaded.
 	// Begin, Enroll, Activate, Challenge and Resend need it.
 	Factors []Factor
+	// NoUser says that the Directory has no such user, or that the user may
+	// not sign in.
+	NoUser bool
+	// Limited is the time from which the host's Limiter lets the event go on;
+	// zero, or a time that has come: now. Enroll, Challenge and Resend need it.
+	Limited time.Time
 }
 
 // Result is what a step came to. The host must save Account before it does
@@ -260,7 +266,7 @@ func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [
 		q := &questions[m.nodes[n].q]
 		g := q.ask(s)
 		asked = append(asked, [2]string{q.text, g.String()})
-		n = m.nodes[n].next[g-q.first]
+		n = m.after(n, g)
 	}
 	return asked, m.edges[^n].transition(), nil
 }

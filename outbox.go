@@ -104,7 +104,7 @@ func (s *step) claim() int64 {
 	return s.now + int64(s.m.policy.DeliveryTimeout) + int64(margin)
 }
 
-var errOutbox = fmt.Errorf("%w: the outbox is full of what the Directory or the Auditor did not take", ErrUnavailable)
+var errOutbox = fmt.Errorf("%w: the outbox is full of deliveries that the Directory or the Auditor has not accepted", ErrUnavailable)
 
 // room finds a place for an effect: the oldest notice goes first, and what the
 // Directory or the Auditor has to be told is never dropped.

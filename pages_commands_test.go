@@ -316,8 +316,9 @@ func (r *reader) generate() {
 	}
 	r.out(to, "")
 	names, _ := filepath.Glob("docs/*.md")
+	internals, _ := filepath.Glob("docs/internals/*.md")
 	pictures, _ := filepath.Glob("docs/img/*.svg")
-	for _, name := range append(append(names, pictures...), "README.md") {
+	for _, name := range append(slices.Concat(names, internals, pictures), "README.md") {
 		if read(r.T, filepath.Join(to, name)) != read(r.T, name) {
 			r.Errorf("%s is not what it makes", name)
 		}

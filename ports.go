@@ -170,8 +170,8 @@ func (e AuditEvent) LogValue() slog.Value {
 // travels in the context. Implementations must be safe for concurrent use.
 type Limiter interface {
 	// Allow is asked, once for each call, before a step that may send
-	// something. It returns the zero time if the step may go on, else the
-	// time from which it may be tried again.
+	// something. It returns the time from which the step may go on: the zero
+	// time, or one that has come, is now.
 	Allow(ctx context.Context, a Attempt) (retryAt time.Time, err error)
 }
 

@@ -41,7 +41,7 @@ func NewReference() Reference {
 	for i := range states {
 		r.States = append(r.States, states[i])
 	}
-	for _, d := range opDocs {
+	for _, d := range opInfos {
 		r.Events = append(r.Events, Term{"", string(d.name), d.doc})
 	}
 	for _, q := range questions {
@@ -66,9 +66,9 @@ func NewReference() Reference {
 		waits = append(waits, short(d))
 	}
 	r.Policy = append(r.Policy,
-		Number{"Cooldowns", strings.Join(waits, ", "), fmt.Sprintf("1 to %d values of 1s to 30m", maxCooldown), "the last one repeats"},
-		Number{"NoBackoff", "false", "true needs Digits of at least 8", "a short code needs the wait"},
-		Number{"NoAutoActivate", "false", "", "true demands an enrollment step even of a verified address"},
+		Number{"Cooldowns", strings.Join(waits, ", "), fmt.Sprintf("1 to %d values of 1s to 30m", maxCooldown), "the last value repeats"},
+		Number{"NoBackoff", "false", "true needs Digits of at least 8", "short codes depend on back-off"},
+		Number{"NoAutoActivate", "false", "", "if true, even a verified address has to be enrolled"},
 	)
 	return r
 }

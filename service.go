@@ -206,9 +206,10 @@ type call struct {
 	token   StateToken // of h, as it came; "" in Begin, which makes one
 	hash    digest     // of h; zero, which no transaction has, in Begin
 	op      op
-	user    string   // known before the load only to Begin
-	factors []Factor // as the Directory said after the last load
-	limited bool     // the Limiter was asked
+	user    string    // known before the load only to Begin
+	factors []Factor  // as the Directory said after the last load
+	asked   bool      // the Limiter has answered:
+	limited time.Time // until when to wait; zero: go on
 }
 
 // run runs the step, delivers what it asks for, and describes the result.
@@ -263,40 +264,34 @@ func (s *Service) env(c *call, a *Account) (Env, error) {
 	if user == "" {
 		user = a.user
 	}
-	switch c.op {
-	case enroll, challenge, resend:
-		if s.cfg.Limiter != nil && !c.limited && i >= 0 {
-			if err := s.limit(c, user); err != nil {
-				return env, err
-			}
+	if opInfos[c.op].limiter && s.cfg.Limiter != nil && i >= 0 {
+		if err := s.limit(c, user); err != nil {
+			return env, err
 		}
-	case primary, activate, redeem:
-	default:
-		return env, nil
+		env.Limited = c.limited
 	}
-	if user == "" {
-		return env, nil // no record: the step finds no transaction either
+	if user == "" || !opInfos[c.op].directory || !env.Limited.IsZero() {
+		return env, nil // without a user there is no record: the step finds no transaction either
 	}
 	var err error
 	c.factors, err = s.factors(c.ctx, user)
 	env.Factors = c.factors
 	if errors.Is(err, ErrNoUser) {
-		return env, &Refusal{Event: c.op.name(), Err: ErrNoUser}
+		env.NoUser, err = true, nil
 	}
 	return env, err
 }
 
-// limit asks the host's Limiter before a step that may send.
+// limit asks the host's Limiter before a step that may send, once a call.
 func (s *Service) limit(c *call, user string) error {
-	var at time.Time
+	if c.asked {
+		return nil
+	}
 	err := safely("limiter", func() (err error) {
-		at, err = s.cfg.Limiter.Allow(c.ctx, Attempt{Tenant: s.cfg.Tenant, User: user, Event: c.op.name()})
+		c.limited, err = s.cfg.Limiter.Allow(c.ctx, Attempt{Tenant: s.cfg.Tenant, User: user, Event: c.op.name()})
 		return err
 	})
-	if err == nil && !at.IsZero() {
-		return &Refusal{Event: c.op.name(), Guard: "limited by the host", Err: ErrTooSoon, RetryAt: at}
-	}
-	c.limited = err == nil
+	c.asked = err == nil
 	return err
 }
 

@@ -19,19 +19,21 @@ type step struct {
 	buf  []byte
 	sum  [32]byte
 
-	ideal bool  // look for what is allowed: assume the best payload
-	fault bool  // the mark of the record lies too far in the future
-	now   int64 // the later of the clock and the record's mark
-	rnd   [64]byte
-	login Login
-	in    input
-	dir   []pin    // what the Directory says now, at most maxFactors
-	block bool     // the Directory has a disabled factor
-	r     *Result  // what the step comes to: the caller's, or own
-	acct  *Account // the working copy, in r; the account itself for whoever only looks
-	own   Result
-	i     int // slot of the transaction at hand
-	op    op
+	ideal   bool  // look for what is allowed: assume the best payload
+	fault   bool  // the mark of the record lies too far in the future
+	now     int64 // the later of the clock and the record's mark
+	rnd     [64]byte
+	login   Login
+	in      input
+	noUser  bool     // the Directory has no such user
+	limited int64    // until when the Limiter says to wait; 0: it agrees
+	dir     []pin    // what the Directory says now, at most maxFactors
+	block   bool     // the Directory has a disabled factor
+	r       *Result  // what the step comes to: the caller's, or own
+	acct    *Account // the working copy, in r; the account itself for whoever only looks
+	own     Result
+	i       int // slot of the transaction at hand
+	op      op
 }
 
 // move is a row that was taken.
@@ -66,7 +68,10 @@ func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error
 		r = &s.own
 	}
 	s.copyTo(r)
-	s.rnd = env.Entropy
+	s.rnd, s.noUser, s.limited = env.Entropy, env.NoUser, 0
+	if !env.Limited.IsZero() {
+		s.limited = env.Limited.UnixNano()
+	}
 	if err := s.consult(env.Factors); err != nil {
 		m.pool.Put(s)
 		return nil, err
@@ -93,7 +98,7 @@ func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) 
 	s := m.pool.Get().(*step)
 	s.acct = a
 	s.now, s.fault = m.clock(a, now)
-	s.ideal, s.block, s.i = false, false, 0
+	s.ideal, s.block, s.i, s.noUser, s.limited = false, false, 0, false, 0
 	s.in, s.login, s.dir = *in, Login{}, s.dir[:0]
 	return s, nil
 }
@@ -191,9 +196,7 @@ func (s *step) pick() *edge {
 		return nil
 	}
 	for n > 0 {
-		node := &s.m.nodes[n]
-		q := &questions[node.q]
-		n = node.next[q.ask(s)-q.first]
+		n = s.m.after(n, questions[s.m.nodes[n].q].ask(s))
 	}
 	return &s.m.edges[^n]
 }

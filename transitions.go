@@ -24,48 +24,48 @@ const (
 var states = [...]StateInfo{
 	{
 		State: Unauthenticated,
-		Means: "Nothing has begun: the state before `Service.Begin`. It is never stored.",
+		Means: "The state before `Service.Begin`. It is never stored.",
 		Shows: "The form for name and password.",
 	},
 	{
 		State: MFAEnroll, Offers: NotSetUp, Lasts: "Life",
-		Means: "The password was right, and the user has no active factor but may enroll one.",
-		Shows: "The factors of `Answer.Factors` whose status is NOT_SETUP, with a button each; `skip` if it is allowed.",
+		Means: "The password is correct. The user has no active factor and may enroll one.",
+		Shows: "A button for each factor in `Answer.Factors` whose status is NOT_SETUP, and `skip` if it is allowed.",
 	},
 	{
 		State: MFAEnrollActivate, AtHand: true, Purpose: PurposeEnroll, Lasts: "Life",
-		Means: "A code went to the address that is being enrolled.",
-		Shows: "A field for the code, the masked address, the code's generation, and `resend` from its time on.",
+		Means: "A code was sent to the address being enrolled.",
+		Shows: "A field for the code, the masked address, the code's generation, and `resend` once it is allowed.",
 	},
 	{
 		State: MFARequired, Offers: Active, Purpose: PurposeSignIn, Lasts: "Life",
-		Means: "The password was right, and the user has an active factor. Nothing was sent yet.",
-		Shows: "The factors of `Answer.Factors` to choose from; with a single one, choose it at once.",
+		Means: "The password is correct, and the user has an active factor. Nothing has been sent yet.",
+		Shows: "The factors in `Answer.Factors` to choose from. If there is only one, the host can choose it.",
 	},
 	{
 		State: MFAChallenge, AtHand: true, Purpose: PurposeSignIn, Lasts: "Life",
-		Means: "A code went to the chosen factor.",
-		Shows: "A field for the code, the masked address, the code's generation, and `resend` from its time on.",
+		Means: "A code was sent to the chosen factor.",
+		Shows: "A field for the code, the masked address, the code's generation, and `resend` once it is allowed.",
 	},
 	{
 		State: LockedOut, Terminal: true,
-		Means: "Too many wrong codes. With `Until` the account is locked until then; without, only this sign-in is meant, or a factor is disabled.",
-		Shows: "That the sign-in has ended, and until when the account is locked.",
+		Means: "Too many wrong codes were submitted. If `Until` is set, the account is locked until then. Otherwise only this sign-in has ended, or a factor is disabled.",
+		Shows: "A message that the sign-in has ended and, if `Until` is set, when the lock ends.",
 	},
 	{
 		State: Success, Terminal: true, Lasts: "SessionLife",
-		Means: "The sign-in has succeeded. The answer has a session token, good once.",
-		Shows: "Nothing: redeem the token and make a session.",
+		Means: "The sign-in has succeeded. The answer holds a single-use session token.",
+		Shows: "Nothing. It redeems the token and creates a session.",
 	},
 	{
 		State: Canceled, Terminal: true,
-		Means: "The user gave up, an enrollment elsewhere replaced this sign-in, or the host revoked it.",
+		Means: "The user abandoned the sign-in, an enrollment in another transaction replaced it, or the host revoked it.",
 		Shows: "The form for name and password.",
 	},
 	{
 		State: Expired, Terminal: true,
-		Means: "Time was up.",
-		Shows: "The form for name and password, and that it took too long.",
+		Means: "The transaction reached its deadline.",
+		Shows: "The form for name and password, and a message that the sign-in took too long.",
 	},
 }
 
@@ -126,6 +126,7 @@ var (
 	open     = append(live(), Success) // a token of the transaction still leads somewhere
 	codeOut  = cells{{MFAEnroll, enroll}, {MFARequired, challenge}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
 	again    = cells{{MFAEnroll, enroll}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
+	asksUser = append(in(primary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, activate}, cell{Success, redeem})...)
 	codeBack = cells{{MFAEnrollActivate, activate}, {MFAChallenge, verify}}
 )
 
@@ -134,67 +135,72 @@ var (
 // guards exclude each other and leave nothing out: New proves it, so the
 // order of the rows means nothing.
 var table = []row{
+	// What only the host can say. A row that is silent about it means that the
+	// host agrees; each event that asks the host must have these rows.
+	{At: codeOut, When: all{limitedByHost}, Refuse: ErrTooSoon, Why: "Limits over many accounts are the host's: by client address, recipient or fleet."},
+	{At: asksUser, When: all{noSuchUser}, Refuse: ErrNoUser, Why: "An account that is closed signs nobody in, however far its sign-in has come."},
+
 	// The password was right. What else is asked for?
-	{At: in(primary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "Nothing is written and no token is given: a lock holds for every later step, and before the first."},
-	{At: in(primary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Whoever has the password must not open transactions without end."},
-	{At: in(primary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "The host asked for the password alone."},
-	{At: in(primary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "No mail goes out yet: the user chooses a factor first."},
-	{At: in(primary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "Enrollment on the password alone is only for an account without an active factor."},
-	{At: in(primary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is demanded and there is none to prove or to enroll."},
+	{At: in(primary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "A lock applies before the first step as well: nothing is saved and no token is issued."},
+	{At: in(primary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Somebody who has the password cannot begin transactions without limit."},
+	{At: in(primary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "No second factor is required, so the password completes the sign-in."},
+	{At: in(primary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "Nothing is sent yet: the user chooses a factor first."},
+	{At: in(primary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "The password alone permits enrollment only while the account has no active factor."},
+	{At: in(primary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is required, and the user can neither prove nor enroll one."},
 
 	// A code goes out: the first one, or another.
-	{At: in(enroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address is the one that the Directory has, never one that the client names."},
-	{At: in(challenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{SendCode}, Why: "The code goes to the factor that was chosen."},
-	{At: in(resend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{SendCode}, Why: "One live code at a time: the old one is dead from here on, and no budget of tries is refilled."},
-	{At: codeOut, When: all{notOffered}, Refuse: ErrNotOffered, Why: "Only what the Directory offers at this moment may be chosen."},
-	{At: codeOut, When: all{sendBackoff}, Refuse: ErrTooSoon, Why: "While a back-off runs no code could be tried, so none is sent."},
-	{At: again, When: all{coolingDown}, Refuse: ErrTooSoon, Why: "The last mail may still be on its way."},
-	{At: again, When: all{accountSendsExhausted}, Refuse: ErrTooSoon, Why: "A mailbox must not be flooded, over however many transactions."},
-	{At: again, When: all{sendsExhausted}, Refuse: ErrExhausted, Why: "A transaction sends only so many codes."},
-	{At: in(challenge, MFARequired), When: all{coolingDown, codeKept}, To: MFAChallenge, Why: "The mail is on its way or read already: a page reload goes back and forth without another."},
-	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still good."},
-	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still good."},
-	{At: in(challenge, MFARequired), When: all{coolingDown, codeGone}, Refuse: ErrTooSoon, Why: "The cool-down is the transaction's and holds for every send."},
-	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeGone}, Refuse: ErrTooSoon, Why: "A mailbox must not be flooded, over however many transactions."},
-	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends only so many codes."},
+	{At: in(enroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address comes from the Directory, never from the client."},
+	{At: in(challenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{SendCode}, Why: "The code is sent to the chosen factor."},
+	{At: in(resend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{SendCode}, Why: "Only the newest code is live. A resend replaces the previous code and restores no tries."},
+	{At: codeOut, When: all{notOffered}, Refuse: ErrNotOffered, Why: "Only factors that the Directory currently offers can be chosen."},
+	{At: codeOut, When: all{sendBackoff}, Refuse: ErrTooSoon, Why: "No code can be tried during a back-off, so none is sent."},
+	{At: again, When: all{coolingDown}, Refuse: ErrTooSoon, Why: "The previous message may still be in transit."},
+	{At: again, When: all{accountSendsExhausted}, Refuse: ErrTooSoon, Why: "The limit spans all transactions of the account, so that further ones cannot flood a mailbox."},
+	{At: again, When: all{sendsExhausted}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
+	{At: in(challenge, MFARequired), When: all{coolingDown, codeKept}, To: MFAChallenge, Why: "The code is in transit or already received, so a page reload does not send another."},
+	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still valid."},
+	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still valid."},
+	{At: in(challenge, MFARequired), When: all{coolingDown, codeGone}, Refuse: ErrTooSoon, Why: "The cool-down applies to every send of the transaction."},
+	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeGone}, Refuse: ErrTooSoon, Why: "The limit spans all transactions of the account, so that further ones cannot flood a mailbox."},
+	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
 
 	// A code comes back.
-	{At: in(verify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The code is used up by the very save that makes this true."},
+	{At: in(verify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The save that records the success also consumes the code."},
 	{At: in(activate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: cancel, Why: "Another required factor is still missing."},
-	{At: in(activate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: cancel, Why: "The factor is enrolled, and whatever else was begun on the password alone ends."},
-	{At: codeBack, When: all{codeWrong, triesLeft, noNewBackoff}, To: stay, Then: do{countWrong}, Outcome: WrongCode, Why: "Saved before it is answered: a crash gives no free guess."},
-	{At: codeBack, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "Somebody has the password and guesses: the owner should know."},
-	{At: codeBack, When: all{codeWrong, codeExhausted, noNewBackoff}, To: stay, Then: do{countWrong, eraseCode}, Outcome: WrongCode, Why: "From here on even the right code is worthless: ask for another."},
-	{At: codeBack, When: all{codeWrong, codeExhausted, firstBackoff}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As before, and the owner is told."},
-	{At: codeBack, When: all{codeWrong, transactionExhausted, noNewBackoff}, To: LockedOut, Then: do{countWrong, finish}, Outcome: WrongCode, Why: "Only this transaction: the account is not touched by it."},
-	{At: codeBack, When: all{codeWrong, transactionExhausted, firstBackoff}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As before, and the owner is told."},
-	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: lock, Outcome: WrongCode, Why: "The account locks, and with it every transaction it has."},
-	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: lock, Outcome: WrongCode, Why: "Time does not help any more: only the host's Reinstate."},
-	{At: codeBack, When: all{codeLate}, To: stay, Then: do{eraseCode}, Outcome: LateCode, Why: "Recorded, so that a clock that falls back cannot revive it; not counted."},
-	{At: codeBack, When: all{otherFactor}, Refuse: ErrNotOffered, Why: "The code is for a factor that was not challenged."},
-	{At: codeBack, When: all{backingOff}, Refuse: ErrTooSoon, Why: "Not looked at and not counted until the wait is over."},
-	{At: codeBack, When: all{noCode}, Refuse: ErrNoCode, Why: "Ask for a new one; not counted."},
+	{At: in(activate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: cancel, Why: "The factor is enrolled, and every other transaction of the account ends."},
+	{At: codeBack, When: all{codeWrong, triesLeft, noNewBackoff}, To: stay, Then: do{countWrong}, Outcome: WrongCode, Why: "The failure is saved before it is reported, so that a crash gives no free guess."},
+	{At: codeBack, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "Somebody who has the password is guessing codes, so the owner is notified."},
+	{At: codeBack, When: all{codeWrong, codeExhausted, noNewBackoff}, To: stay, Then: do{countWrong, eraseCode}, Outcome: WrongCode, Why: "The code has no tries left; even the right code is refused until a new one is requested."},
+	{At: codeBack, When: all{codeWrong, codeExhausted, firstBackoff}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
+	{At: codeBack, When: all{codeWrong, transactionExhausted, noNewBackoff}, To: LockedOut, Then: do{countWrong, finish}, Outcome: WrongCode, Why: "Only this transaction ends; the account is not locked."},
+	{At: codeBack, When: all{codeWrong, transactionExhausted, firstBackoff}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
+	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: lock, Outcome: WrongCode, Why: "The account is locked, which ends all its transactions."},
+	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: lock, Outcome: WrongCode, Why: "The factor stays disabled until the host calls Reinstate."},
+	{At: codeBack, When: all{codeLate}, To: stay, Then: do{eraseCode}, Outcome: LateCode, Why: "Not counted as a failure. The expiry is recorded, so that a clock set back cannot revive the code."},
+	{At: codeBack, When: all{otherFactor}, Refuse: ErrNotOffered, Why: "The event names a factor other than the challenged one."},
+	{At: codeBack, When: all{backingOff}, Refuse: ErrTooSoon, Why: "The code is neither evaluated nor counted until the back-off ends."},
+	{At: codeBack, When: all{noCode}, Refuse: ErrNoCode, Why: "Not counted as a failure. The user requests a new code."},
 
 	// Going back, going on without, going away.
-	{At: in(previous, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "Another factor may be chosen."},
-	{At: in(previous, MFAChallenge), To: MFARequired, Why: "The code waits there, unusable, for its factor to be chosen again."},
-	{At: in(skip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "What is offered here is optional."},
-	{At: in(skip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is demanded, or one that is required is missing."},
-	{At: in(cancel, live()...), To: Canceled, Then: do{finish}, Why: "The user gave up, or another sign-in replaced this one."},
-	{At: in(cancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "The session token is void."},
-	{At: in(cancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session exists: it is the host's to end."},
+	{At: in(previous, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "The user can choose another factor."},
+	{At: in(previous, MFAChallenge), To: MFARequired, Why: "The code is kept, but cannot be used until its factor is chosen again."},
+	{At: in(skip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "The offered factors are optional."},
+	{At: in(skip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is required and none is proved, or a required factor is missing."},
+	{At: in(cancel, live()...), To: Canceled, Then: do{finish}, Why: "The user abandoned the sign-in, or another one replaced it."},
+	{At: in(cancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "Canceling invalidates the session token."},
+	{At: in(cancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
 
 	// What nobody sends: time, and the lock of the account.
-	{At: in(expire, open...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Taken in place of any event that comes too late."},
-	{At: in(expire, open...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "Its deadline has not come."},
+	{At: in(expire, open...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Replaces any event that arrives at or after the deadline."},
+	{At: in(expire, open...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "The deadline has not been reached."},
 	{At: in(lock, live()...), To: LockedOut, Then: do{finish}, Why: "A lock ends every live transaction of the account."},
-	{At: in(lock, Success), When: all{unredeemed}, To: LockedOut, Then: do{finish}, Why: "A lock voids session tokens too."},
-	{At: in(lock, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session exists: it is the host's to end."},
+	{At: in(lock, Success), When: all{unredeemed}, To: LockedOut, Then: do{finish}, Why: "A lock also invalidates session tokens."},
+	{At: in(lock, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
 
 	// The session token, once.
-	{At: in(redeem, Success), When: all{unredeemed, factorsStand}, To: stay, Then: do{useSession}, Why: "The host makes its session from the assertion, and from nothing else."},
-	{At: in(redeem, Success), When: all{unredeemed, factorWithdrawn}, Refuse: ErrNotOffered, Why: "What was proved no longer holds: the address has changed, or the factor is gone or disabled."},
-	{At: in(redeem, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "A session token is good once."},
+	{At: in(redeem, Success), When: all{unredeemed, factorsStand}, To: stay, Then: do{useSession}, Why: "The host creates its session from the assertion alone."},
+	{At: in(redeem, Success), When: all{unredeemed, factorWithdrawn}, Refuse: ErrNotOffered, Why: "The proof is no longer valid: the address has changed, or the factor was removed or disabled."},
+	{At: in(redeem, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "A session token is valid for one use."},
 }
 
 // Transition is one line of the expanded table, in words: the truth from

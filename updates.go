@@ -24,17 +24,17 @@ var updates = [updatesEnd]struct {
 	do        func(*step)
 	name, doc string
 }{
-	begin:          {doBegin, "begin", "pin the limits and the factors, set the absolute end, charge a start"},
-	newCode:        {doNewCode, "new code", "next generation, new nonce, new address pinned, cool-down, a send charged to transaction and account"},
-	eraseCode:      {doEraseCode, "erase code", "the code is dead for good, and its mail is not sent any more"},
-	useCode:        {doUseCode, "use code", "erased; consecutive failures and this transaction's are forgiven; the factor is proved"},
-	countWrong:     {doCountWrong, "count", "a try of the code, the transaction and the account; back-off"},
-	lockAccount:    {doLockAccount, "lock account", "until the soft lock ends; no back-off besides"},
-	disableFactor:  {doDisable, "disable factor", "until the host reinstates the account"},
-	activateFactor: {doActivate, "activate factor", "the enrolled factor is active from now on"},
-	succeed:        {doSucceed, "succeed", "a session token, good once and for a short time; the start is not charged"},
-	useSession:     {doUseSession, "use session token", "good once; the factors are forgotten"},
-	finish:         {doFinish, "finish", "forget all that the end does not need; the slot answers repeats for 10 minutes"},
+	begin:          {doBegin, "begin", "pins the limits and the factors, sets the deadline, charges one start to the account"},
+	newCode:        {doNewCode, "new code", "starts the next generation of the code with a new nonce, pins the address, starts the cool-down, charges one send to the transaction and the account"},
+	eraseCode:      {doEraseCode, "erase code", "makes the code unusable and cancels its delivery"},
+	useCode:        {doUseCode, "use code", "erases the code, marks the factor as proved, forgives the consecutive failures and those of this transaction"},
+	countWrong:     {doCountWrong, "count", "charges one try to the code, the transaction and the account, and applies back-off"},
+	lockAccount:    {doLockAccount, "lock account", "locks the account until the soft lock ends, in place of a back-off"},
+	disableFactor:  {doDisable, "disable factor", "disables the factor until the host calls Reinstate"},
+	activateFactor: {doActivate, "activate factor", "marks the enrolled factor as active"},
+	succeed:        {doSucceed, "succeed", "issues a short-lived, single-use session token and refunds the start"},
+	useSession:     {doUseSession, "use session token", "consumes the session token and forgets the factors"},
+	finish:         {doFinish, "finish", "removes everything that the terminal state does not need; repeats of the last event are answered for 10 minutes"},
 }
 
 func doBegin(s *step) {

@@ -25,7 +25,7 @@ func about(b *strings.Builder, p *plan, now time.Time) {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	t.add("system", strings.TrimSpace(fmt.Sprintf("%s/%s %s", runtime.GOOS, runtime.GOARCH, kernel)))
 	if p.load != "" {
-		t.add("programs that wanted a core just before", p.load)
+		t.add("runnable programs just before", p.load)
 	}
 	t.add("Go", runtime.Version())
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -54,16 +54,16 @@ var bounds = []bound{
 
 // What stands in the way, where a target is missed.
 const (
-	whyStep = `The engine and two hashes are what it is compared with. The rest is the account: it is copied into the result, so that a step changes
-nothing that it was given, the questions of the row are asked, and the budgets and what is owed are brought up to date.`
-	whyRefused = `A transaction is found by the hash of its token before anything can be refused. That hash, which the engine's own refusal does without, is
-most of it; the rest is the refusal, which names state and event.`
-	whyService = `Where the step makes one keyed hash, the call makes six: the mask of the token that came in, the seal of the record as it was and as it is
-to be, the secret of the session token and its mask. Each protects something. Besides, the record is read and written, with all its checks.`
-	whyHTTP  = `Each request is a call of the Service with its load, its save and its hashes, where the bare handler does nothing.`
-	whyScale = `Two cores share the memory and the collector.`
-	whyStore = `The database runs on the same cores as its clients, so what a step costs here is taken from what the database could do. On a machine of its
-own it would not be.`
+	whyStep = `The baseline is the engine and two hashes. The rest is work on the account: it is copied into the result, so that a step does not change its
+arguments; the questions of the cell are evaluated; budgets and pending effects are updated.`
+	whyRefused = `Before an event can be refused, the transaction is found by the hash of its token. That hash, which the engine's own refusal does not need, is
+most of the cost; the rest is the refusal, which names the state and the event.`
+	whyService = `The step computes one keyed hash and the call six: for the mask of the incoming token, the seals of the loaded and the saved record, and
+the secret and the mask of the session token. In addition, the record is decoded, checked and encoded.`
+	whyHTTP  = `Each request is a call of the Service, with its load, save and hashes. The bare handler does nothing.`
+	whyScale = `Both cores share memory and the garbage collector.`
+	whyStore = `The database runs on the same cores as its clients, so the cost of a step reduces what the database can do. This would not be the case with
+the database on a machine of its own.`
 )
 
 // named returns the bound of a comparison, which must be on the list.

@@ -119,6 +119,6 @@ func rates(ns []float64) []float64 {
 	return rs
 }
 
-const httpText = `Whole sign-ins of five requests (password, code please, a wrong code, the right one, session), in turns against the okta handler and against a bare
-one, over loopback connections of a client that does as little as can be. The bare handler decodes the same request and encodes the same answer
-with encoding/json, and does nothing else.`
+const httpText = `Complete sign-ins of five requests (password, challenge, a wrong code, the right code, session), alternately against the okta handler and a bare
+handler, over loopback connections of a minimal client. The bare handler decodes the same requests and encodes the same responses with encoding/json,
+and does nothing else.`

@@ -193,5 +193,5 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-const idleText = `A record as the Service leaves it after a challenge whose mail was delivered, a million times under keys of its own, and what the heap grows by: value,
-key, entry, map and queue. Tend is then called when the time of 1,000 of these transactions is up, and ends them, in a large store and in a small one.`
+const idleText = `A million records as the Service saves them after a challenge whose mail was delivered, each under its own key, and the growth of the heap: value,
+key, entry, map and queue. Tend then ends 1,000 expired transactions, in a large store and in a small one.`

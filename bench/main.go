@@ -1,5 +1,5 @@
-// Bench measures authn beside what people would use instead, in one process,
-// and writes docs/performance.md and its picture.
+// Bench compares the cost of authn with that of alternatives, in one process,
+// and writes docs/internals/performance.md and its chart.
 package main
 
 import (
@@ -31,7 +31,7 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 	f.SetOutput(stderr)
 	quick := f.Bool("quick", false, "check for regressions and write nothing")
 	only := f.String("only", "", "run one part and write nothing")
-	dir := f.String("o", "docs", "where the page goes")
+	dir := f.String("o", "docs/internals", "where the page goes")
 	f.Usage = func() { fmt.Fprint(stderr, help); f.PrintDefaults() }
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -39,21 +39,21 @@ func write(p *plan, dir string, all []section) error {
 
 const pageHead = `# Performance
 
-What a sign-in costs, beside what people would use instead. This page is the output of one run of
+The cost of a sign-in, compared with alternatives. This page is the output of one run of
 
 ` + "```sh\ngo run ./bench\n```" + `
 
-and says nothing that the run did not measure. ` + "`go run ./bench -quick`" + ` checks the same comparisons for regressions. Read the ratios: the times are those of one machine, described at the end.
+and contains only what that run measured. ` + "`go run ./bench -quick`" + ` checks the same comparisons for regressions. Compare the ratios: the absolute times are those of one machine, described at the end.
 
 `
 
 const howMeasured = `
 ## How it is measured
 
-All in one process. What is compared takes turns, lap by lap, each lap begun by another one, so that what disturbs the machine disturbs all. A value is
-the median of the laps; a ratio is the median of the ratios of neighboring laps; a spread is the distance between the quarters, in percent of the
-median, or the quarters themselves. CPU time is that of the whole process, collector included; others on the machine do not show in it.
-Ratios of work in memory are of CPU time, those with a network, a disk or more than one core of time on the wall.
+Everything runs in one process. The candidates take turns, lap by lap, each lap starting with a different one, so that a disturbance affects all of
+them. A value is the median of the laps, a ratio the median of the ratios of adjacent laps, and a spread the interquartile range, in percent of the
+median or as the two quartiles. CPU time is that of the whole process, garbage collection included, and excludes other processes.
+Ratios of work in memory compare CPU time. Ratios that involve a network, a disk or several cores compare elapsed time.
 `
 
 // verdicts lists every comparison that has a target, then those that have none.

@@ -115,5 +115,5 @@ func onCores(m *authn.Machine, cores int) (contestant, error) {
 	}}, nil
 }
 
-const scalingText = `The program is given one core, then two, in turns; the collector has to make do with the same. Each core works on accounts of its own. Whether a second
-core is there to be had is seen from hashing that shares nothing, in the same laps: what it gains counts as 2.`
+const scalingText = `The program, garbage collector included, alternately gets one core and two. Each core works on its own accounts. Hashing that shares nothing, in the
+same laps, shows how much of a second core is available: its gain counts as 2.`

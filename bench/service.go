@@ -170,5 +170,5 @@ func signIns(p *plan) (*section, error) {
 	return sec, nil
 }
 
-const serviceText = `The same on a memstore: the token is read, the record loaded, opened and checked, the step taken, the new record sealed and saved, and the answer
-made, with all that is allowed next and a new token. A sign-in also sends one mail, to a mailer that costs nothing, and records that it was sent.`
+const serviceText = `The same steps on a memstore. The service parses the token, loads, opens and checks the record, takes the step, seals and saves the new record, and
+builds the answer with the allowed events and a token. A sign-in also sends one message, through a sender that does nothing, and records the delivery.`

@@ -32,5 +32,5 @@ func startUps(p *plan) (*section, error) {
 	return sec, nil
 }
 
-const startText = `New proves, once for each process, that in every cell of the table exactly one row holds for every combination of guards, takes every row through the
-engine, and derives its keys.`
+const startText = `New proves, once for each process, that in every cell of the table exactly one row applies to every combination of guards. It also takes every row
+through the engine and derives the keys.`

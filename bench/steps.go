@@ -134,6 +134,6 @@ func stepPanel(laps []series) panel {
 	return p
 }
 
-const stepsText = `Account and event in, new account and effects out, in memory. Every rival does the same work besides its transition: one SHA-256, by which a
-token is looked up, and one HMAC-SHA-256 from a pool over a message as long as that of a code; for a refused event the rivals do nothing
-besides. Each rival has the same rows as authn's table, but none of its guards, budgets, effects and records: these are in authn's figures only.`
+const stepsText = `From an account and an event to a new account and effects, in memory. In addition to its transition, each alternative computes one SHA-256, to look
+up a token, and one pooled HMAC-SHA-256 of a message as long as that of a code; for a refused event it computes neither. Each alternative has the
+rows of authn's table, but no guards, budgets, effects and records: only authn's figures include these.`

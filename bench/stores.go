@@ -250,5 +250,5 @@ func (b *backend) trips(c contestant) (float64, error) {
 }
 
 var storesText = `A step is one call of the Service that changes the transaction and sends nothing. A raw pair is one load and one compare-and-swap of a record of
-the same length by primary key, straight to the database over the same driver and pool (` + strconv.Itoa(pool) + ` connections; SQLite 4), without this library: the limit of any
-store. Clients work on accounts of their own, and the database runs on the same cores as they do. Round trips are counted on the connections.`
+the same length by primary key, directly on the database with the same driver and pool (` + strconv.Itoa(pool) + ` connections; SQLite 4): the upper limit of any
+store. Each client works on its own accounts, and the database runs on the same cores as the clients. Round trips are counted on the connections.`

@@ -104,5 +104,5 @@ func (l *life) live() error {
 	return err
 }
 
-const tracesText = `Anything may happen to these accounts, mostly what an attacker with the password would do, with waits of a second to a day, and no mail and no audit is
-ever taken, so that what is owed stays in the record. Budgets and the outbox are bounded, and so is the record.`
+const tracesText = `Random histories of these accounts, mostly the events of an attacker who has the password, with waits of a second to a day. No message and no audit
+event is ever accepted, so pending effects stay in the record. Budgets and the outbox are bounded, and so is the record.`

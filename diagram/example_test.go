@@ -118,21 +118,23 @@ func ExampleMarkdown() {
 	// Output:
 	// | From | Event | Guards | To | Updates | Effects | Others | Outcome | Why |
 	// | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-	// | MFA_ENROLL | skip | nothing required | SUCCESS | succeed | report sign-in |  |  | What is offered here is optional. |
-	// | MFA_ENROLL | skip | more required | refused: a required factor is missing |  |  |  |  | A second factor is demanded, or one that is required is missing. |
+	// | MFA_ENROLL | skip | nothing required | SUCCESS | succeed | report sign-in |  |  | The offered factors are optional. |
+	// | MFA_ENROLL | skip | more required | refused: a required factor is missing |  |  |  |  | A second factor is required and none is proved, or a required factor is missing. |
 }
 
 // What may happen where, on one small page.
 func ExampleMatrix() {
-	o := diagram.Options{Keep: func(t authn.Transition) bool { return slices.Contains([]authn.EventName{authn.EventEnroll, authn.EventActivate}, t.Event) }}
+	o := diagram.Options{Keep: func(t authn.Transition) bool {
+		return slices.Contains([]authn.EventName{authn.EventEnroll, authn.EventActivate}, t.Event)
+	}}
 	if err := diagram.Matrix(os.Stdout, authn.Transitions(), o); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
 	// | State | enroll | activate |
 	// | --- | --- | --- |
-	// | MFA_ENROLL | MFA_ENROLL_ACTIVATE, ✗5 | · |
-	// | MFA_ENROLL_ACTIVATE | · | MFA_ENROLL, SUCCESS, ↻, LOCKED_OUT, ✗3 |
+	// | MFA_ENROLL | MFA_ENROLL_ACTIVATE, ✗7 | · |
+	// | MFA_ENROLL_ACTIVATE | · | MFA_ENROLL, SUCCESS, ↻, LOCKED_OUT, ✗4 |
 	// | SUCCESS | – | – |
 	// | LOCKED_OUT | – | – |
 	//

@@ -54,10 +54,10 @@ func (f *failure) Error() string { return "okta: " + f.name + ": " + f.summary }
 
 // cause is one of errorCauses. Okta's clients show the first one's summary.
 type cause struct {
-	Summary string `json:"errorSummary"`
+	Summary string          `json:"errorSummary"`
 	Event   authn.EventName `json:"event,omitempty"` // an operation that is allowed,
-	Href    string `json:"href,omitempty"`  // at this link,
-	At      string `json:"at,omitempty"`    // from this time on; absent: now
+	Href    string          `json:"href,omitempty"`  // at this link,
+	At      string          `json:"at,omitempty"`    // from this time on; absent: now
 }
 
 // fault makes a failure with one cause, or none.

@@ -87,7 +87,7 @@ type (
 	}
 	allowed struct {
 		Event authn.EventName `json:"event"`
-		At    string `json:"at,omitempty"`
+		At    string          `json:"at,omitempty"`
 	}
 )
 

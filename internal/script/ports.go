@@ -120,6 +120,19 @@ func (p *people) Activated(_ context.Context, _, user string, f authn.Factor) er
 	return nil
 }
 
+// limiter is a Limiter that says to wait so long; 0: go on.
+type limiter struct {
+	now  func() time.Time
+	wait time.Duration
+}
+
+func (l *limiter) Allow(context.Context, authn.Attempt) (retryAt time.Time, err error) {
+	if l.wait > 0 {
+		retryAt = l.now().Add(l.wait)
+	}
+	return retryAt, nil
+}
+
 // mailer is a Mailer: it is down, refuses, or dies with the whole process.
 type mailer struct {
 	mood  string

@@ -24,6 +24,7 @@ type Stage struct {
 	store   *store
 	people  *people
 	mailer  *mailer
+	limiter *limiter
 	tabs    []*tab
 	at      int // the tab that was begun last, from 1
 }
@@ -50,7 +51,9 @@ var curtain = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // New returns a stage on an empty store, with the policy that is recommended
 // and nobody in the directory.
 func New(s authn.Store) *Stage {
-	return &Stage{now: curtain, keys: []authn.Key{ring[0]}, store: &store{Store: s}, people: &people{users: map[string][]authn.Factor{}}, mailer: &mailer{}}
+	st := &Stage{now: curtain, keys: []authn.Key{ring[0]}, store: &store{Store: s}, people: &people{users: map[string][]authn.Factor{}}, mailer: &mailer{}}
+	st.limiter = &limiter{now: st.clock}
+	return st
 }
 
 func (s *Stage) clock() time.Time { return s.now }
@@ -69,7 +72,7 @@ func (s *Stage) open() error {
 	var err error
 	s.service, err = authn.New(authn.Config{
 		Tenant: "acme", Keys: s.keys, PseudonymKey: []byte("pseudonym key of scripts 0123456789ab"), Policy: s.policy,
-		Store: s.store, Mailer: s.mailer, Directory: s.people, Now: s.clock,
+		Store: s.store, Mailer: s.mailer, Directory: s.people, Limiter: s.limiter, Now: s.clock,
 	})
 	return err
 }
@@ -181,6 +184,8 @@ func (s *Stage) set(line string, words []string) (known bool, err error) {
 		err = s.people.set(name, list)
 	case "directory":
 		s.people.mood = what
+	case "limiter":
+		s.limiter.wait, err = time.ParseDuration(what)
 	case "mailer":
 		s.mailer.mood = what
 	case "store":

@@ -25,24 +25,25 @@ var sentinels = []struct {
 	todo       string
 	events     []string
 }{
-	{authn.ErrNotAllowed, "ErrNotAllowed", "the state has no row for the event", "choose one of `Refusal.Answer.Allowed`", moves},
-	{authn.ErrFinished, "ErrFinished", "the token is unknown, foreign, expired, used or finished; they all look the same", "begin again with the password", calls[1:]},
-	{authn.ErrMalformed, "ErrMalformed", "a code, an id, a key or a user id is not of its form; nothing is counted", "correct the input", calls[:len(calls)-1]},
-	{authn.ErrNotOffered, "ErrNotOffered", "the Directory does not offer the factor here now", "choose one of `Refusal.Answer.Factors`", nil},
-	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is demanded, and there is none to prove or to enroll", "the host gives the user a factor", nil},
-	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "the host's business", []string{"primary", "enroll", "activate", "challenge", "resend", "redeem"}},
-	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, spent or late; nothing is counted", "`resend`", nil},
-	{authn.ErrRequired, "ErrRequired", "`skip` while something that is required is missing", "`enroll`", nil},
-	{authn.ErrExhausted, "ErrExhausted", "the transaction has no sends left", "use the code that was sent, or begin again", nil},
-	{authn.ErrTooSoon, "ErrTooSoon", "a cool-down, a back-off, or a budget of sends or starts", "wait until `Refusal.RetryAt`", nil},
-	{authn.ErrLocked, "ErrLocked", "the account is locked, or a factor is disabled", "wait until `Refusal.RetryAt`; if it is zero, the host calls `Reinstate`", nil},
-	{authn.ErrKeyReused, "ErrKeyReused", "the idempotency key of the last event came with another event", "draw a key for each event", moves},
-	{authn.ErrUnavailable, "ErrUnavailable", "a port failed or panicked, or every save was lost to others: no verdict", "send the same event again", calls},
-	{authn.ErrCorrupt, "ErrCorrupt", "a stored record cannot be opened; wrapped in ErrUnavailable", "an operator looks at the record and the keys", calls},
-	{authn.ErrEngine, "ErrEngine", "the engine and the table disagree: a bug", "report it", calls},
-	{authn.ErrNotFound, "ErrNotFound", "a Store says that there is no such record", "for stores", nil},
-	{authn.ErrConflict, "ErrConflict", "a Store says that the record has another version", "for stores", nil},
-	{authn.ErrUndeliverable, "ErrUndeliverable", "a Mailer says that trying again is pointless", "for mailers", nil},
+	{authn.ErrNotAllowed, "ErrNotAllowed", "the current state does not accept the event", "send one of the events in `Refusal.Answer.Allowed`", moves},
+	{authn.ErrFinished, "ErrFinished", "the token is unknown, foreign, expired, used or finished; the answer does not reveal which", "begin a new sign-in", calls[1:]},
+	{authn.ErrMalformed, "ErrMalformed", "a code, an id, a key or a user id is malformed; no failure is counted", "correct the input", calls[:len(calls)-1]},
+	{authn.ErrNotOffered, "ErrNotOffered", "the Directory does not currently offer the factor", "choose one of the factors in `Refusal.Answer.Factors`", nil},
+	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is required, and the user can neither prove nor enroll one", "give the user a factor", nil},
+	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "respond as to a wrong password", []string{"primary", "enroll", "activate", "challenge", "resend", "redeem"}},
+	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, exhausted or expired; no failure is counted", "`resend`", nil},
+	{authn.ErrRequired, "ErrRequired", "`skip` while a required factor is missing", "`enroll`", nil},
+	{authn.ErrExhausted, "ErrExhausted", "the transaction has no sends left", "use the last code, or begin a new sign-in", nil},
+	{authn.ErrTooSoon, "ErrTooSoon", "a cool-down, a back-off, or a limit of sends or starts applies", "wait until `Refusal.RetryAt`", nil},
+	{authn.ErrLocked, "ErrLocked", "the account is locked, or a factor is disabled", "wait until `Refusal.RetryAt`; if it is zero, call `Reinstate`", nil},
+	{authn.ErrKeyReused, "ErrKeyReused", "the idempotency key of the last event was sent with a different event", "use a new key for each event", moves},
+	{authn.ErrUnavailable, "ErrUnavailable", "a port failed or panicked, or every save conflicted; the outcome is unknown", "retry the same event", calls},
+	{authn.ErrCorrupt, "ErrCorrupt", "a stored record cannot be opened; wrapped in ErrUnavailable", "check the record and the keys", calls},
+	{authn.ErrEngine, "ErrEngine", "the engine and the table disagree, which is a bug", "report the bug", calls},
+	{authn.ErrNotFound, "ErrNotFound", "a Store has no such record", "for implementers of Store", nil},
+	{authn.ErrConflict, "ErrConflict", "a Store has another version of the record", "for implementers of Store", nil},
+	{authn.ErrUndeliverable, "ErrUndeliverable", "a Sender reports that a retry cannot succeed", "for implementers of Sender", nil},
+	{authn.ErrSuperseded, "ErrSuperseded", "a code is dead, or the address it belongs to has changed: nothing is sent", "for hosts that run the Machine themselves", nil},
 }
 
 func sentinelName(err error) string {
@@ -56,7 +57,7 @@ func sentinelName(err error) string {
 
 func errorsPage() string {
 	var b, rows strings.Builder
-	b.WriteString("# Errors\n\nA refused event changed nothing. The error is a `*Refusal` that wraps one of these, and its `Answer` says what is allowed instead. The last\nones are faults or belong to ports: they are never refusals. The last column is what the handler of package `okta` answers.\n\n| error | when | what to do | Okta's code |\n|---|---|---|---|\n")
+	b.WriteString("# Errors\n\nA refused event changes nothing. Its error is a `*Refusal` that wraps one of the errors below, and `Refusal.Answer` lists the events that are\nallowed instead. `ErrUnavailable` and the errors after it are never refusals: they are faults, or errors that ports return. The last column is the\nresponse of the handler in package `okta`.\n\n| error | when | what to do | Okta's code |\n|---|---|---|---|\n")
 	for _, s := range sentinels {
 		var at []string
 		events := slices.Clone(s.events)
@@ -71,15 +72,15 @@ func errorsPage() string {
 			fmt.Fprintf(&rows, "| `%s` | %s |\n", s.name, strings.Join(at, "; "))
 		}
 	}
-	b.WriteString("\n# The rows that refuse\n\nAn event and the guards that hold when it is refused. `ErrNotAllowed` is what the table has no row for.\n\n| error | rows |\n|---|---|\n" + rows.String())
-	b.WriteString("\n# Outcomes\n\nA wrong or a late code is not a refusal: it is saved, and `Answer.Outcome` says so. On Okta's wire it is an error.\n\n| outcome | in | when | Okta's code |\n|---|---|---|---|\n")
+	b.WriteString("\n# Rows that refuse\n\nAn event, and the guards under which it is refused. `ErrNotAllowed` means that the table has no row for the event.\n\n| error | rows |\n|---|---|\n" + rows.String())
+	b.WriteString("\n# Outcomes\n\nA wrong or late code is not a refusal: the step is saved, and `Answer.Outcome` reports it. In Okta's wire format it is an error.\n\n| outcome | in | when | Okta's code |\n|---|---|---|---|\n")
 	for _, o := range []struct {
 		a    authn.Answer
 		when string
 	}{
-		{authn.Answer{State: authn.MFAChallenge, Outcome: authn.WrongCode}, "not the live code; counted"},
-		{authn.Answer{State: authn.MFAChallenge, Outcome: authn.LateCode}, "the live code's time was up; not counted"},
-		{authn.Answer{State: authn.LockedOut, Outcome: authn.WrongCode}, "that was the last try"},
+		{authn.Answer{State: authn.MFAChallenge, Outcome: authn.WrongCode}, "the code does not match the live code; counted as a failure"},
+		{authn.Answer{State: authn.MFAChallenge, Outcome: authn.LateCode}, "the live code had expired; not counted as a failure"},
+		{authn.Answer{State: authn.LockedOut, Outcome: authn.WrongCode}, "no tries are left"},
 	} {
 		code, status := okta.ErrorCode(&o.a, nil)
 		fmt.Fprintf(&b, "| %s | %s | %s | %d %s |\n", o.a.Outcome, o.a.State, o.when, status, code)

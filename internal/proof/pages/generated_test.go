@@ -16,7 +16,7 @@ import (
 func TestDocs(t *testing.T) {
 	for name, page := range map[string]func() string{
 		"states.md": statesPage, "events.md": eventsPage, "guards.md": guardsPage, "policy.md": policyPage, "errors.md": errorsPage,
-		"paths.md": func() string { return pathsPage(t) },
+		"internals/paths.md": func() string { return pathsPage(t) },
 	} {
 		sameFile(t, "docs/"+name, page()+"\n"+footer())
 	}
@@ -24,7 +24,7 @@ func TestDocs(t *testing.T) {
 	head, rest, ok1 := strings.Cut(readme, "<!-- states -->\n")
 	_, tail, ok2 := strings.Cut(rest, "<!-- /states -->")
 	if !ok1 || !ok2 {
-		t.Fatal("README.md has no place for the drawing")
+		t.Fatal("README.md has no markers for the diagram")
 	}
 	var b strings.Builder
 	if err := diagram.Mermaid(&b, authn.Transitions(), diagram.Email()); err != nil {
@@ -46,15 +46,14 @@ func footer() string {
 
 func statesPage() string {
 	var b strings.Builder
-	b.WriteString("# States\n\nA transaction is in one of these states. What the table has no row for is refused with `ErrNotAllowed`, and in a state that has ended with\n`ErrFinished`, exactly as for a token that never was.\n\n![Every state and every event](img/overview.svg)\n")
+	b.WriteString("# States\n\nA transaction is always in one of these states. An event for which the table has no row is refused with `ErrNotAllowed`. In a terminal state it is\nrefused with `ErrFinished`, which is also the answer to an unknown token.\n\n![Every state and every event](img/overview.svg)\n")
 	for _, x := range authn.NewReference().States {
 		st := x.State
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n%s", st, x.Means, lower(x.Shows), lasting(x))
 		if x.Terminal && st != authn.Success {
-			b.WriteString("* Nothing leaves it.\n")
 			continue
 		}
-		b.WriteString("\n| event | guards | leads to | refused |\n|---|---|---|---|\n")
+		b.WriteString("\n| event | guards | next state | refused with |\n|---|---|---|---|\n")
 		for _, r := range rowsOf(func(r authn.Transition) bool { return r.From == st }) {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.Event, strings.Join(r.When, ", "), r.To, refusal(r.Refuse))
 		}
@@ -66,14 +65,14 @@ func statesPage() string {
 func lasting(x authn.StateInfo) string {
 	for _, b := range authn.NewReference().Policy {
 		if x.Lasts == b.Name {
-			return fmt.Sprintf("* It lasts at most %s, by the policy's `%s`.\n", b.Default, b.Name)
+			return fmt.Sprintf("* It lasts at most %s (`Policy.%s`).\n", b.Default, b.Name)
 		}
 	}
 	if x.Lasts != "" {
 		panic("the policy has no " + x.Lasts)
 	}
 	if x.Terminal {
-		return "* It lasts for good.\n"
+		return "* Terminal state.\n"
 	}
 	return ""
 }
@@ -99,7 +98,7 @@ func refusal(err error) string {
 func eventsPage() string {
 	ref := authn.NewReference()
 	var b strings.Builder
-	b.WriteString("# Events\n\nWhat may happen to a transaction. `Service.Do` takes all but primary and redeem, which have methods of their own, and expire and lock,\nwhich nobody sends. Any of them may carry an idempotency key: `Once(key, event)`. All of them are in [one picture](img/full.svg).\n")
+	b.WriteString("# Events\n\nAn event is what can happen to a transaction. Pass events to `Service.Do`, except primary and redeem, which have methods of their own, and\nexpire and lock, which the library raises itself. To make an event idempotent, wrap it: `WithKey(key, event)`. [One diagram](img/full.svg) shows\nall of them.\n")
 	for _, e := range ref.Events {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| in | guards | to | then | effects | why |\n|---|---|---|---|---|---|\n", e.Name, e.Text)
 		for _, r := range rowsOf(func(r authn.Transition) bool { return string(r.Event) == e.Name }) {
@@ -116,8 +115,8 @@ func eventsPage() string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.From, strings.Join(r.When, ", "), to, then, strings.Join(r.Emit, ", "), r.Why)
 		}
 	}
-	list(&b, "Updates", "What a row changes, in this order.", ref.Updates)
-	list(&b, "Effects", "What a committed step asks the host for: stored with the step, carried out after it, at least once, each time with the same key.", ref.Effects)
+	list(&b, "Updates", "What a row changes. Updates are applied in this order.", ref.Updates)
+	list(&b, "Effects", "What a committed step asks of the host. Effects are saved with the step and carried out after it, at least once, each time with the same key.", ref.Effects)
 	return b.String()
 }
 
@@ -130,12 +129,12 @@ func list(b *strings.Builder, title, text string, docs []authn.Term) {
 
 func guardsPage() string {
 	var b strings.Builder
-	b.WriteString("# Guards\n\nA guard is one answer to one question. A question gives exactly one of its answers, so two answers to one question never hold together and one\nalways does; at start-up every cell of the table is proved to have exactly one row for every combination. Questions are asked in this order,\neach at most once, and only those that the cell's rows name.\n")
+	b.WriteString("# Guards\n\nA guard is one answer to one question. A question has exactly one answer at a time, so its guards exclude each other and cover every case. `New`\nproves that exactly one row of each cell applies to every combination of answers. Questions are asked in the order below, each at most once, and\nonly if a row of the cell depends on them.\n")
 	group := ""
 	for _, g := range authn.NewReference().Guards {
 		if g.Group != group {
 			group = g.Group
-			fmt.Fprintf(&b, "\n## %s\n\n| answer | it holds when | rows |\n|---|---|---|\n", group)
+			fmt.Fprintf(&b, "\n## %s\n\n| guard | holds when | used by |\n|---|---|---|\n", group)
 		}
 		var at []string
 		for _, r := range rowsOf(func(r authn.Transition) bool { return slices.Contains(r.When, g.Name) }) {
@@ -150,12 +149,12 @@ func guardsPage() string {
 
 func policyPage() string {
 	var b strings.Builder
-	b.WriteString("# Policy\n\nEvery number of `authn.Policy`. A field that is 0 takes its default; a value outside the bounds is an error of `New` that names the field.\n\n| field | default | bounds | reason |\n|---|---|---|---|\n")
+	b.WriteString("# Policy\n\n`authn.Policy` holds every limit and duration. A field that is zero takes its default. `New` rejects a value outside the bounds with an error that\nnames the field.\n\n| field | default | bounds | reason |\n|---|---|---|---|\n")
 	for _, p := range authn.NewReference().Policy {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Reason)
 	}
-	b.WriteString("\nWith 8 digits or more there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
-	fmt.Fprintf(&b, "\n`MaxSkew`, by which the clocks of two nodes may differ, is %v and fixed.\n", authn.MaxSkew)
+	b.WriteString("\nWith 8 digits or more, there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
+	fmt.Fprintf(&b, "\n`MaxSkew`, the largest difference allowed between the clocks of two nodes, is fixed at %v.\n", authn.MaxSkew)
 	return b.String()
 }
 

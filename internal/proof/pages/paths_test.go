@@ -79,7 +79,7 @@ func span(s string) time.Duration {
 func pathsPage(t *testing.T) string {
 	ws := walks(t)
 	var b strings.Builder
-	b.WriteString("# Paths\n\nThe shortest walk to every outcome, found by exploring the machine: each step, and the answer to it. The policies are small ones, in which\nevery limit is near. `testdata/paths` has them, and many more walks; the tests of every store replay all of them through a whole service.\n")
+	b.WriteString("# Paths\n\nThe shortest sequence of events to every outcome, with the answer to each, found by exhaustive exploration. The policies have small limits, so that\neach limit is a few steps away. `testdata/paths` holds these sequences and many more. The tests of every store replay all of them through a\ncomplete service.\n")
 	for _, end := range ends() {
 		fmt.Fprintf(&b, "\n## %s\n\n", end)
 		for _, label := range labels(func(r authn.Transition) bool { return r.To == end }) {

@@ -14,26 +14,26 @@ import (
 	"github.com/authnfsm/authn/internal/proof/sim"
 )
 
-// TestProofPage keeps docs/proof.md true: its figures are counted here, each
+// TestProofPage keeps docs/internals/proof.md true: its figures are counted here, each
 // test that it names exists, and each invariant that a test names is on it.
 func TestProofPage(t *testing.T) {
-	page := read(t, "docs/proof.md")
+	page := read(t, "docs/internals/proof.md")
 	head, rest, ok1 := strings.Cut(page, "<!-- figures -->\n")
 	_, tail, ok2 := strings.Cut(rest, "<!-- /figures -->")
 	if !ok1 || !ok2 {
-		t.Fatal("docs/proof.md has no place for the figures")
+		t.Fatal("docs/internals/proof.md has no place for the figures")
 	}
-	sameFile(t, "docs/proof.md", head+"<!-- figures -->\n"+figures(t)+"<!-- /figures -->"+tail)
+	sameFile(t, "docs/internals/proof.md", head+"<!-- figures -->\n"+figures(t)+"<!-- /figures -->"+tail)
 
 	tests, named := testFunctions(t)
 	for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w*`).FindAllString(page, -1) {
 		if !slices.Contains(tests, name) {
-			t.Errorf("docs/proof.md names %s, which is not there", name)
+			t.Errorf("docs/internals/proof.md names %s, which is not there", name)
 		}
 	}
 	for _, name := range named {
 		if !strings.Contains(page, name) && !(name[0] == 'T' && name >= "T1" && name <= "T7") {
-			t.Errorf("a test names the invariant %s, which is not in docs/proof.md", name)
+			t.Errorf("a test names the invariant %s, which is not in docs/internals/proof.md", name)
 		}
 	}
 	if len(tests) < 100 || len(named) < 40 {
@@ -73,7 +73,7 @@ func testFunctions(t *testing.T) (tests, invariants []string) {
 func figures(t *testing.T) string {
 	var b strings.Builder
 	rules, explored, _ := strings.Cut(read(t, "testdata/explored.txt"), " rules\n")
-	fmt.Fprintf(&b, "\nExplored completely, each step held to %s rules:\n\n| policy | accounts | steps | rows and refusals |\n|---|---:|---:|---:|\n", rules)
+	fmt.Fprintf(&b, "\nExplored exhaustively, with each step checked against %s rules:\n\n| policy | accounts | steps | rows and refusals |\n|---|---:|---:|---:|\n", rules)
 	for line := range strings.Lines(explored) {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(strings.Fields(line), " | "))
 	}
@@ -81,9 +81,9 @@ func figures(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&b, "\n* %d schedules of %d contests of two or three clients\n", contest.Schedules, contest.Contests)
-	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random ones\n", sim.Seeds)
-	fmt.Fprintf(&b, "* %d stories\n", len(stories))
-	fmt.Fprintf(&b, "* %d seeded bugs\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))
+	fmt.Fprintf(&b, "\n* %d schedules of %d interleaving tests with two or three clients\n", contest.Schedules, contest.Contests)
+	fmt.Fprintf(&b, "* %d seeds of the simulation in a normal run; the flag `-seeds` adds random seeds\n", sim.Seeds)
+	fmt.Fprintf(&b, "* %d scenarios\n", len(stories))
+	fmt.Fprintf(&b, "* %d mutants\n\n", strings.Count("\n"+read(t, "internal/mutants/mutants.txt"), "\n### "))
 	return b.String()
 }

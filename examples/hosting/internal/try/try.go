@@ -4,6 +4,7 @@ package try
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -106,4 +107,19 @@ func (b *Browser) Origin(path, origin string) int {
 	}
 	resp.Body.Close()
 	return resp.StatusCode
+}
+
+// Get returns the text of a page.
+func (b *Browser) Get(path string) string {
+	b.t.Helper()
+	r, err := b.client.Get(b.URL + path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(text)
 }
