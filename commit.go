@@ -56,6 +56,18 @@ func (s *Service) confirm(c *call, next Record, cause error) error {
 	return cause
 }
 
+// forgetUnheard drops what is only for an Auditor that the host does not have.
+func (s *Service) forgetUnheard(a *Account) {
+	if s.cfg.Auditor != nil {
+		return
+	}
+	for i := maxOutbox - 1; i >= 0; i-- {
+		if k := a.outbox[i].kind; k == SignedIn || k == FactorEnrolled || k == FactorDisabled {
+			a.drop(i)
+		}
+	}
+}
+
 func (s *Service) record(a *Account, key string) Record { return s.m.Record(a, key, newVersion()) }
 
 // read loads an account; one that has no record is a fresh one.

@@ -193,12 +193,6 @@ func (r *row) answerTo(q int) guard {
 	return 0
 }
 
-// after is what follows an answer to the question of node n.
-func (p *program) after(n int16, g guard) int16 {
-	at := &p.nodes[n]
-	return p.next[int(at.first)+int(g-questions[at.q].first)]
-}
-
 // reachable fails unless every state is reached from UNAUTHENTICATED.
 func (p *program) reachable() error {
 	seen := map[State]bool{Unauthenticated: true}

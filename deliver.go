@@ -6,19 +6,12 @@ import (
 	"errors"
 )
 
-// deliver carries out what the step asked for, after its save, and records
-// what became of it by one more save. The caller's cancellation does not
-// reach it: a request that ends must not swallow a message.
-func (s *Service) deliver(c *call, r *Result, rec Record) {
-	if mine := r.Effects(); len(mine) > 0 {
-		s.attempt(context.WithoutCancel(c.ctx), c, &r.Account, rec, mine)
-	}
-}
-
-// attempt makes one attempt at each effect and acknowledges them together. a,
-// which was saved as rec, becomes the account as acknowledged, whether or not
-// others have gone on from it meanwhile: the answer is about this step.
-func (s *Service) attempt(ctx context.Context, c *call, a *Account, rec Record, es []Effect) {
+// deliver makes one attempt at each effect, after the save, and records what
+// became of them by one more save. a, which was saved as rec, becomes the
+// account as acknowledged, whether or not others have gone on from it meanwhile:
+// the answer is about this step. The context is not the request's own: a request
+// that ends must not swallow a message.
+func (s *Service) deliver(ctx context.Context, c *call, a *Account, rec Record, es []Effect) {
 	errs := make([]error, len(es))
 	for i, e := range es {
 		errs[i] = s.carryOut(ctx, c, a, e)
@@ -74,9 +67,6 @@ func (s *Service) carryOut(ctx context.Context, c *call, a *Account, e Effect) e
 // auditMoves tells the Auditor of the rows that were taken, after the commit.
 // What must not be lost is in the outbox besides.
 func (s *Service) auditMoves(ctx context.Context, key, user string, r *Result) {
-	if s.cfg.Auditor == nil {
-		return
-	}
 	for i := range r.nmoves {
 		m := &r.moves[i]
 		s.note(ctx, AuditEvent{

@@ -162,5 +162,5 @@ func (s *step) moved() bool {
 
 // withdrawn says that what is being activated is no longer on offer.
 func (s *step) withdrawn() bool {
-	return s.op == activate && !s.ideal && (s.moved() || !s.enrollmentOpen())
+	return !s.ideal && (s.moved() || !s.enrollmentOpen())
 }

@@ -136,33 +136,8 @@ var opInfos = [ops]struct {
 }
 
 func (o op) name() EventName { return opInfos[o].name }
-func (o op) String() string  { return string(o.name()) }
 
-func (Enroll) on() op    { return enroll }
-func (Activate) on() op  { return activate }
-func (Challenge) on() op { return challenge }
-func (Verify) on() op    { return verify }
-func (Resend) on() op    { return resend }
-func (Previous) on() op  { return previous }
-func (Skip) on() op      { return skip }
-func (Cancel) on() op    { return cancel }
-
-func (e Enroll) fill(in *input, _ uint8) bool    { in.factor = e.Type; return e.Type != "" }
-func (e Challenge) fill(in *input, _ uint8) bool { in.factor = e.Factor; return e.Factor != "" }
-func (e Resend) fill(in *input, _ uint8) bool    { in.factor = e.Factor; return true }
-func (Previous) fill(*input, uint8) bool         { return true }
-func (Skip) fill(*input, uint8) bool             { return true }
-func (Cancel) fill(*input, uint8) bool           { return true }
-
-func (e Activate) fill(in *input, least uint8) bool {
-	in.factor = e.Factor
-	return in.normalize(e.Code, least)
-}
-
-func (e Verify) fill(in *input, least uint8) bool {
-	in.factor = e.Factor
-	return in.normalize(e.Code, least)
-}
+func (o op) String() string { return string(o.name()) }
 
 // ParseEvent makes an event from its name and what came with it, for hosts
 // that read events from a wire. For "enroll" factor is a type. It refuses

@@ -213,7 +213,7 @@ func askCode(s *step) guard {
 		return otherFactor
 	case s.now < s.acct.notBefore:
 		return backingOff
-	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.withdrawn():
+	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.op == activate && s.withdrawn():
 		return noCode
 	case s.now >= t.code.expires, s.m.keyIndex(t.code.key) < 0:
 		return codeLate
@@ -311,7 +311,11 @@ func (s *step) unlockedAt() int64 {
 }
 
 func (s *step) hostLimitEnd() int64 { return s.limited }
+
 func (s *step) startsFreeAt() int64 { return s.acct.starts.freeAt(s.m.policy.StartsPerHour, hour) }
-func (s *step) backoffEnd() int64   { return s.acct.notBefore }
-func (s *step) cooldownEnd() int64  { return s.tx().sendAt }
-func (s *step) deadline() int64     { return s.tx().expires }
+
+func (s *step) backoffEnd() int64 { return s.acct.notBefore }
+
+func (s *step) cooldownEnd() int64 { return s.tx().sendAt }
+
+func (s *step) deadline() int64 { return s.tx().expires }

@@ -86,15 +86,3 @@ func (s *Service) host(ctx context.Context, user string, event EventName, reason
 	}
 	return fmt.Errorf("%w: %d save conflicts in a row", ErrUnavailable, maxReruns)
 }
-
-// forgetUnheard drops what is only for an Auditor that the host does not have.
-func (s *Service) forgetUnheard(a *Account) {
-	if s.cfg.Auditor != nil {
-		return
-	}
-	for i := maxOutbox - 1; i >= 0; i-- {
-		if k := a.outbox[i].kind; k == SignedIn || k == FactorEnrolled || k == FactorDisabled {
-			a.drop(i)
-		}
-	}
-}

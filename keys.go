@@ -5,9 +5,13 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 )
 
 // A Key is one secret of the ring from which codes, session tokens and seals
@@ -137,4 +141,150 @@ func (m *Machine) keyIndex(id uint32) int {
 func field[T ~string | ~[]byte](b []byte, v T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 	return append(b, v...)
+}
+
+// rightCode compares in constant time, on equal lengths, with a code that is
+// derived and was never stored.
+func (s *step) rightCode() bool {
+	if s.ideal {
+		return true
+	}
+	var want [maxDigits]byte
+	n := s.tx().limits.digits
+	return s.derive(&want) && s.in.digits == n && subtle.ConstantTimeCompare(want[:n], s.in.code[:n]) == 1
+}
+
+// derive writes the live code of the transaction; false if its key is gone.
+// The code is HMAC-SHA-256 over everything that it is bound to, reduced to
+// decimal digits: 64 bits leave a bias below 10¹²/2⁶⁴.
+func (s *step) derive(dst *[maxDigits]byte) bool {
+	t := s.tx()
+	k := s.m.keyIndex(t.code.key)
+	if k < 0 || !t.code.live {
+		return false
+	}
+	f := t.factor()
+	b := s.buf[:0]
+	b = field(b, s.m.tenant)
+	b = field(b, t.id[:])
+	b = field(b, f.id)
+	b = field(b, f.recipient[:])
+	b = field(b, t.info().Purpose)
+	b = append(b, t.sends)
+	b = append(b, t.code.nonce[:]...)
+	s.buf = b
+	h := s.mac(k, forCode)
+	h.Write(b)
+	n := binary.BigEndian.Uint64(h.Sum(s.sum[:0]))
+	for i := int(t.limits.digits) - 1; i >= 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return true
+}
+
+// TokenSecret is the secret half of a state token: 32 random bytes. It does not
+// print. A [Service] makes tokens of it; the bare [Machine] takes it as it is.
+type TokenSecret [32]byte
+
+// Format writes "[secret]" for every verb.
+func (TokenSecret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// MarshalText returns "[secret]"; encoding/json and log/slog use it too.
+func (TokenSecret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// digest is what a store sees of a handle.
+func (h TokenSecret) digest() digest { return sha256.Sum256(h[:]) }
+
+// A token is 32 random bytes and, masked by a keyed hash of them, the
+// account's pseudonym: it leads to the record without a look-up table, and
+// two tokens of one account share nothing. Only its canonical spelling is
+// accepted.
+const (
+	tokenLen  = 64 // characters
+	tokenSize = 48 // bytes: no rest, so base64 spells them in one way only
+)
+
+var tokenEncoding = base64.RawURLEncoding
+
+// pseudonym is the account's name in the store: it depends on the tenant and
+// the user and on the key that never changes.
+func (m *Machine) pseudonym(user string) (p id) {
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	sum := s.keyed(len(m.keys), forAccount, m.tenant, user)
+	copy(p[:], sum[:])
+	return p
+}
+
+// Key returns the key of a user's record: a pseudonym that depends on tenant,
+// user and pseudonym key.
+func (m *Machine) Key(user string) string { return m.pseudonym(user).key() }
+
+// key is the store's key of the record.
+func (p id) key() string {
+	var text [2 * len(p)]byte
+	hex.Encode(text[:], p[:])
+	return string(text[:])
+}
+
+const (
+	stateToken   = "state"
+	sessionToken = "session"
+)
+
+// mint makes the token of a secret; kind keeps state and session tokens apart.
+func (m *Machine) mint(kind string, h TokenSecret, p id) string {
+	var b [tokenSize]byte
+	copy(b[:], h[:])
+	mask := m.mask(kind, h)
+	subtle.XORBytes(b[len(h):], mask[:], p[:])
+	var text [tokenLen]byte
+	tokenEncoding.Encode(text[:], b[:])
+	return string(text[:])
+}
+
+// parseToken undoes mint. A token of another kind or tenant leads to a record
+// that does not exist.
+func (m *Machine) parseToken(kind, t string) (h TokenSecret, p id, ok bool) {
+	var b [tokenSize]byte
+	if len(t) != tokenLen {
+		return h, p, false
+	}
+	if n, err := tokenEncoding.Decode(b[:], []byte(t)); err != nil || n != tokenSize {
+		return h, p, false
+	}
+	copy(h[:], b[:])
+	mask := m.mask(kind, h)
+	subtle.XORBytes(p[:], mask[:], b[len(h):])
+	return h, p, true
+}
+
+func (m *Machine) mask(kind string, h TokenSecret) (x id) {
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	sum := s.keyed(len(m.keys), forToken, m.tenant, kind, string(h[:]))
+	copy(x[:], sum[:])
+	return x
+}
+
+// sessionSecret derives the session token's secret; the record holds only the
+// nonce, so that a repeated answer gives the same token.
+func (s *step) sessionSecret(t *transaction) (h TokenSecret, ok bool) {
+	k := s.m.keyIndex(t.session.key)
+	if k < 0 || !t.session.live {
+		return h, false
+	}
+	return TokenSecret(s.keyed(k, forSession, s.m.tenant, string(t.id[:]), string(t.session.nonce[:]))), true
+}
+
+// findSession returns the slot whose unredeemed session token has this
+// secret, or -1.
+func (s *step) findSession(h TokenSecret) int {
+	for i := range s.acct.txs {
+		if want, ok := s.sessionSecret(&s.acct.txs[i]); ok && subtle.ConstantTimeCompare(want[:], h[:]) == 1 {
+			return i
+		}
+	}
+	return -1
 }

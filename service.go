@@ -224,11 +224,15 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	if err != nil {
 		return nil, err
 	}
-	s.auditMoves(c.ctx, c.key, r.Account.user, r)
+	if s.cfg.Auditor != nil {
+		s.auditMoves(c.ctx, c.key, r.Account.user, r)
+	}
 	if r.Ended {
 		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.name(), Err: ErrFinished})
 	}
-	s.deliver(c, r, rec)
+	if owed := r.Effects(); len(owed) > 0 {
+		s.deliver(context.WithoutCancel(c.ctx), c, &r.Account, rec, owed)
+	}
 	ans, err := s.m.describe(&r.Account, r.slot, s.cfg.Now())
 	if err != nil {
 		return nil, err

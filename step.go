@@ -72,9 +72,11 @@ func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error
 	if !env.Limited.IsZero() {
 		s.limited = env.Limited.UnixNano()
 	}
-	if err := s.consult(env.Factors); err != nil {
-		m.pool.Put(s)
-		return nil, err
+	if len(env.Factors) > 0 {
+		if err := s.consult(env.Factors); err != nil {
+			m.pool.Put(s)
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -199,6 +201,12 @@ func (s *step) pick() *edge {
 		n = s.m.after(n, questions[s.m.nodes[n].q].ask(s))
 	}
 	return &s.m.edges[^n]
+}
+
+// after is what follows an answer to the question of node n.
+func (p *program) after(n int16, g guard) int16 {
+	at := &p.nodes[n]
+	return p.next[int(at.first)+int(g-questions[at.q].first)]
 }
 
 // offer takes an event that nobody sends, if a row of the table has it and

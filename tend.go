@@ -98,7 +98,7 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 	s.auditMoves(ctx, key, r.Account.user, &r)
 	if len(es) > 0 {
 		n := len(r.Account.owed())
-		s.attempt(ctx, c, &r.Account, next, es)
+		s.deliver(ctx, c, &r.Account, next, es)
 		did.Delivered += n - len(r.Account.owed())
 	}
 	return nil
