@@ -12,18 +12,18 @@ func TestRoom(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
 	for i, k := range []EffectKind{SignedIn, FactorEnrolled, NotifyLocked, SignedIn, NotifyBackoff, FactorActivated, FactorDisabled, SignedIn} {
-		w.a.outbox[i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: "f"}
+		w.a.outbox[queue+i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: "f"}
 	}
 	full := w.a
 	w.do(Verify{Code: w.right()})
 	var left []uint8
-	for _, e := range w.a.outbox {
+	for _, e := range w.a.outbox[queue:] {
 		left = append(left, e.rev)
 	}
-	if fmt.Sprint(left) != "[1 2 4 5 6 7 8 3]" || w.a.outbox[7].kind != SignedIn || w.a.outbox[7].tx != w.a.txs[0].id {
+	if fmt.Sprint(left) != "[1 2 4 5 6 7 8 3]" || w.a.outbox[maxOutbox-1].kind != SignedIn || w.a.outbox[maxOutbox-1].tx != w.a.txs[0].id {
 		t.Errorf("left: %v", left)
 	}
-	for i := range full.outbox {
+	for i := queue; i < maxOutbox; i++ {
 		full.outbox[i].kind = SignedIn
 	}
 	var r Result
@@ -39,20 +39,20 @@ func TestRetries(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for kind, most := range map[EffectKind]int{NotifyBackoff: 5, SignedIn: 12} {
 		var a Account
-		a.outbox[0] = entry{kind: kind, rev: 1, factor: adaMail.ID}
+		a.outbox[queue] = entry{kind: kind, rev: 1, factor: adaMail.ID}
 		for n, wait := 1, 10*time.Second; n <= most; n, wait = n+1, min(2*wait, 10*time.Minute) {
-			a.outbox[0].attempts = uint8(n)
+			a.outbox[queue].attempts = uint8(n)
 			next, changed, err := m.Acknowledge(&a, a.owed(), []error{errors.New("again")}, t0)
 			if err != nil || !changed {
 				t.Fatal(changed, err)
 			}
 			if kind == NotifyBackoff && n == 5 {
-				if next.outbox[0] != (entry{}) {
+				if next.outbox[queue] != (entry{}) {
 					t.Error("a notice has more than five attempts")
 				}
 				continue
 			}
-			if got := time.Duration(next.outbox[0].next - t0.UnixNano()); got != wait {
+			if got := time.Duration(next.outbox[queue].next - t0.UnixNano()); got != wait {
 				t.Errorf("%s, after attempt %d: %v, not %v", kind, n, got, wait)
 			}
 		}

@@ -12,8 +12,8 @@ func TestAttempts(t *testing.T) {
 	a, _ := challenged(t, m)
 	claim := m.policy.DeliveryTimeout + margin
 	now := t0
-	a.outbox[0] = entry{kind: NotifyBackoff, rev: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
-	a.outbox[1] = entry{kind: SignedIn, rev: 1, n: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
+	a.outbox[queue] = entry{kind: NotifyBackoff, rev: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
+	a.outbox[queue+1] = entry{kind: SignedIn, rev: 1, n: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
 	for attempt := 2; attempt <= 7; attempt++ {
 		var r Result
 		if es, err := m.Tend(&a, now.Add(claim-1), &r); err != nil || len(es) != 0 {
@@ -33,8 +33,8 @@ func TestAttempts(t *testing.T) {
 			t.Errorf("attempt %d: %v, %v", attempt, kinds, err)
 		}
 		a = r.Account
-		if failed := a.txs[0].mail.state == mailFailed; failed != (attempt > 5) {
-			t.Errorf("attempt %d: the mail is %q", attempt, deliveries[a.txs[0].mail.state])
+		if failed := a.txs[0].delivery == failed; failed != (attempt > 5) {
+			t.Errorf("attempt %d: the mail is %q", attempt, deliveries[a.txs[0].delivery])
 		}
 	}
 }
