@@ -533,10 +533,12 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	for o := enroll; o <= redeem; o++ {
 		at, listed := ans.Allows(o.name())
 		when, can := zero, false
-		for wait := zero; !can && when.UnixNano() < a.txs[i].expires; when = wait {
+		for !can && when.UnixNano() < a.txs[i].expires {
+			var wait time.Time
 			if can, wait = x.best(a, i, o, when); can || !wait.After(when) {
 				break
 			}
+			when = wait
 		}
 		if can && when.Equal(zero) {
 			when = time.Time{}

@@ -124,7 +124,10 @@ func test(pkgs []string, dir, overlay string, usual map[string]times) (by string
 			}
 			name, d, err := runTests(pkg, bin, rounds[i], usual[pkg][i])
 			if err != nil {
-				return pkg + ": " + name, took, err
+				if where := strings.Trim(pkg, "./"); where != "" {
+					name = where + "." + name
+				}
+				return name, took, err
 			}
 			t := took[pkg]
 			t[i] = d
