@@ -16,7 +16,7 @@ import (
 // scripts that anybody can read, and that are replayed through a whole service
 // (TestPaths). Together they are what the machine does.
 
-// writePaths writes testdata/paths: for each cell the shortest way that any of
+// writePaths writes internal/walks: for each cell the shortest way that any of
 // the explorations found, but none that another one begins with.
 func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 	type way struct {
@@ -70,9 +70,9 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 			fmt.Fprintf(&b, "\n# %s\nnew\n%s", strings.Join(leads[s], "\n# "), s)
 			paths++
 		}
-		golden(t, filepath.Join("testdata", "paths", x.name+".txt"), b.String())
+		golden(t, filepath.Join("internal", "walks", x.name+".txt"), b.String())
 	}
-	files, err := filepath.Glob("testdata/paths/*.txt")
+	files, err := filepath.Glob("internal/walks/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type expedition struct {
 	moods  bool // the mailer has moods, and others tend
 	deaf   bool // the directory does not take factors over
 	hosts  bool // the host revokes and reinstates
-	paths  bool // the shortest ways are written to testdata/paths
+	paths  bool // the shortest ways are written to internal/walks
 	pin    pins
 }
 
