@@ -75,7 +75,7 @@ func ExampleService_Do() {
 
 // An answer was lost: the same event comes again under its key, and is
 // answered, not done again.
-func ExampleOnce() {
+func ExampleWithKey() {
 	svc, mail := open()
 	ctx := context.Background()
 	a, _ := svc.Begin(ctx, authn.Login{User: user})

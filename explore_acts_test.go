@@ -1,6 +1,8 @@
 package authn
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -237,4 +239,347 @@ func (x *explorer) tab(i int) string {
 		return ""
 	}
 	return [...]string{"tab 0: ", "tab 1: ", "tab 2: "}[i]
+}
+
+// How what can happen is made to, by the machine itself and by as little of a
+// service as it takes.
+
+// env is the world as the act finds it.
+func (x *explorer) env(a *Account, c *act, now time.Time) Env {
+	v := &x.views[c.view]
+	e := Env{Now: now, Factors: v.fs, NoUser: v.closed}
+	if v.limit > 0 {
+		e.Limited = now.Add(v.limit)
+	}
+	switch {
+	case c.op == primary:
+		e.Entropy = entropy(200, 0)
+	case c.slot >= 0:
+		e.Entropy = entropy(c.slot, a.txs[c.slot].sends+1)
+	}
+	return e
+}
+
+// do lets it happen. The error is a refusal or fails the test.
+func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
+	switch {
+	case c.host == "tend":
+		es, err := x.m.Tend(a, e.Now, r)
+		x.claimed = es
+		return err
+	case c.host != "":
+		return x.host(a, c.host, e, r)
+	case c.op == primary:
+		return x.m.Begin(a, c.login, e, r)
+	case c.op == redeem:
+		h := secretOf(99)
+		if a.txs[c.slot].session.live {
+			s := x.m.pool.Get().(*step)
+			h, _ = s.sessionSecret(&a.txs[c.slot])
+			x.m.pool.Put(s)
+		}
+		_, err := x.m.Redeem(a, h, e, r)
+		return err
+	}
+	return x.m.Step(a, secretOf(c.name), c.ev, e, r)
+}
+
+// host runs one of the service's own operations, on a store of one record.
+func (x *explorer) host(a *Account, name string, e Env, r *Result) (err error) {
+	p := x.m.pseudonym(a.user)
+	store := &drawer{r: Record{Value: x.m.Seal(a, p.key()), Version: 1}}
+	s := &Service{cfg: Config{Store: store, Now: func() time.Time { return e.Now }}, m: x.m}
+	if name == "revoke" {
+		err = s.Revoke(context.Background(), a.user)
+	} else {
+		err = s.Reinstate(context.Background(), a.user, "")
+	}
+	*r = Result{Changed: true}
+	if err == nil && store.r.Value != nil {
+		r.Account, err = x.m.Open(store.r.Value, p.key())
+	}
+	return err
+}
+
+// drawer is a store that holds one record.
+type drawer struct{ r Record }
+
+func (d *drawer) Load(context.Context, string) (Record, error) { return d.r, nil }
+
+func (d *drawer) Save(_ context.Context, _ string, old uint64, r Record) error {
+	if old != d.r.Version {
+		return ErrConflict
+	}
+	d.r = r
+	return nil
+}
+
+// deliver acknowledges what the step asked for, as a service does after its
+// save: all of it is accepted, except that the mailer may have a mood, that
+// the address of a code may have changed, and that a directory may be deaf.
+func (x *explorer) deliver(r *Result, c *act, e Env) Account {
+	a := r.Account
+	if c.mood == dies {
+		return a
+	}
+	es := x.claimed
+	if c.host != "tend" {
+		es = nil
+		for _, o := range a.owed() {
+			if r.causes(o) {
+				es = append(es, o)
+			}
+		}
+	}
+	errs := make([]error, len(es))
+	for i, o := range es {
+		switch {
+		case o.Do == FactorActivated && x.deaf:
+			errs[i] = errors.New("again")
+		case o.Do == SendCode && !x.listed(a, o, e):
+			errs[i] = ErrSuperseded
+		case o.Do == SendCode && !x.inTime(a, o, e):
+			errs[i] = ErrUndeliverable
+		case o.Do == SendCode && c.mood == down:
+			errs[i] = errors.New("again")
+		case o.Do == SendCode && c.mood == refuses:
+			errs[i] = ErrUndeliverable
+		}
+	}
+	next, _, err := x.m.Acknowledge(&a, es, errs, e.Now)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return next
+}
+
+// inTime says that a code is still worth a mail.
+func (x *explorer) inTime(a Account, o Effect, e Env) bool {
+	now, _ := x.m.clock(&a, e.Now)
+	return now < a.transaction(o.Transaction).code.expires
+}
+
+// listed says whether the directory still has the address that a code is for.
+func (x *explorer) listed(a Account, o Effect, e Env) bool {
+	s, err := x.m.load(&a, nil, &e, new(input))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer x.m.pool.Put(s)
+	for i := range s.dir {
+		if s.dir[i].id == o.Factor && s.dir[i].recipient == a.pinned(o.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict is what a client would be told, and the row behind it, and those that
+// other transactions took.
+type verdict struct {
+	text   string
+	row    string
+	others string
+}
+
+func (x *explorer) verdict(c *act, r *Result, err error) verdict {
+	var ref *Refusal
+	switch {
+	case c.host != "" && err == nil:
+		return verdict{text: "ok", row: c.host}
+	case errors.As(err, &ref):
+		v := verdict{text: "refused: " + ref.Err.Error(), row: ref.Err.Error()}
+		if ref.Guard != "" {
+			v.text += " (" + ref.Guard + ")"
+			v.row = string(c.op.name()) + " [" + ref.Guard + "]"
+		}
+		return v
+	case err != nil:
+		x.t.Fatalf("%s: %v", c.text, err)
+	case !r.Changed:
+		return verdict{text: x.told(r), row: "repeated"}
+	}
+	v := verdict{text: x.told(r)}
+	if c.op == redeem {
+		v.text = "redeemed"
+	}
+	if r.Ended {
+		v.text = "refused: " + ErrFinished.Error()
+	}
+	mine := r.Account.txs[r.slot].id
+	for _, m := range r.moves[:r.nmoves] {
+		if m.tx == mine {
+			v.row = m.edge.label
+		} else {
+			v.others += "; " + m.edge.label
+		}
+	}
+	if v.row == "" {
+		x.t.Fatalf("%s: no row of its own", c.text)
+	}
+	return v
+}
+
+func (x *explorer) told(r *Result) string {
+	text := string(r.Account.txs[r.slot].name())
+	if r.Outcome != Done {
+		text += ", " + string(r.Outcome)
+	}
+	return text
+}
+
+// The invariants that hold in every account that an exploration reaches.
+
+func (x *explorer) visit(n int32, s spot, a *Account) {
+	fail := func(name, format string, args ...any) {
+		x.t.Helper()
+		x.t.Fatalf("%s: %s\nby%s\nin %s", name, fmt.Sprintf(format, args...), x.g.story(n), a.String())
+	}
+	clear(x.alike)
+	mem := s.memory
+	if again, _ := x.settle(*a, zero, s.fall, &mem); again != s {
+		fail("P4", "it reads back as another account, or is not canonical: %x\n%x", again.account, s.account)
+	}
+	st := x.m.fresh()
+	st.acct, st.now = a, max(a.seen, zero.UnixNano())
+	locked := a.disabled || st.lockEnd() > st.now
+	lives := 0
+	for i := range a.txs {
+		t := &a.txs[i]
+		if t.isLive() {
+			lives++
+			if locked {
+				fail("K4", "a lock, and a live transaction")
+			}
+			x.applied["K4"]++
+		}
+		if t.state != 0 && !t.plausible() && !t.ended() {
+			fail("S21", "impossible: %+v", *t)
+		}
+		if t.state != 0 && !t.ended() {
+			x.ends(fail, a, i)
+		}
+		if t.isLive() || t.name() == Success {
+			x.promises(fail, a, i)
+		}
+	}
+	if lives > x.m.policy.Live {
+		fail("S14", "%d live transactions", lives)
+	}
+	x.tended = nil
+	var r Result
+	if _, err := x.m.Tend(a, zero, &r); err != nil {
+		fail("B7", "%v", err)
+	}
+	if r.nmoves > 0 {
+		x.tended = &r.Account
+	}
+}
+
+type failing func(name, format string, args ...any)
+
+// ends: L3. At its end, and a nanosecond before, of which only the first is
+// the end.
+func (x *explorer) ends(fail failing, a *Account, i int) {
+	t := &a.txs[i]
+	now := max(zero.UnixNano(), a.seen)
+	for _, d := range []int64{-1, 0} {
+		e := Env{Now: unix(t.expires + d)}
+		if t.expires+d < now {
+			continue
+		}
+		var r Result
+		err := x.m.Step(a, secretOf(i), Cancel{}, e, &r)
+		ended := err == nil && r.Ended
+		if ended != (d == 0) && t.tries < t.limits.tightened(&x.m.limits).tries {
+			fail("B2", "%dns from its end it has ended: %t", d, ended)
+		}
+		if ended && r.Account.txs[i].name() != Expired {
+			fail("L3", "it ended as %s", r.Account.txs[i].name())
+		}
+		x.applied["B2"]++
+	}
+	// B1: so with the code. One nanosecond decides.
+	if !t.code.live || t.name() != MFAChallenge || x.m.overdue(a, i, unix(now)) || t.code.expires-1 < now || t.code.expires-1 < a.notBefore || t.code.tries >= t.limits.tightened(&x.m.limits).codeTries {
+		return
+	}
+	for _, d := range []int64{-1, 0} {
+		if t.code.expires+d >= t.expires { // then the transaction is over first
+			continue
+		}
+		var r Result
+		err := x.m.Step(a, secretOf(i), Verify{Code: x.m.liveCode(a, i)}, Env{Now: unix(t.code.expires + d)}, &r)
+		if late := err == nil && r.Outcome == LateCode; late != (d == 0) {
+			fail("B1", "%dns from its expiry the code is late: %t, %v", d, late, err)
+		}
+		x.applied["B1"]++
+	}
+}
+
+// promises: A1. What an answer lists as allowed is allowed, what it lists for
+// later is so then and not before, and what it does not list is not.
+func (x *explorer) promises(fail failing, a *Account, i int) {
+	if x.m.overdue(a, i, zero) {
+		return
+	}
+	before := *a
+	ans, err := x.m.Status(a, secretOf(i), zero)
+	if err != nil {
+		fail("A1", "status: %v", err)
+	}
+	if *a != before {
+		fail("A1", "status changed something")
+	}
+	for o := enroll; o <= redeem; o++ {
+		at, listed := ans.Allows(o.name())
+		when, can := zero, false
+		for wait := zero; !can && when.UnixNano() < a.txs[i].expires; when = wait {
+			if can, wait = x.best(a, i, o, when); can || !wait.After(when) {
+				break
+			}
+		}
+		if can && when.Equal(zero) {
+			when = time.Time{}
+		}
+		if listed != can || listed && !at.Equal(when) {
+			fail("A1", "%s: allowed %t at %v; it is %t, at %v", o, listed, at, can, when)
+		}
+		x.applied["A1"]++
+	}
+}
+
+// best tries an event at a time with the best that could come with it: whether
+// it is taken, or until when it is too soon.
+func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when time.Time) {
+	factor := a.txs[i].factor().id
+	right := Code("000000")
+	if o == verify || o == activate {
+		right = x.codeText(a, i, rightText)
+	}
+	evs := map[op][]Event{
+		enroll: {Enroll{Email}}, activate: {Activate{Code: right}}, challenge: {Challenge{"mail"}, Challenge{"spare"}}, verify: {Verify{Code: right}},
+		resend: {Resend{}}, previous: {Previous{}}, skip: {Skip{}}, cancel: {Cancel{}}, redeem: {nil},
+	}[o]
+	if o == challenge && a.txs[i].code.live {
+		evs = []Event{Challenge{factor}}
+	}
+	for _, ev := range evs {
+		for v := range len(x.views) + 2 {
+			c := act{op: o, slot: i, name: i, ev: ev, view: v % len(x.views), code: rightText}
+			e := x.env(a, &c, now)
+			if v >= len(x.views) { // and what was proved is active there, at one address or the other
+				e.Factors = []Factor{mailbox(Active, []string{usualBox, movedBox}[v-len(x.views)], false), spare(Active, false)}
+			}
+			var r Result
+			err := x.do(a, &c, e, &r)
+			var ref *Refusal
+			if err == nil && r.Outcome == Done {
+				return true, time.Time{}
+			}
+			if errors.As(err, &ref) && ref.Err == ErrTooSoon && (when.IsZero() || ref.RetryAt.Before(when)) {
+				when = ref.RetryAt
+			}
+		}
+	}
+	return false, when
 }

@@ -2,11 +2,15 @@ package authn
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn/internal/golden"
 )
 
 // What is explored: small policies in which every limit is near.
@@ -223,6 +227,14 @@ var tabsClock = expedition{
 	pin:    pins{1566, 11572, 32},
 }
 
+// underRace says that the race detector is on. It makes an exploration some ten
+// times slower, and finds nothing in one goroutine: under it only the small ones
+// are explored to their end, and of the others the beginning.
+var underRace = func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}()
+
 var expeditions = []*expedition{&signIn, &choice, &account, &enrollOne, &enrollBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnroll, &tabsClock}
 
 // unreached are the rows that no exploration takes, and why.
@@ -268,6 +280,15 @@ func TestExplore(t *testing.T) {
 	if cells < 150 || paths < 100 {
 		t.Errorf("%d cells and %d paths are too few", cells, paths)
 	}
+}
+
+// TestExplored records the pins and the number of rules for the page of the proof.
+func TestExplored(t *testing.T) {
+	text := fmt.Sprintf("%d rules\n", len(rules))
+	for _, e := range expeditions {
+		text += fmt.Sprintf("%s %d %d %d\n", e.name, e.pin.spots, e.pin.hops, e.pin.cells)
+	}
+	golden.Same(t, "testdata/explored.txt", text)
 }
 
 // everythingReached: T6. Every row is taken and every refusal met, and every

@@ -4,33 +4,15 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn/internal/golden"
 )
-
-var rewrite = flag.Bool("update", false, "rewrite the recorded files")
-
-// golden compares with a recorded file; -update writes it.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; go test . -update writes it", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; read the diff, then go test . -update\n%s", path, got)
-	}
-}
 
 // accounts are some that the machine reaches.
 func accounts(t testing.TB, m *Machine) map[string]Account {
@@ -222,7 +204,7 @@ func TestRecordGolden(t *testing.T) {
 		a := as[name]
 		b.WriteString(name + "\n" + hex.EncodeToString(m.Seal(&a, "k")) + "\n" + a.String() + "\n\n")
 	}
-	golden(t, "testdata/records/now.txt", b.String())
+	golden.Same(t, "testdata/records/now.txt", b.String())
 }
 
 // Records that were written before, one file for each schema, can still be

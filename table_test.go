@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authnfsm/authn/internal/golden"
 	"github.com/looplab/fsm"
 )
 
@@ -60,7 +61,7 @@ func TestMatrix(t *testing.T) {
 		}
 		b.WriteString("\n")
 	}
-	golden(t, "testdata/matrix.txt", b.String())
+	golden.Same(t, "testdata/matrix.txt", b.String())
 }
 
 func (p *program) cellText(state int, o op) string {

@@ -1,6 +1,6 @@
 // Package script plays scripts: lines that say what browsers, the host, the
-// mailer and the clock do, each with what a whole service answers. The paths
-// and scenarios in testdata are such scripts.
+// mailer and the clock do, each with what a whole service answers. The recorded
+// paths and the scenarios of internal/proof are such scripts.
 package script
 
 import (

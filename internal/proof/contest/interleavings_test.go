@@ -1,0 +1,125 @@
+package contest
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+	"github.com/authnfsm/authn/storetest"
+)
+
+// contests are clients that meet at one account. What each was told, what is
+// stored then, what was mailed and what every code is worth after it must be
+// what one client after the other would have led to, in some order.
+var contests = []contest{
+	{"right, right", 6, 2, inChallenge, clients{right, right}},
+	{"right, wrong", 6, 2, inChallenge, clients{right, wrong}},
+	{"right, resend", 14, 2, inChallenge, clients{right, resend}},
+	{"resend, resend", 16, 2, inChallenge, clients{resend, resend}},
+	{"right, cancel", 6, 2, inChallenge, clients{right, cancel}},
+	{"right, expire", 6, 2, inChallenge, clients{atLast(right), atEnd(resend)}},
+	{"right, Tend", 17, 2, inChallenge, clients{atLast(right), atEnd(tend)}},
+	{"right, Revoke", 6, 2, inChallenge, clients{right, revoke}},
+	{"redeem, redeem", 6, 2, inSuccess, clients{redeem, redeem}},
+	{"redeem, cancel", 6, 2, inSuccess, clients{redeem, cancel}},
+	{"redeem, lock", 11, 2, besideSuccess, clients{redeem, wrong}},
+	{"begin, begin at the limit", 6, 1, full, clients{begin, begin}},
+	{"begin, right at the limit", 6, 1, full, clients{begin, right}},
+	{"last try, last try", 6, 2, oneTryLeft, clients{wrong, wrong}},
+	{"right, last try", 6, 2, oneTryLeft, clients{right, wrong}},
+	{"same event, same event", 6, 1, inChallenge, clients{once(rightCode), once(rightCode)}},
+	{"challenge, challenge", 16, 2, inRequired, clients{challenge, challenge}},
+	{"activate, activate", 16, 2, inActivate, clients{activate, activate}},
+
+	{"right, right, right", 150, 3, inChallenge, clients{right, right, right}},
+	{"right, wrong, wrong", 382, 5, inChallenge, clients{right, wrong, wrong}},
+	{"right, wrong, resend", 5462, 5, inChallenge, clients{right, wrong, resend}},
+	{"right, wrong, cancel", 299, 4, inChallenge, clients{right, wrong, cancel}},
+	{"resend, resend, resend", 702, 3, inChallenge, clients{resend, resend, resend}},
+	{"right, expire, wrong", 266, 4, inChallenge, clients{atLast(right), atEnd(resend), atLast(wrong)}},
+	{"redeem, redeem, cancel", 150, 3, inSuccess, clients{redeem, redeem, cancel}},
+	{"begin, begin, begin at the limit", 498, 3, full, clients{begin, begin, begin}},
+}
+
+// TestFigures: what doc.go and the page of the proof say is what is run.
+func TestFigures(t *testing.T) {
+	schedules := 0
+	for _, c := range contests {
+		schedules += c.schedules
+	}
+	if len(contests) != Contests || schedules != Schedules {
+		t.Errorf("%d contests and %d schedules, not %d and %d", len(contests), schedules, Contests, Schedules)
+	}
+}
+
+// TestInterleavings goes through every order in which the clients' calls can
+// reach the store: K1, K2, K3, K4, K5, E1, E2. Field bugs 1, 4, 5, 6, 7, 10, 13.
+func TestInterleavings(t *testing.T) {
+	total := 0
+	for _, c := range contests {
+		t.Run(c.name, func(t *testing.T) {
+			if c.schedules > 1000 && (raceDetector() || testing.Short()) {
+				t.Skip("the smaller ones are enough with the race detector, and where time is short")
+			}
+			synctest.Test(t, func(t *testing.T) { // so that waiting for another try takes no time
+				a := c.open(t)
+				serial := a.serial()
+				if len(serial) != c.outcomes {
+					t.Errorf("one after the other, the clients have %d outcomes, not %d:\n%s", len(serial), c.outcomes, strings.Join(serial, "\n"))
+				}
+				n := 0
+				for pick := range storetest.Schedules() {
+					if n++; n > 10*c.schedules {
+						t.Fatalf("more than %d schedules", n)
+					}
+					if got, turns := a.play(new(memstore.Store), pick); !slices.Contains(serial, got) {
+						t.Fatalf("%v leads to\n%s\nno order of the clients does:\n%s", turns, got, strings.Join(serial, "\n"))
+					}
+				}
+				total += n
+				if n != c.schedules {
+					t.Errorf("%d schedules, not %d", n, c.schedules)
+				}
+			})
+		})
+	}
+	t.Logf("%d schedules", total)
+}
+
+// TestInterleavingsSpeak: K6. With a store that compares nothing every contest
+// goes wrong in some order, and the test above sees it.
+func TestInterleavingsSpeak(t *testing.T) {
+	for _, c := range contests {
+		synctest.Test(t, func(t *testing.T) {
+			a := c.open(t)
+			serial := a.serial()
+			n := 0
+			for pick := range storetest.Schedules() {
+				n++
+				if got, turns := a.play(new(racy), pick); !slices.Contains(serial, got) {
+					t.Logf("%s: seen in schedule %d, %v", c.name, n, turns)
+					return
+				}
+			}
+			t.Errorf("%s: a store that compares nothing passes all of %d schedules", c.name, n)
+		})
+	}
+}
+
+// racy is a store in which the last to save wins.
+type racy struct{ memstore.Store }
+
+func (r *racy) Save(ctx context.Context, key string, _ uint64, rec authn.Record) error {
+	now, _ := r.Load(ctx, key)
+	return r.Store.Save(ctx, key, now.Version, rec)
+}
+
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}

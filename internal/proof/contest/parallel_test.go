@@ -1,0 +1,153 @@
+package contest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
+	"github.com/authnfsm/authn/storetest"
+)
+
+// Field bugs 1, 4, 6: however many right codes come at once, one succeeds,
+// and no rightful caller is turned away.
+func TestParallelRightCodes(t *testing.T) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = slow(&d.Store), nil })
+	a, code := d.Challenged(t)
+	won, finished, other := parallel(300, func(i int) (*authn.Answer, error) {
+		return d.Do(t.Context(), a.Token, authn.Verify{Code: code})
+	})
+	if won != 1 || finished != 299 || other != nil {
+		t.Errorf("%d succeeded, %d were too late, %v", won, finished, other)
+	}
+}
+
+// With 299 wrong codes at once the right one is evaluated in turn: it wins or
+// comes after the lock, and is never "unavailable"; never more are counted
+// than the code takes.
+func TestRightAmongWrong(t *testing.T) {
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = slow(&d.Store), nil })
+	a, code := d.Challenged(t)
+	var wrong atomic.Int64
+	var mine error
+	_, _, other := parallel(300, func(i int) (*authn.Answer, error) {
+		if i == 150 {
+			var ans *authn.Answer
+			ans, mine = d.Do(t.Context(), a.Token, authn.Verify{Code: code})
+			return ans, mine
+		}
+		ans, err := d.Do(t.Context(), a.Token, authn.Verify{Code: testhost.OtherCode(code)})
+		if err == nil && ans.Outcome == authn.WrongCode {
+			wrong.Add(1)
+		}
+		return ans, err
+	})
+	if errors.Is(mine, authn.ErrUnavailable) {
+		t.Errorf("the rightful caller: %v", mine)
+	}
+	if n := wrong.Load(); n > 4 { // the fourth begins the back-off
+		t.Errorf("%d wrong codes were evaluated", n)
+	}
+	if other != nil && !errors.Is(other, authn.ErrTooSoon) && !errors.Is(other, authn.ErrUnavailable) {
+		t.Error(other)
+	}
+}
+
+func slow(s authn.Store) authn.Store {
+	return storetest.Faulty(s, storetest.Always("", storetest.Fault{Delay: time.Millisecond}))
+}
+
+// parallel counts successes, refusals as finished, and returns another error.
+func parallel(n int, f func(i int) (*authn.Answer, error)) (won, finished int, other error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			a, err := f(i)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil && a.State == authn.Success:
+				won++
+			case errors.Is(err, authn.ErrFinished):
+				finished++
+			case err != nil:
+				other = err
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	return won, finished, other
+}
+
+// A save that happened although the store said otherwise counts once.
+func TestUnknownOutcome(t *testing.T) {
+	var plan storetest.Plan
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Auditor = nil
+		c.Store = storetest.Faulty(&d.Store, func(call storetest.Call) storetest.Fault {
+			if plan == nil {
+				return storetest.Fault{}
+			}
+			return plan(call)
+		})
+	})
+	a, code := d.Challenged(t)
+	boom := errors.New("connection lost")
+	plan = next(storetest.Fault{Err: boom, After: true})
+	w := d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
+	if w.Outcome != authn.WrongCode || w.TriesLeft != 9 {
+		t.Errorf("written, then an error: %+v", w)
+	}
+	plan = next(storetest.Fault{Err: boom})
+	if _, err := d.Do(t.Context(), a.Token, authn.Verify{Code: code}); !errors.Is(err, authn.ErrUnavailable) || !errors.Is(err, boom) {
+		t.Errorf("not written: %v", err)
+	}
+	plan = next(storetest.Fault{Err: authn.ErrConflict, After: true}) // a client library tried twice
+	if a := d.MustDo(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success || a.Session == "" {
+		t.Errorf("written, then a conflict: %+v", a)
+	}
+}
+
+// next gives f to the next save.
+func next(f storetest.Fault) storetest.Plan {
+	done := false
+	return func(c storetest.Call) storetest.Fault {
+		if done || c.Op != storetest.Save {
+			return storetest.Fault{}
+		}
+		done = true
+		return f
+	}
+}
+
+// The answer is about this step even if others went on while its mail was
+// under way, and even if they took its transaction's place.
+func TestOvertakenWhileMailing(t *testing.T) {
+	var d *testhost.Host
+	first := true
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Policy.Live = 1
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
+			if first {
+				first = false
+				s := testhost.OK(t)(d.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
+				if s.Session == "" {
+					t.Error("no session")
+				}
+			}
+			return d.Inbox.Send(ctx, m)
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	if a.State != authn.MFAChallenge || a.Session != "" || a.Delivery != authn.Sent {
+		t.Errorf("%+v", a)
+	}
+}

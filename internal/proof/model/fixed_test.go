@@ -1,0 +1,394 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// Fixed sequences for what random ones reach too seldom, or cannot judge.
+
+// fixed is a world with one user who has one active factor.
+func fixed(t *testing.T, p authn.Policy) (*world, *account) {
+	w := newWorld(t, p, 0, 1)
+	return w, w.add(authn.Factor{Status: authn.Active})
+}
+
+// challenged is one whose code is out.
+func challenged(t *testing.T, p authn.Policy) (w *world, a *account, code string) {
+	w, a = fixed(t, p)
+	w.begin(a, authn.RequireFactor)
+	w.do(a, call{event: "challenge", factor: "f0-0"})
+	c, _ := a.o.kept(0)
+	return w, a, c.text
+}
+
+func other(code string) string {
+	if code[0] == '0' {
+		return "1" + code[1:]
+	}
+	return "0" + code[1:]
+}
+
+// service is one more service over the world's store.
+func (w *world) service(t *testing.T, change func(*authn.Config)) *authn.Service {
+	c := config(w, w.p)
+	change(&c)
+	s, err := authn.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func verify(s *authn.Service, a *account, code string) (*authn.Answer, error) {
+	return s.Do(ctx, a.tickets[0].token, authn.Verify{Code: authn.Code(code)})
+}
+
+// TestCodesAcrossKeyRotation: S20. While the old key is listed its codes are good, new
+// codes come from the new key, and without the old key nothing is accepted.
+func TestCodesAcrossKeyRotation(t *testing.T) {
+	w, a, code := challenged(t, authn.Policy{})
+	without := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{keyTwo} })
+	if ans, err := verify(without, a, code); err == nil && ans.State == stateSuccess {
+		t.Fatal("a code was accepted without its key")
+	}
+	same := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{{ID: keyOne.ID, Secret: keyTwo.Secret}} })
+	if ans, err := verify(same, a, code); err == nil && ans.State == stateSuccess {
+		t.Fatal("a code was accepted with another key of the same id")
+	}
+	both := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{keyTwo, keyOne} })
+	if ans, err := verify(both, a, code); err != nil || ans.State != stateSuccess {
+		t.Fatalf("after the rotation: %v, %v", ans, err)
+	}
+	w.services = []*authn.Service{both}
+	w.now = w.now.Add(time.Hour)
+	ans, err := both.Begin(ctx, authn.Login{User: a.user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = both.Do(ctx, ans.Token, authn.Challenge{Factor: "f0-0"}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := string(w.post.attempts[len(w.post.attempts)-1].Code)
+	alone := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{keyTwo} })
+	if ans, err = alone.Do(ctx, ans.Token, authn.Verify{Code: authn.Code(fresh)}); err != nil || ans.State != stateSuccess {
+		t.Fatalf("a code of the new key, without the old one: %v, %v", ans, err)
+	}
+}
+
+// TestPolicyChange: S22. A tighter policy holds at once, a looser one never for
+// a transaction under way.
+func TestPolicyChange(t *testing.T) {
+	for _, tt := range []struct {
+		before, after authn.Policy
+		wrong         int // before the change
+		left          int // tries, after it
+		more          int // wrong codes until the end
+	}{
+		{authn.Policy{Tries: 5}, authn.Policy{Tries: 3}, 1, 2, 2},
+		{authn.Policy{Tries: 3}, authn.Policy{Tries: 5}, 1, 2, 2},
+		{authn.Policy{Tries: 5}, authn.Policy{Tries: 3}, 3, 0, 1},
+		{authn.Policy{Tries: 5}, authn.Policy{Tries: 2}, 3, 0, 1},
+	} {
+		name := fmt.Sprintf("from %d to %d tries after %d", tt.before.Tries, tt.after.Tries, tt.wrong)
+		for _, right := range []bool{false, true} {
+			w, a, code := challenged(t, tt.before)
+			for range tt.wrong {
+				w.do(a, call{event: "verify", code: other(code)})
+			}
+			s := w.service(t, func(c *authn.Config) { c.Policy = tt.after })
+			ans, err := s.Status(ctx, a.tickets[0].token)
+			if tt.left == 0 && errors.Is(err, authn.ErrFinished) {
+				err, ans = nil, &authn.Answer{} // none left: over
+			}
+			if err != nil || max(0, ans.TriesLeft) != tt.left {
+				t.Fatalf("%s: %+v, %v", name, ans, err)
+			}
+			if right {
+				if ans, err = verify(s, a, code); (err == nil && ans.State == stateSuccess) != (tt.left > 0) {
+					t.Errorf("%s: the right code gives %v, %v", name, ans, err)
+				}
+				continue
+			}
+			for i := 1; i <= tt.more; i++ {
+				ans, err = verify(s, a, other(code))
+				if tt.left == 0 && err != nil {
+					break
+				}
+				if err != nil || (ans.State == stateLocked) != (i == tt.more) {
+					t.Errorf("%s: wrong code %d gives %v, %v", name, i, ans, err)
+				}
+			}
+		}
+	}
+}
+
+// TestPolicyChangeSends: the same for sends, and for a code's tries.
+func TestPolicyChangeSends(t *testing.T) {
+	for _, tt := range []struct{ before, after authn.Policy }{
+		{authn.Policy{Sends: 3}, authn.Policy{Sends: 1}},
+		{authn.Policy{Sends: 1}, authn.Policy{Sends: 3}},
+	} {
+		w, a, _ := challenged(t, tt.before)
+		w.now = w.now.Add(time.Minute)
+		s := w.service(t, func(c *authn.Config) { c.Policy = tt.after })
+		if _, err := s.Do(ctx, a.tickets[0].token, authn.Resend{}); !errors.Is(err, authn.ErrExhausted) {
+			t.Errorf("from %d to %d sends: %v", tt.before.Sends, tt.after.Sends, err)
+		}
+	}
+	for _, tt := range []struct{ before, after authn.Policy }{
+		{authn.Policy{CodeTries: 3}, authn.Policy{CodeTries: 2}},
+		{authn.Policy{CodeTries: 2}, authn.Policy{CodeTries: 3}},
+	} {
+		w, a, code := challenged(t, tt.before)
+		w.do(a, call{event: "verify", code: other(code)})
+		s := w.service(t, func(c *authn.Config) { c.Policy = tt.after })
+		if ans, err := verify(s, a, other(code)); err != nil || !ans.CodeExpires.IsZero() {
+			t.Errorf("from %d to %d tries for a code: %+v, %v", tt.before.CodeTries, tt.after.CodeTries, ans, err)
+		}
+		if _, err := verify(s, a, code); !errors.Is(err, authn.ErrNoCode) {
+			t.Errorf("from %d to %d tries for a code: %v", tt.before.CodeTries, tt.after.CodeTries, err)
+		}
+	}
+}
+
+// TestNoAbsurdPolicy: S24. No number is taken that could wrap or mean "for ever".
+func TestNoAbsurdPolicy(t *testing.T) {
+	w, _ := fixed(t, authn.Policy{})
+	typ := reflect.TypeFor[authn.Policy]()
+	for i := range typ.NumField() {
+		for _, n := range []int64{-1, -1 << 62, 1<<63 - 1, 1 << 62} {
+			var p authn.Policy
+			f := reflect.ValueOf(&p).Elem().Field(i)
+			if !f.CanInt() {
+				continue
+			}
+			f.SetInt(n)
+			c := config(w, p)
+			if _, err := authn.New(c); err == nil {
+				t.Errorf("New takes a policy with %s %d", typ.Field(i).Name, n)
+			}
+		}
+	}
+	for _, cool := range [][]time.Duration{{}, {0}, {-1}, {time.Second - 1}, {1 << 62}, make([]time.Duration, 5)} {
+		if _, err := authn.New(config(w, authn.Policy{Cooldowns: cool})); err == nil {
+			t.Errorf("New takes Cooldowns %v", cool)
+		}
+	}
+	if _, err := authn.New(config(w, authn.Policy{NoBackoff: true, Digits: 7})); err == nil {
+		t.Error("New takes 7 digits without a back-off")
+	}
+}
+
+// TestStepsEnd: previous and a challenge without a mail are no endless
+// supply of writes.
+func TestStepsEnd(t *testing.T) {
+	w, a, _ := challenged(t, authn.Policy{})
+	steps := 2 // begun, challenged
+	for ; steps < 200; steps++ {
+		ev := authn.Event(authn.Previous{})
+		if steps%2 == 1 {
+			ev = authn.Challenge{Factor: "f0-0"}
+		}
+		saves := w.store.saves
+		_, err := w.services[0].Do(ctx, a.tickets[0].token, ev)
+		if errors.Is(err, authn.ErrFinished) {
+			if w.store.saves != saves+1 {
+				t.Error("the end was not saved")
+			}
+			break
+		}
+		if err != nil || w.store.saves != saves+1 {
+			t.Fatalf("step %d: %v, %d saves", steps+1, err, w.store.saves-saves)
+		}
+	}
+	if steps != 100 && steps != 101 { // the begin may count or not
+		t.Errorf("%d saved steps were taken", steps)
+	}
+	if n := len(w.post.attempts); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
+
+// TestRepeatedMail: E3. A mail that was not accepted is tried again while its
+// code lives, with the same key, code and generation; after five attempts it
+// has failed, and the user may resend without waiting, once.
+func TestRepeatedMail(t *testing.T) {
+	w, a := fixed(t, authn.Policy{CodeLife: 9 * time.Minute, Life: 30 * time.Minute, Cooldowns: []time.Duration{25 * time.Minute}})
+	w.begin(a, authn.RequireFactor)
+	w.post.mood = errDown
+	g := w.do(a, call{event: "challenge", factor: "f0-0"})
+	if g.answer.Delivery != authn.Pending {
+		t.Fatalf("delivery %q", g.answer.Delivery)
+	}
+	for range 52 {
+		w.now = w.now.Add(10 * time.Second)
+		w.tend()
+		w.status()
+	}
+	first := w.post.attempts[0]
+	for _, m := range w.post.attempts {
+		if m.Message != first.Message {
+			t.Errorf("attempts differ: %+v, %+v", m.Message, first.Message)
+		}
+	}
+	if n := len(w.post.attempts); n < 2 || n > 5 {
+		t.Errorf("%d attempts in 9 minutes", n)
+	}
+	if a.o.delivery(first.Key) != authn.Failed {
+		t.Skipf("%d attempts in the life of a code: it never fails for good", len(w.post.attempts))
+	}
+	w.post.mood = nil
+	w.do(a, call{event: "resend"})
+	w.do(a, call{event: "resend"}) // refused: the oracle knows
+}
+
+// TestRedeemAsksAgain: an account that was closed meanwhile, or whose factor
+// was removed, gets no session.
+func TestRedeemAsksAgain(t *testing.T) {
+	for name, change := range map[string]func(w *world, a *account) error{
+		"closed": func(w *world, a *account) error { delete(w.dir.users, a.user); return authn.ErrNoUser },
+		"removed": func(w *world, a *account) error {
+			w.dir.users[a.user] = []authn.Factor{{ID: "new", Type: authn.Email, Address: "a@b.example", Status: authn.Active}}
+			return authn.ErrNotOffered
+		},
+		"directory down": func(w *world, a *account) error { w.dir.down = true; return authn.ErrUnavailable },
+	} {
+		w, a, code := challenged(t, authn.Policy{})
+		w.do(a, call{event: "verify", code: code})
+		want := change(w, a)
+		if as, err := w.services[0].Redeem(ctx, a.tickets[0].session); as != nil || !errors.Is(err, want) {
+			t.Errorf("%s: %v, %v", name, as, err)
+		}
+	}
+}
+
+// TestTokensAsSpelled: a token is good for one thing, and only as it was spelled.
+func TestTokensAsSpelled(t *testing.T) {
+	w, a, code := challenged(t, authn.Policy{})
+	token := string(a.tickets[0].token)
+	for _, bad := range []string{"", "x", token + "=", token + "A", token[:len(token)-1], " " + token, token[:len(token)-1] + "!", token[:9] + "\n" + token[9:]} {
+		g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
+			ans, err := s.Do(ctx, authn.StateToken(bad), authn.Verify{Code: authn.Code(code)})
+			return ans, nil, err
+		})
+		if !errors.Is(g.err, authn.ErrFinished) || g.saves > 0 {
+			t.Errorf("token %d bytes: %v, %d saves", len(bad), g.err, g.saves)
+		}
+	}
+	w.do(a, call{event: "verify", code: code})
+	session := a.tickets[0].session
+	if _, err := w.services[0].Do(ctx, authn.StateToken(session), authn.Cancel{}); !errors.Is(err, authn.ErrFinished) {
+		t.Errorf("a session token as a state token: %v", err)
+	}
+	w.redeem(a, -1, authn.SessionToken(a.tickets[0].token))
+	w.redeem(a, 0, session)
+	w.redeem(a, 0, session)
+}
+
+// TestErase: what is live ends, a budget that runs stays, for otherwise whoever
+// can have a user erased could guess again.
+func TestErase(t *testing.T) {
+	w, a, code := challenged(t, authn.Policy{FailuresPerDay: 2})
+	w.do(a, call{event: "verify", code: other(code)})
+	s := w.services[0]
+	if err := s.Erase(ctx, a.user); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify(s, a, code); !errors.Is(err, authn.ErrFinished) {
+		t.Errorf("after Erase: %v", err)
+	}
+	ans, err := s.Begin(ctx, authn.Login{User: a.user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Minute)
+	if ans, err = s.Do(ctx, ans.Token, authn.Challenge{Factor: "f0-0"}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := string(w.post.attempts[len(w.post.attempts)-1].Code)
+	ans, err = s.Do(ctx, ans.Token, authn.Verify{Code: authn.Code(other(fresh))})
+	if err != nil || ans.State != stateLocked {
+		t.Fatalf("the second wrong code of the day, after Erase: %+v, %v", ans, err)
+	}
+	if err = s.Erase(ctx, a.user); err != nil {
+		t.Fatal(err)
+	}
+	var r *authn.Refusal
+	if _, err = s.Begin(ctx, authn.Login{User: a.user}); !errors.As(err, &r) || r.Err != authn.ErrLocked || !r.RetryAt.Equal(ans.Until) {
+		t.Errorf("locked until %v, after Erase: %v", ans.Until, err)
+	}
+}
+
+// TestHostAfterClockFault: Revoke and Reinstate end what is live also if the
+// record was saved in the future.
+func TestHostAfterClockFault(t *testing.T) {
+	for name, f := range map[string]func(*authn.Service, string) error{
+		"revoke":    func(s *authn.Service, user string) error { return s.Revoke(ctx, user) },
+		"reinstate": func(s *authn.Service, user string) error { return s.Reinstate(ctx, user, "test") },
+		"erase":     func(s *authn.Service, user string) error { return s.Erase(ctx, user) },
+	} {
+		w, a, code := challenged(t, authn.Policy{})
+		w.now = w.now.Add(-time.Hour)
+		if err := f(w.services[0], a.user); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := verify(w.services[0], a, code); !errors.Is(err, authn.ErrFinished) {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.now = w.now.Add(time.Hour)
+		if _, err := verify(w.services[0], a, code); !errors.Is(err, authn.ErrFinished) {
+			t.Errorf("%s, later: %v", name, err)
+		}
+	}
+}
+
+// TestLockEndsOthers: the third tab is locked by what happens in the first, and
+// what was to be redeemed is void.
+func TestLockEndsOthers(t *testing.T) {
+	w, a, code := challenged(t, authn.Policy{LockEvery: 2, BackoffFrom: 10})
+	w.begin(a, authn.RequireNothing)
+	w.begin(a, authn.RequireFactor)
+	w.do(a, call{event: "verify", code: other(code)})
+	w.do(a, call{event: "verify", code: other(code)})
+	w.do(a, call{tx: 2, event: "challenge", factor: "f0-0"})
+	w.redeem(a, 1, a.tickets[1].session)
+	w.begin(a, authn.RequireNothing) // refused: locked
+	w.now = w.now.Add(30*time.Minute - 1)
+	w.begin(a, authn.RequireFactor)
+	w.now = w.now.Add(1)
+	w.begin(a, authn.RequireFactor)
+	if len(a.tickets) != 4 {
+		t.Errorf("%d transactions were begun", len(a.tickets))
+	}
+}
+
+// TestForgiveness: an accepted code forgives the wrong ones of its own
+// transaction, and no others.
+func TestForgiveness(t *testing.T) {
+	w, a, one := challenged(t, authn.Policy{FailuresPerDay: 4, BackoffFrom: 10})
+	w.do(a, call{event: "verify", code: other(one)})
+	w.now = w.now.Add(time.Minute)
+	w.begin(a, authn.RequireFactor)
+	w.do(a, call{tx: 1, event: "challenge", factor: "f0-0"})
+	c, _ := a.o.kept(1)
+	two := c.text
+	for range 2 {
+		w.do(a, call{tx: 1, event: "verify", code: other(two)})
+	}
+	w.now = w.now.Add(time.Minute)
+	w.do(a, call{event: "verify", code: one}) // forgives one of three, the oldest
+	w.do(a, call{tx: 1, event: "verify", code: other(two)})
+	w.begin(a, authn.RequireFactor)
+	w.do(a, call{tx: 2, event: "challenge", factor: "f0-0"})
+	three, _ := a.o.kept(2)
+	w.do(a, call{tx: 2, event: "verify", code: other(three.text)}) // the fourth that counts: locked for a day from minute 1
+	if s := a.o.state(2); s != stateLocked {
+		t.Errorf("state %s", s)
+	}
+}

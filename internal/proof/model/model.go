@@ -1,0 +1,178 @@
+package model
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/cryptotest"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"pgregory.net/rapid"
+)
+
+// Check runs random histories against the oracle. shorten makes a service give
+// codes of n digits, also fewer than any policy allows, so that codes collide;
+// nil leaves that out. Where the numbered invariants are checked:
+//
+//	S1 S2 S3 S4 S7 S8 S10 S16 S17   judgeVerdict: state and refusal of every event, codes of every sort
+//	S9 S12 S14 S15                  compare: tries, generation and deadlines of every answer and status
+//	S5 S6                           codes of 1 and 2 digits collide; stored splices: in package
+//	S11 S13 S23                     judgeRecord, judgeMail, status (every transaction after every step)
+//	S18                             compare: code expires, delivery; the nonce's bytes: in package
+//	S19 S21                         in package (decoder)
+//	S20                             TestCodesAcrossKeyRotation
+//	S22                             TestPolicyChange
+//	S24                             TestNoAbsurdPolicy
+//	S25                             redeem: the assertion; judgeVerdict with several required factors
+//	B1 B2 B3 B6 B8                  judgeVerdict after jumps to every deadline -1ns, 0, +1ns
+//	B4                              the same, as times are exact to the nanosecond after any reload
+//	B5                              action fall: within MaxSkew and beyond
+//	B7                              action tend comes and goes, verdicts stay
+//	B9                              the clock's zone changes; monotonic readings: in package
+//	P1 P2                           judgeRecord
+//	P3 P4 P5 P6                     in package (Step, encoding)
+//	P7                              two services take turns over one store
+//	P8 P9                           storetest
+//	E1 E2 E5                        judgeMail, judgeHandings; a lost swap's effects: in package
+//	E3 E4                           tend, finish
+//	T5                              followAudit; the state that each row leaves
+//	T1 T2 T3 T4 T6 T7               in package (the table); the cells of asks are all visited here
+//	L1 L2 L3                        follow, finish
+//
+// fixed_test.go has fixed sequences for what random ones reach too seldom.
+func Check(t *testing.T, shorten func(s *authn.Service, n int)) {
+	cover := map[string]int{}
+	rapid.Check(t, func(r *rapid.T) {
+		cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(r, "entropy")) // codes and tokens can be drawn again
+		run(r, cover, shorten)
+	})
+	if n, _ := strconv.Atoi(os.Getenv("RAPID_CHECKS")); n >= 2000 {
+		t.Log(cover)
+		for _, k := range reached {
+			if cover[k] == 0 {
+				t.Errorf("never reached: %s", k)
+			}
+		}
+	}
+}
+
+// Fuzz is Check with the fuzzer to choose what happens: the bytes are the draws.
+func Fuzz(f *testing.F, shorten func(s *authn.Service, n int)) {
+	for seed := range uint64(8) {
+		b := make([]byte, 4<<10) // a short one is used up before anything happens
+		rand.NewChaCha8([32]byte{byte(seed)}).Read(b)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h := fnv.New64()
+		h.Write(b)
+		cryptotest.SetGlobalRandom(t, h.Sum64())
+		rapid.MakeFuzz(func(r *rapid.T) { run(r, map[string]int{}, shorten) })(t, b)
+	})
+}
+
+// reached is what a long run must have gone through.
+var reached = []string{
+	"primary taken", "primary refused: account is locked", "primary refused: too soon", "primary refused: no active factor, and none to enroll",
+	"enroll taken", "enroll refused: too soon", "enroll refused: no sends left in this transaction", "enroll refused: factor is not offered here", "enroll repeated",
+	"activate taken", "activate wrong code", "activate late code", "activate refused: no live code", "activate refused: too soon", "activate refused: malformed input",
+	"activate refused: factor is not offered here", "activate refused: not allowed in this state",
+	"challenge taken", "challenge refused: too soon", "challenge refused: no sends left in this transaction", "challenge refused: factor is not offered here", "challenge repeated",
+	"verify taken", "verify wrong code", "verify late code", "verify refused: no live code", "verify refused: too soon", "verify refused: malformed input", "verify repeated",
+	"verify refused: transaction is unknown or finished", "verify refused: factor is not offered here", "verify refused: not allowed in this state",
+	"verify refused: idempotency key was used for another event",
+	"resend taken", "resend refused: too soon", "resend refused: no sends left in this transaction", "resend refused: not allowed in this state", "resend repeated",
+	"previous taken", "previous refused: not allowed in this state", "skip taken", "skip refused: a required factor is missing",
+	"cancel taken", "cancel refused: transaction is unknown or finished", "redeem taken", "redeem refused: transaction is unknown or finished",
+	"revoke taken", "reinstate taken", "tend taken", "clock fell", "clock wrong", "account locked", "account disabled", "budget spent", "old code equals the live one", "mail failed for good",
+}
+
+// userKinds are the sorts of user there are, by their factors.
+var userKinds = [][]authn.Factor{
+	{{Status: authn.NotSetUp, Verified: true}},
+	{{Status: authn.NotSetUp}},
+	{{Status: authn.NotSetUp, Required: true}, {Status: authn.NotSetUp, Required: true}, {Status: authn.NotSetUp}, {Status: authn.NotSetUp, Required: true}},
+	{{Status: authn.NotSetUp}, {Status: authn.NotSetUp, Required: true}},
+	{{Status: authn.Active}, {Status: authn.Active}},
+	{{Type: "sms", Status: authn.Active}, {Status: authn.Active}, {Status: authn.NotSetUp, Required: true}},
+	{{Type: "sms", Status: authn.Active}},
+	{{Status: authn.Active}, {Status: authn.Disabled}},
+}
+
+func drawPolicy(t *rapid.T) (p authn.Policy, digits int) {
+	n := func(name string, values ...int) int { return rapid.SampledFrom(values).Draw(t, name) }
+	d := func(name string, values ...time.Duration) time.Duration {
+		return rapid.SampledFrom(values).Draw(t, name)
+	}
+	p = authn.Policy{
+		Digits: n("Digits", 0, 6, 7, 8), CodeTries: n("CodeTries", 0, 1, 2, 3), Tries: n("Tries", 0, 2, 3, 5),
+		Sends: n("Sends", 0, 1, 2, 5), SendsPerHour: n("SendsPerHour", 0, 2, 4, 100), SendsPerDay: n("SendsPerDay", 0, 3, 5, 100),
+		Live: n("Live", 0, 1, 2), StartsPerHour: n("StartsPerHour", 0, 2, 4, 100), BackoffFrom: n("BackoffFrom", 0, 1, 2, 3, 10),
+		LockEvery: n("LockEvery", 0, 2, 3, 5, 100), FailuresPerDay: n("FailuresPerDay", 0, 2, 4, 100), FailuresPerYear: n("FailuresPerYear", 0, 3, 6),
+		DisableAfter: n("DisableAfter", 0, 4, 7, 100),
+		CodeLife:     d("CodeLife", 0, time.Minute, 90*time.Second+1, 9*time.Minute+30*time.Second),
+		Life:         d("Life", 0, time.Minute, 5*time.Minute+1, 30*time.Minute),
+		Backoff:      d("Backoff", 0, time.Second, 7*time.Second+3, 10*time.Minute), BackoffMax: d("BackoffMax", 0, 10*time.Minute, 15*time.Minute),
+		Lock: d("Lock", 0, time.Minute, 61*time.Second), LockMax: d("LockMax", 0, 40*time.Minute, 7*aDay),
+		SessionLife:    d("SessionLife", 0, time.Second, 5*time.Minute),
+		NoAutoActivate: rapid.IntRange(0, 3).Draw(t, "NoAutoActivate") == 3,
+	}
+	if c := n("Cooldowns", 0, 1, 2); c > 0 {
+		p.Cooldowns = [][]time.Duration{{time.Second}, {10 * time.Second, 70 * time.Second, 20*time.Second + 1, 5 * time.Second}}[c-1]
+	}
+	p.NoBackoff = p.Digits == 8 && rapid.Bool().Draw(t, "NoBackoff")
+	return p, n("short codes", 0, 1, 2)
+}
+
+// run is one history.
+func run(t *rapid.T, cover map[string]int, shorten func(*authn.Service, int)) {
+	p, digits := drawPolicy(t)
+	if shorten == nil {
+		digits = 0
+	}
+	w := newWorld(t, p, digits, 2)
+	for _, s := range w.services {
+		if digits > 0 {
+			shorten(s, digits)
+		}
+	}
+	w.cover = cover
+	for range rapid.IntRange(2, 3).Draw(t, "accounts") {
+		n := rapid.IntRange(0, len(userKinds)-1).Draw(t, "user")
+		if rapid.IntRange(0, 2).Draw(t, "easy") < 2 {
+			n %= len(userKinds) - 2
+		}
+		w.add(slices.Clone(userKinds[n])...)
+	}
+	off := rapid.Uint32().Draw(t, "off") & rapid.Uint32().Draw(t, "off too") // swarm; 0: everything happens
+	actions := map[string]func(*rapid.T){"": func(*rapid.T) { w.status() }}
+	for i, x := range []struct {
+		name   string
+		weight int
+		f      func(*rapid.T)
+	}{
+		{"begin", 2, w.actBegin}, {"natural", 6, w.actNatural}, {"edge", 4, w.actEdge}, {"jump", 2, w.actJump}, // these four are never off
+		{"wrong", 3, w.actWrong}, {"old", 1, w.actOld}, {"foreign", 2, w.actForeign}, {"malformed", 1, w.actMalformed},
+		{"any", 3, w.actAny}, {"resend", 2, w.actEvent("resend")}, {"previous", 2, w.actEvent("previous")}, {"skip", 1, w.actEvent("skip")},
+		{"cancel", 1, w.actEvent("cancel")}, {"challenge", 1, w.actChallenge}, {"redeem", 2, w.actRedeem}, {"again", 2, w.actAgain},
+		{"guess", 1, w.actGuess}, {"tend", 1, w.actTend}, {"revoke", 1, w.actRevoke}, {"reinstate", 1, w.actReinstate},
+		{"fall", 1, w.actFall}, {"tick", 2, w.actTick}, {"weather", 2, w.actWeather}, {"lost", 1, w.actLost}, {"down", 1, w.actDown}, {"unknown", 1, w.actUnknown},
+	} {
+		if i > 3 && off&(1<<i) != 0 {
+			continue
+		}
+		for n := range x.weight {
+			actions[fmt.Sprint(x.name, n)] = x.f
+		}
+	}
+	w.use(t)
+	for range 2 {
+		t.Repeat(actions)
+	}
+	w.finish()
+}

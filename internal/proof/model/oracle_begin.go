@@ -1,0 +1,92 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// How a transaction begins, and what that ends.
+
+// begin answers primary.
+func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
+	t, wrong := o.clock(now)
+	var before []fact
+	if wrong {
+		before = o.closing(t)
+		o = o.with(before...)
+	}
+	until, locked := o.lockedAt(t)
+	if !locked {
+		locked = len(o.having(authn.Disabled)) > 0
+	} else if len(o.having(authn.Disabled)) > 0 {
+		until = time.Time{}
+	}
+	w := want{now: t}
+	active, offered := len(o.having(authn.Active)) > 0, len(o.having(authn.NotSetUp)) > 0
+	switch end := o.free(t, o.starts()); {
+	case locked:
+		w.errs, w.state, w.retry = []error{authn.ErrLocked}, stateLocked, until
+		return w
+	case !end.IsZero():
+		w.errs, w.retry = []error{authn.ErrTooSoon}, end
+		return w
+	case r == authn.RequireNothing, r == authn.RequireIfActive && !active && !offered:
+		w.state = stateSuccess
+	case active:
+		w.state = stateRequired
+	case offered:
+		w.state = stateEnroll
+	default:
+		w.errs = []error{authn.ErrNoFactor}
+		return w
+	}
+	w.facts = before
+	if live := o.open(t); len(live) >= o.p.Live {
+		w.victims = o.victims(live, t)
+		w.facts = append(w.facts, fact{what: ended, at: t, tx: w.victims[0], to: stateCanceled, saves: true})
+	}
+	w.facts = append(w.facts, fact{what: began, at: t, tx: tx, to: w.state, require: r, saves: true})
+	return w
+}
+
+// victims are the transactions one of which makes room: the oldest without a
+// live code, then the oldest, an unredeemed SUCCESS last. Of those begun at
+// the same instant any will do.
+func (o *oracle) victims(live []int, t time.Time) (either []int) {
+	order := func(a, b int) int {
+		return cmp.Or(o.rank(a, t)-o.rank(b, t), o.first(a).at.Compare(o.first(b).at))
+	}
+	first := slices.MinFunc(live, order)
+	for _, tx := range live {
+		if order(tx, first) == 0 {
+			either = append(either, tx)
+		}
+	}
+	return either
+}
+
+func (o *oracle) rank(tx int, t time.Time) int {
+	_, code := o.live(tx, t)
+	switch {
+	case o.state(tx) == stateSuccess:
+		return 2
+	case code:
+		return 1
+	}
+	return 0
+}
+
+// closing are the facts of a step that finds every live transaction ended, as
+// the clock must have been wrong.
+func (o *oracle) closing(t time.Time) (fs []fact) {
+	fs = append(fs, fact{what: clockFell, at: t, tx: -1, saves: true})
+	for _, f := range o.facts {
+		if f.what == began && !o.closed(f.tx) {
+			fs = append(fs, fact{what: ended, at: t, tx: f.tx, to: stateExpired, saves: true})
+		}
+	}
+	return fs
+}

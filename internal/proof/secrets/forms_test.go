@@ -1,0 +1,76 @@
+package secrets
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// canary is one form in which a secret would be seen.
+type canary struct {
+	what, form string
+	text       []byte
+}
+
+// form is a way in which a secret can get into a text.
+type form struct {
+	name  string
+	whole func(string) string // of a text
+	cut   bool                // what of a part is seen depends on where it begins
+}
+
+var forms = []form{
+	{name: "plain", whole: func(s string) string { return s }},
+	{name: "reversed", whole: func(s string) string {
+		b := []byte(s)
+		slices.Reverse(b)
+		return string(b)
+	}},
+	{name: "hex", whole: func(s string) string { return hex.EncodeToString([]byte(s)) }},
+	{name: "HEX", whole: func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }},
+	{name: "base64", whole: func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, cut: true},
+	{name: "base64url", whole: func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }, cut: true},
+	{name: "bytes", whole: func(s string) string { return strings.Trim(fmt.Sprint([]byte(s)), "[]") }},
+	{name: "bytes in JSON", whole: func(s string) string { return strings.ReplaceAll(strings.Trim(fmt.Sprint([]byte(s)), "[]"), " ", ",") }},
+	{name: "bytes in Go", whole: func(s string) string {
+		return strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(s)), "[]byte{"), "}")
+	}},
+}
+
+// of are the texts by which a secret is seen in this form. Where it is a part
+// of something longer, what it shares with its neighbors is left out.
+func (f form) of(s string) (all []string) {
+	if !f.cut {
+		return []string{f.whole(s)}
+	}
+	for before := range 3 {
+		text := f.whole(strings.Repeat("x", before) + s)
+		all = append(all, text[(before*8+5)/6:(before+len(s))*8/6])
+	}
+	return all
+}
+
+// canaries are secrets, by what they are, in all forms.
+func canaries(secrets map[string]string) (cs []canary) {
+	for what, s := range secrets {
+		for _, f := range forms {
+			for _, text := range f.of(s) {
+				cs = append(cs, canary{what, f.name, []byte(text)})
+			}
+		}
+	}
+	return cs
+}
+
+// leaks names what is in b.
+func leaks(b []byte, cs []canary) (found []string) {
+	for _, c := range cs {
+		if bytes.Contains(b, c.text) {
+			found = append(found, c.what+" in "+c.form)
+		}
+	}
+	return found
+}

@@ -1,0 +1,271 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
+)
+
+// Field bugs 44, 46: a mailer that sends and fails leaves a good code; the
+// same message comes again with the same key until it is given up, and then
+// the user may resend at once.
+func TestMailerFails(t *testing.T) {
+	var sent []authn.Message
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Auditor = nil
+		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
+			sent = append(sent, m)
+			return errors.New("250 accepted, then the line broke")
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	if a.Delivery != authn.Pending {
+		t.Fatalf("delivery %s", a.Delivery)
+	}
+	for range 10 {
+		d.Wait(10 * time.Second)
+		if _, err := d.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d.Wait(30 * time.Second)
+		if _, err := d.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sent) != 5 {
+		t.Fatalf("%d attempts, not 5", len(sent))
+	}
+	for _, m := range sent {
+		if m.Key != sent[0].Key || m.Code != sent[0].Code || m.Generation != 1 {
+			t.Error("an attempt with another key or code")
+		}
+	}
+	s, err := d.Status(t.Context(), a.Token)
+	if err != nil || s.Delivery != authn.Failed {
+		t.Fatalf("%v, %v", s, err)
+	}
+	if at, allowed := s.Allows("resend"); !allowed || !at.IsZero() {
+		t.Errorf("resend allowed %t at %v", allowed, at)
+	}
+	if v, err := d.Do(t.Context(), a.Token, authn.Verify{Code: sent[0].Code}); err == nil && v.State != authn.Success && v.Outcome != authn.LateCode {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestUndeliverable(t *testing.T) {
+	n := 0
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Mailer = testhost.SendFunc(func(context.Context, authn.Message) error {
+			n++
+			return fmt.Errorf("550 no such mailbox: %w", authn.ErrUndeliverable)
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	if at, allowed := a.Allows("resend"); a.Delivery != authn.Failed || n != 1 || !allowed || !at.IsZero() {
+		t.Errorf("%s after %d attempts, resend %t at %v", a.Delivery, n, allowed, at)
+	}
+}
+
+// A mail is never sent for a code that is dead, nor to an address that has
+// changed since.
+func TestSupersededMail(t *testing.T) {
+	fail := true
+	var sent []authn.Message
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Auditor = nil
+		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
+			if fail {
+				return errors.New("later")
+			}
+			sent = append(sent, m)
+			return nil
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	d.Wait(time.Minute)
+	d.MustDo(t, a.Token, authn.Resend{})
+	fail = false
+	d.Wait(time.Minute)
+	d.Tend(t.Context())
+	if len(sent) != 1 || sent[0].Generation != 2 {
+		t.Errorf("sent %v", sent)
+	}
+	fail = true
+	d.Wait(time.Minute)
+	d.MustDo(t, a.Token, authn.Resend{})
+	d.Mu.Lock()
+	d.Users["ada"][0].Address = "new@example.com"
+	d.Mu.Unlock()
+	fail = false
+	d.Wait(time.Minute)
+	d.Tend(t.Context())
+	if len(sent) != 1 {
+		t.Errorf("sent to an address that was not pinned: %v", sent[1].To)
+	}
+	if s, _ := d.Status(t.Context(), a.Token); s.Delivery != authn.Failed || !s.CodeExpires.IsZero() {
+		t.Errorf("the code of the old address: %+v", s)
+	}
+}
+
+// A crash between the save and the mail: another node sends the same message.
+func TestTendAfterACrash(t *testing.T) {
+	var keys []string
+	die := true
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Auditor = nil
+		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
+			keys = append(keys, m.Key+string(m.Code))
+			if die {
+				panic("killed")
+			}
+			return nil
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	die = false
+	if did, err := d.Tend(t.Context()); did.Delivered != 0 || err != nil {
+		t.Errorf("tried again at once: %+v, %v", did, err)
+	}
+	d.Wait(36 * time.Second)
+	other := d.Open(t)
+	if did, err := other.Tend(t.Context()); did.Delivered != 1 || err != nil {
+		t.Errorf("%+v, %v", did, err)
+	}
+	if len(keys) != 2 || keys[0] != keys[1] {
+		t.Errorf("%d messages", len(keys))
+	}
+	if s, _ := d.Status(t.Context(), a.Token); s.Delivery != authn.Sent {
+		t.Errorf("delivery %s", s.Delivery)
+	}
+}
+
+// What ends is collected, and what still says something is not.
+func TestTendDeletes(t *testing.T) {
+	d := testhost.New(t, nil)
+	d.MustBegin(t, "ada")
+	a, code := d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: code})
+	d.Wait(10 * time.Minute)
+	did, err := d.Tend(t.Context())
+	if err != nil || did.Ended != 2 || did.Deleted != 0 {
+		t.Errorf("%+v, %v", did, err)
+	}
+	d.Wait(24 * time.Hour)
+	if did, err = d.Tend(t.Context()); err != nil || did.Deleted != 1 || d.Store.Len() != 0 {
+		t.Errorf("%+v, %v, %d left", did, err, d.Store.Len())
+	}
+	// A wrong code is remembered.
+	a, code = d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
+	for range 5 {
+		d.Wait(365 * 24 * time.Hour)
+		d.Tend(t.Context())
+	}
+	if d.Store.Len() != 1 {
+		t.Error("a count of consecutive failures was forgotten")
+	}
+}
+
+// A mail that could not go out while its code was good does not go out after.
+func TestLateMail(t *testing.T) {
+	fail, sent := true, 0
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Policy.Life = 30 * time.Minute
+		c.Mailer = testhost.SendFunc(func(context.Context, authn.Message) error {
+			if fail {
+				return errors.New("later")
+			}
+			sent++
+			return nil
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	fail = false
+	d.Wait(20 * time.Minute)
+	if _, err := d.Tend(t.Context()); err != nil || sent != 0 {
+		t.Errorf("%d mails with a dead code, %v", sent, err)
+	}
+	if s, err := d.Status(t.Context(), a.Token); err != nil || s.Delivery != authn.Failed {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// A factor that the Directory has taken is not handed over again because the
+// Auditor was down.
+func TestHandedOverOnce(t *testing.T) {
+	down := true
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Auditor = testhost.AuditFunc(func(context.Context, authn.AuditEvent) error {
+			if down {
+				return errors.New("down")
+			}
+			return nil
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
+	down = false
+	d.Wait(time.Hour)
+	if _, err := d.Tend(t.Context()); err != nil || len(d.Took) != 1 {
+		t.Errorf("handed over %d times, %v", len(d.Took), err)
+	}
+}
+
+// The caller alone makes the first attempt, also if a node whose clock is
+// behind tends the record at that moment for another reason.
+func TestTendBesideTheCaller(t *testing.T) {
+	sent := 0
+	var d *testhost.Host
+	var behind *authn.Service
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
+			if sent++; sent > 1 {
+				return nil
+			}
+			did, err := behind.Tend(ctx)
+			if err != nil || did.Records != 1 || did.Ended != 1 {
+				t.Errorf("%+v, %v", did, err)
+			}
+			return nil
+		})
+	})
+	cfg := d.Config
+	cfg.Now = func() time.Time { return time.Unix(0, d.Clock.Load()).Add(-time.Second) }
+	var err error
+	if behind, err = authn.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	d.MustBegin(t, "ada") // ends while the other one's mail is under way
+	d.Wait(9 * time.Minute)
+	a := d.MustBegin(t, "ada")
+	d.Wait(time.Minute + time.Second)
+	if a = d.MustDo(t, a.Token, authn.Challenge{Factor: "ada-mail"}); sent != 1 || a.Delivery != authn.Sent {
+		t.Errorf("%d mails, delivery %s", sent, a.Delivery)
+	}
+}
+
+// While one node makes an attempt, others leave it alone: field bug 45.
+func TestTendTogether(t *testing.T) {
+	sent := 0
+	var d *testhost.Host
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
+			if sent++; sent == 2 {
+				if did, err := d.Tend(ctx); did.Records != 0 || err != nil {
+					t.Errorf("another node meanwhile: %+v, %v", did, err)
+				}
+			}
+			return errors.New("later")
+		})
+	})
+	d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
+	d.Wait(40 * time.Second)
+	if did, err := d.Tend(t.Context()); did.Records != 1 || err != nil || sent != 2 {
+		t.Errorf("%+v, %v, %d mails", did, err, sent)
+	}
+}

@@ -1,0 +1,97 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
+)
+
+func TestHostOperations(t *testing.T) {
+	d := testhost.New(t, nil)
+	a, code := d.Challenged(t)
+	s := d.MustDo(t, a.Token, authn.Verify{Code: code}).Session
+	b := d.MustBegin(t, "ada")
+	if err := d.Revoke(t.Context(), "ada"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Redeem(t.Context(), s); !errors.Is(err, authn.ErrFinished) {
+		t.Errorf("a revoked session token: %v", err)
+	}
+	if _, err := d.Do(t.Context(), b.Token, authn.Challenge{Factor: "ada-mail"}); !errors.Is(err, authn.ErrFinished) {
+		t.Errorf("a revoked transaction: %v", err)
+	}
+
+	d = testhost.New(t, func(_ *testhost.Host, c *authn.Config) { c.Policy.DisableAfter = 1 })
+	a, code = d.Challenged(t)
+	if l := d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)}); l.State != authn.LockedOut || !l.Until.IsZero() || l.Token != "" {
+		t.Errorf("%+v", l)
+	}
+	if n := d.Inbox.Last("ada@example.com"); n.Kind != authn.LockedMessage || !n.Until.IsZero() {
+		t.Errorf("notice %+v", n)
+	}
+	_, err := d.Begin(t.Context(), authn.Login{User: "ada"})
+	var r *authn.Refusal
+	if !errors.As(err, &r) || !errors.Is(err, authn.ErrLocked) || r.State != authn.LockedOut || r.Answer != nil {
+		t.Errorf("%v", err)
+	}
+	if err := d.Erase(t.Context(), "ada"); err != nil || d.Store.Len() != 1 {
+		t.Errorf("erasing forgot a lock: %v, %d records", err, d.Store.Len())
+	}
+	if _, err := d.Begin(t.Context(), authn.Login{User: "ada"}); !errors.Is(err, authn.ErrLocked) {
+		t.Errorf("after erasing: %v", err)
+	}
+	if err := d.Reinstate(t.Context(), "ada", "ticket 7"); err != nil {
+		t.Fatal(err)
+	}
+	d.MustBegin(t, "ada")
+	for _, f := range []func(context.Context, string) error{d.Revoke, d.Erase} {
+		if err := f(t.Context(), "nobody"); err != nil {
+			t.Error(err)
+		}
+		if err := f(t.Context(), "a\nb"); !errors.Is(err, authn.ErrMalformed) {
+			t.Error(err)
+		}
+	}
+	d = testhost.New(t, nil)
+	d.MustBegin(t, "ada")
+	d.Wait(time.Hour)
+	if err := d.Erase(t.Context(), "ada"); err != nil || d.Store.Len() != 0 {
+		t.Errorf("erase: %v, %d records", err, d.Store.Len())
+	}
+}
+
+func TestInspect(t *testing.T) {
+	d := testhost.New(t, nil)
+	a, code := d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
+	acct, err := d.Inspect(t.Context(), "ada")
+	for _, want := range []string{`user="ada"`, "MFA_CHALLENGE", "failures=1", "tries=1"} {
+		if err != nil || !strings.Contains(acct.String(), want) {
+			t.Errorf("%v: %s", err, acct.String())
+		}
+	}
+	if acct, err := d.Inspect(t.Context(), "nobody"); err != nil || acct != (authn.Account{}) {
+		t.Error(err)
+	}
+}
+
+func TestNoUser(t *testing.T) {
+	d := testhost.New(t, nil)
+	if _, err := d.Begin(t.Context(), authn.Login{User: "nobody"}); !errors.Is(err, authn.ErrNoUser) {
+		t.Error(err)
+	}
+	a, code := d.Challenged(t)
+	a = d.MustDo(t, a.Token, authn.Verify{Code: code})
+	delete(d.Users, "ada")
+	if _, err := d.Redeem(t.Context(), a.Session); !errors.Is(err, authn.ErrNoUser) {
+		t.Error(err)
+	}
+	if d.Store.Len() != 1 {
+		t.Error("a refused user has a record")
+	}
+}

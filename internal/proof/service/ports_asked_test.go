@@ -1,0 +1,212 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
+	"github.com/authnfsm/authn/storetest"
+)
+
+// counted is a Directory and a Limiter that count how often they are asked.
+type counted struct {
+	authn.Directory
+	factors, attempts int
+}
+
+func (c *counted) Factors(ctx context.Context, user string) ([]authn.Factor, error) {
+	c.factors++
+	return c.Directory.Factors(ctx, user)
+}
+
+func (c *counted) Allow(context.Context, authn.Attempt) (time.Time, error) {
+	c.attempts++
+	return time.Time{}, nil
+}
+
+// What the state has no row for is refused without asking anybody.
+func TestNobodyIsAsked(t *testing.T) {
+	c := new(counted)
+	d := testhost.New(t, func(d *testhost.Host, cfg *authn.Config) {
+		c.Directory = d
+		cfg.Directory, cfg.Limiter = c, c
+	})
+	a, _ := d.Challenged(t)
+	was := *c
+	for _, ev := range []authn.Event{authn.Challenge{Factor: "ada-mail"}, authn.Enroll{Type: authn.Email}, authn.Activate{Code: "123456"}} {
+		if _, err := d.Do(t.Context(), a.Token, ev); !errors.Is(err, authn.ErrNotAllowed) || *c != was {
+			t.Errorf("%T: %v, asked %d and %d times", ev, err, c.factors-was.factors, c.attempts-was.attempts)
+		}
+	}
+}
+
+// A save that is lost to another asks the Directory again, since its answer
+// may have changed, and the Limiter not: it was one attempt.
+func TestLimiterIsAskedOnce(t *testing.T) {
+	c := new(counted)
+	d := testhost.New(t, func(d *testhost.Host, cfg *authn.Config) {
+		c.Directory = d
+		cfg.Directory, cfg.Limiter = c, c
+	})
+	a := d.MustBegin(t, "ada")
+	was := *c
+	lost := 0
+	d.Config.Store = storetest.Faulty(&d.Store, func(call storetest.Call) storetest.Fault {
+		if call.Op == storetest.Save && lost < 2 {
+			lost++
+			return storetest.Fault{Err: authn.ErrConflict}
+		}
+		return storetest.Fault{}
+	})
+	testhost.OK(t)(d.Open(t).Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"}))
+	if lost != 2 || c.factors-was.factors != 3 || c.attempts-was.attempts != 1 {
+		t.Errorf("%d saves lost: the Directory was asked %d times, the Limiter %d", lost, c.factors-was.factors, c.attempts-was.attempts)
+	}
+}
+
+// The Auditor learns of a refusal which transaction it was, and where it stood.
+func TestRefusalIsAudited(t *testing.T) {
+	d := testhost.New(t, nil)
+	a := d.MustBegin(t, "ada")
+	began := d.Audited[len(d.Audited)-1].Transaction
+	if _, err := d.Do(t.Context(), a.Token, authn.Verify{Code: "123456"}); !errors.Is(err, authn.ErrNotAllowed) {
+		t.Fatal(err)
+	}
+	e := d.Audited[len(d.Audited)-1]
+	if e.Event != "verify" || e.From != authn.MFARequired || e.Transaction != began || len(began) != 32 || e.Err == "" || e.User != "ada" {
+		t.Errorf("%+v, of transaction %s", e, began)
+	}
+}
+
+// A host operation that could not be saved says so, and is not audited.
+func TestHostSaveFails(t *testing.T) {
+	d := testhost.New(t, nil)
+	a := d.MustBegin(t, "ada")
+	told := func() (n int) {
+		for _, e := range d.Audited {
+			if e.Event == "revoke" {
+				n++
+			}
+		}
+		return n
+	}
+	d.Config.Store = storetest.Faulty(&d.Store, storetest.Always(storetest.Save, storetest.Fault{Err: errors.New("the disk is full")}))
+	if err := d.Open(t).Revoke(t.Context(), "ada"); !errors.Is(err, authn.ErrUnavailable) || told() != 0 {
+		t.Errorf("%v, audited %d times", err, told())
+	}
+	testhost.OK(t)(d.Status(t.Context(), a.Token))
+	if err := d.Revoke(t.Context(), "ada"); err != nil || told() != 1 {
+		t.Errorf("%v, audited %d times", err, told())
+	}
+}
+
+func TestTenantLength(t *testing.T) {
+	c := testhost.New(t, nil).Config
+	for n, good := range map[int]bool{64: true, 65: false} {
+		c.Tenant = strings.Repeat("x", n)
+		if _, err := authn.New(c); (err == nil) != good {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+// Tend counts what was accepted, not what was tried.
+func TestDeliveredIsCounted(t *testing.T) {
+	deaf := []authn.EventName{"signed_in", "factor_activated"}
+	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Auditor = testhost.AuditFunc(func(_ context.Context, e authn.AuditEvent) error {
+			if slices.Contains(deaf, e.Event) {
+				return errors.New("down")
+			}
+			return nil
+		})
+	})
+	a := d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
+	for _, want := range []int{0, 1, 1, 0} {
+		d.Wait(time.Hour)
+		if did, err := d.Tend(t.Context()); err != nil || did.Delivered != want {
+			t.Errorf("deaf to %v: %+v, %v", deaf, did, err)
+		}
+		deaf = deaf[:max(0, len(deaf)-1)]
+	}
+}
+
+// A notice goes to whatever the address is by then; a factor that was
+// confirmed at another address is not handed over.
+func TestAddressMoves(t *testing.T) {
+	down := errors.New("down")
+	fail := down
+	var to []string
+	var handed []authn.Factor
+	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
+		c.Policy.BackoffFrom = 1
+		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
+			if m.Kind == authn.CodeMessage {
+				return d.Inbox.Send(ctx, m)
+			}
+			if fail == nil {
+				to = append(to, m.To)
+			}
+			return fail
+		})
+		c.Directory = activatedFunc{d, func(f authn.Factor) error {
+			if fail == nil {
+				handed = append(handed, f)
+			}
+			return fail
+		}}
+	})
+	move := func(user string) {
+		d.Mu.Lock()
+		d.Users[user][0].Address = "new@example.com"
+		d.Mu.Unlock()
+		fail = nil
+		d.Wait(time.Hour)
+		if _, err := d.Tend(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	a, code := d.Challenged(t)
+	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
+	if move("ada"); !slices.Equal(to, []string{"new@example.com"}) {
+		t.Errorf("the notice went to %v", to)
+	}
+	fail, to = down, nil
+	a = d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
+	if move("grace"); len(handed) != 0 || !slices.Equal(to, []string{"new@example.com"}) {
+		t.Errorf("handed over: %v; the notice went to %v", handed, to)
+	}
+}
+
+type activatedFunc struct {
+	authn.Directory
+	f func(authn.Factor) error
+}
+
+func (a activatedFunc) Activated(_ context.Context, _, _ string, f authn.Factor) error { return a.f(f) }
+
+// An acknowledgement loses to steps, and is made again as often as a step is.
+func TestAcknowledgedAgain(t *testing.T) {
+	d := testhost.New(t, nil)
+	a := d.MustBegin(t, "ada")
+	saves := 0
+	d.Config.Store = storetest.Faulty(&d.Store, func(c storetest.Call) storetest.Fault {
+		if c.Op == storetest.Save {
+			if saves++; saves > 1 {
+				return storetest.Fault{Err: authn.ErrConflict}
+			}
+		}
+		return storetest.Fault{}
+	})
+	a = testhost.OK(t)(d.Open(t).Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"}))
+	if saves != 1+16 || a.Delivery != authn.Sent {
+		t.Errorf("%d saves, delivery %s", saves, a.Delivery)
+	}
+}

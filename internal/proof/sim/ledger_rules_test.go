@@ -1,0 +1,175 @@
+package sim
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// What a save may do to a transaction, to the budgets and to what is owed.
+
+func (l *ledger) began(t *task, x storedTx, is stored) {
+	if t.kind != "begin" || x.Steps != 1 || t.tx != "" {
+		l.sim.fail("%s: a transaction out of nothing: %+v", t.what, x)
+	}
+	t.tx, t.led = x.ID, x.State
+	live := 0
+	for _, y := range is.Txs {
+		if !over(y.State) && (y.State != authn.Success || y.Session) {
+			live++
+		}
+	}
+	if most := max(l.sim.policy.Live, 0); live > 3 || most > 0 && live > most {
+		l.sim.fail("%s: %d transactions live", t.what, live)
+	}
+}
+
+// stepped: one step, from a state that is not the end, by the right event.
+func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
+	fail := func(what string) { l.sim.fail("%s: %s: %+v became %+v", t.what, what, w, x) }
+	own := x.ID == t.tx
+	redeemed := w.State == authn.Success && !w.Session
+	won := x.State == authn.Success && w.State != authn.Success
+	switch {
+	case x.Steps != w.Steps+1:
+		fail("not one step")
+	case over(w.State), redeemed && x.State != authn.Expired:
+		fail("it had ended")
+	case x.Session && !won && !w.Session:
+		fail("a session token out of nothing")
+	case !own && !over(x.State):
+		fail("another's transaction goes on")
+	case x.State == authn.Expired && now.Before(w.Expires) && w.Steps < 100 && w.Tries < 10:
+		fail("it ended before its time")
+	case x.State == authn.Success && !won && t.kind != "redeem":
+		fail("a session token was used by another event")
+	case own && t.key != "" && l.last[x.ID] == t.key && x.State != authn.Expired:
+		fail("one event, counted twice")
+	}
+	back := own && (t.event == "verify" || t.event == "activate")
+	if won {
+		l.won(t, w, x, now, back, fail)
+	}
+	switch tried := x.Tries - w.Tries; {
+	case over(x.State) || won:
+	case tried < 0 || tried > 1 || x.Sent < w.Sent || x.Sent > w.Sent+1:
+		fail("a budget was refunded, or charged twice")
+	case tried == 1 && (!back || t.code == w.Code):
+		fail("a try was charged for no wrong code")
+	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.OwedView) bool {
+		return e.Do == authn.SendCode && e.Transaction == x.ID && e.Generation == x.Sent
+	}):
+		fail("a new code, and no mail")
+	}
+	if own {
+		t.led, t.wrong = x.State, back && !won && t.code != w.Code && w.Code != "" && now.Before(w.CodeExpires) && !(x.State == authn.Expired)
+		l.last[x.ID] = t.key
+		l.done[x.ID+t.key] = true
+	}
+	if over(x.State) {
+		l.sim.cover[string(x.State)]++
+	}
+	if t.wrong {
+		l.sim.cover["wrong"]++
+	}
+}
+
+// won: only by the live code, in its time, once.
+func (l *ledger) won(t *task, w, x storedTx, now time.Time, back bool, fail func(string)) {
+	l.sim.cover["success"]++
+	switch {
+	case t.event == "skip" && w.State == authn.MFAEnroll:
+	case !back || t.code == "" || t.code != w.Code:
+		fail("SUCCESS without the code")
+	case !now.Before(w.CodeExpires) || !now.Before(w.Expires):
+		fail("SUCCESS with a late code")
+	}
+	if l.used[x.ID]++; l.used[x.ID] > 1 || x.Code != "" || !x.Session {
+		fail("a second SUCCESS, or its code is still good")
+	}
+}
+
+// gone: a slot is used again, or emptied, only when nothing more can come of
+// its transaction, or when there is no other room.
+func (l *ledger) gone(t *task, w storedTx, is stored, now time.Time) {
+	live := !over(w.State) && (w.State != authn.Success || w.Session) && now.Before(w.Expires)
+	if live && t.kind != "begin" {
+		l.sim.fail("%s: %+v is gone", t.what, w)
+	}
+	if live {
+		l.sim.cover["room was made"]++
+	}
+}
+
+// budgets: nothing comes back, but what a success forgives and what the host
+// reinstates.
+func (l *ledger) budgets(t *task, was, is stored, now time.Time) {
+	if t.event == "reinstate" {
+		return
+	}
+	fail := func(what string) { l.sim.fail("%s: %s: %+v became %+v", t.what, what, was, is) }
+	forgiven, won := 0, 0
+	for _, x := range is.Txs {
+		if w, had := find(was, x.ID); x.State == authn.Success && (!had || w.State != authn.Success) {
+			forgiven, won = w.Tries, 1
+		}
+	}
+	within := func(at []time.Time, span time.Duration) (n int) {
+		for _, x := range at {
+			if x.Add(span).After(now) {
+				n++
+			}
+		}
+		return n
+	}
+	p := l.sim.policy
+	sendsPerHour, sendsPerDay, startsPerHour, failuresPerDay := cmp.Or(p.SendsPerHour, 6), cmp.Or(p.SendsPerDay, 20), cmp.Or(p.StartsPerHour, 10), cmp.Or(p.FailuresPerDay, 20)
+	switch {
+	case is.Fails < was.Fails && won == 0 || is.Fails > was.Fails+1:
+		fail("wrong codes in a row")
+	case within(is.Failures, aDay) < within(was.Failures, aDay)-forgiven:
+		fail("a wrong code was refunded")
+	case within(is.Sends, aDay) < within(was.Sends, aDay), within(is.Starts, time.Hour) < within(was.Starts, time.Hour)-won:
+		fail("a send or a start was refunded")
+	case within(is.Sends, time.Hour) > sendsPerHour, within(is.Sends, aDay) > sendsPerDay, within(is.Starts, time.Hour) > startsPerHour, within(is.Failures, aDay) > failuresPerDay:
+		fail("more than the budget")
+	case was.Disabled && !is.Disabled, was.Locked.After(now) && is.Locked.Before(was.Locked):
+		fail("a lock is gone")
+	case !is.Mark.IsZero() && is.Mark.Before(was.Mark):
+		fail("the mark of time fell")
+	}
+}
+
+// outbox: what is owed stays so until its port took it, or there is a reason
+// why nobody needs it any more.
+func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
+	for _, e := range is.Owed {
+		if x, _ := find(is, e.Transaction); e.Do == authn.SendCode && l.owed[e.Key] == 0 {
+			l.codes[e.Key] = x
+		}
+		l.owed[e.Key] = max(l.owed[e.Key], e.Attempts)
+		if mail := e.Do == authn.SendCode || notice(e.Do); mail && e.Attempts > 5 {
+			l.sim.fail("%s: attempt %d at a mail", t.what, e.Attempts)
+		}
+	}
+	for _, e := range was.Owed {
+		if slices.ContainsFunc(is.Owed, func(o authn.OwedView) bool { return o.Key == e.Key }) || l.taken[e.Key] {
+			continue
+		}
+		x, _ := find(is, e.Transaction)
+		dead := e.Do == authn.SendCode && (x.Code != l.codes[e.Key].Code || !later(now, t.node.time()).Before(l.codes[e.Key].CodeExpires))
+		givenUp := (notice(e.Do) || e.Do == authn.SendCode) && (l.hopeless[e.Key] || e.Attempts >= 5)
+		if givenUp {
+			l.sim.cover["given up"]++
+		}
+		if !dead && !givenUp && !(notice(e.Do) && len(was.Owed) >= 8) {
+			l.sim.fail("%s: forgot %+v", t.what, e)
+		}
+	}
+}
+
+func notice(k authn.EffectKind) bool {
+	return k == authn.NotifyActivated || k == authn.NotifyBackoff || k == authn.NotifyLocked
+}

@@ -1,0 +1,297 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
+)
+
+var (
+	seed  = flag.Uint64("seed", 0, "replay this one of TestSimulation")
+	seeds = flag.Int("seeds", 0, "let TestSimulation run so many random seeds more")
+)
+
+const (
+	aDay  = 24 * time.Hour
+	aYear = 365 * aDay
+)
+
+var (
+	start   = time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)
+	errDown = errors.New("the network is down")
+	key     = authn.Key{ID: 1, Secret: []byte("one 5Zb8w1kqXn3sPz7RtYv2cEh4Lm6D")}
+
+	pseudonymKey = []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L")
+)
+
+// TestSimulation runs a small world from one number: clients, nodes that
+// share a store, their clocks, and what goes wrong with every port and when. A
+// node may die at any call of any port; its memory is gone then, and so are
+// the calls that were under way, done or not. What must hold all the time is
+// in ledger_test.go. P11, P12, K1 to K5, E1 to E5, L1, L4.
+// Field bugs 3, 9, 44, 45, 46, 61.
+func TestSimulation(t *testing.T) {
+	var list []uint64
+	switch {
+	case *seed != 0:
+		list = []uint64{*seed}
+	default:
+		for n := range uint64(Seeds) {
+			list = append(list, n+1)
+		}
+	}
+	for range *seeds {
+		list = append(list, mathrand.Uint64())
+	}
+	cover := map[string]int{}
+	if a, b := simulate(t, list[0], nil, cover), simulate(t, list[0], nil, cover); !slices.Equal(a.story, b.story) {
+		t.Error("one seed gave two stories")
+	}
+	for _, n := range list {
+		if s := simulate(t, n, nil, cover); s.err != nil {
+			t.Fatalf("%s\n%v\nto see it again: go test ./internal/proof/sim -run 'TestSimulation$' -seed %d", strings.Join(s.story, "\n"), s.err, n)
+		}
+	}
+	t.Logf("%d seeds: %v", len(list), cover)
+	if *seed == 0 {
+		for _, k := range simReached {
+			if cover[k] == 0 {
+				t.Errorf("never reached: %s", k)
+			}
+		}
+	}
+}
+
+// TestSimulationSpeaks: with a store that is wrong the simulation fails, soon.
+func TestSimulationSpeaks(t *testing.T) {
+	for name, wrong := range map[string]func(*memstore.Store) sweepingStore{
+		"a save is lost now and then":  func(s *memstore.Store) sweepingStore { return &losing{Store: s} },
+		"the last to save wins":        func(s *memstore.Store) sweepingStore { return &blind{s} },
+		"a load gives what once was":   func(s *memstore.Store) sweepingStore { return &stale{Store: s, old: map[string]authn.Record{}} },
+		"a conflict is not told":       func(s *memstore.Store) sweepingStore { return &silent{s} },
+		"a record goes when it is due": func(s *memstore.Store) sweepingStore { return &forgetful{s} },
+	} {
+		var err error
+		n := uint64(1)
+		for ; err == nil && n <= Seeds; n++ {
+			err = simulate(t, n, wrong, map[string]int{}).err
+		}
+		if err == nil {
+			t.Errorf("%s: no seed of %d sees it", name, Seeds)
+		}
+		t.Logf("%s: seed %d: %v", name, n-1, err)
+	}
+}
+
+// sim is the world of one seed. One goroutine moves at a time, and the seed
+// says which.
+type sim struct {
+	rnd     *mathrand.Rand
+	now     time.Time
+	policy  authn.Policy
+	machine *authn.Machine // of that policy, to look into records
+	truth   *memstore.Store
+	store   sweepingStore // what the nodes see of it
+	nodes   []*node
+	tasks   []*task // under way
+	ledger  *ledger
+	people  []*person
+	faults  int // of a hundred calls
+	mood    map[string]fate
+	cover   map[string]int
+	story   []string
+	err     error // the first thing that was wrong
+}
+
+func simulate(t *testing.T, n uint64, wrong func(*memstore.Store) sweepingStore, cover map[string]int) (s *sim) {
+	cryptotest.SetGlobalRandom(t, n)
+	synctest.Test(t, func(t *testing.T) { // waiting before another try takes no time
+		s = newSim(n, cover)
+		if wrong != nil {
+			s.store = wrong(s.truth)
+		}
+		for range 400 {
+			if s.move(); s.err != nil {
+				break
+			}
+		}
+		if s.err == nil {
+			s.calm()
+		}
+		s.end()
+	})
+	return s
+}
+
+func newSim(n uint64, cover map[string]int) *sim {
+	s := &sim{rnd: mathrand.New(mathrand.NewPCG(n, 0)), now: start, truth: new(memstore.Store), cover: cover}
+	s.store = s.truth
+	s.policy = []authn.Policy{
+		{Cooldowns: []time.Duration{time.Second}, SendsPerHour: 100, SendsPerDay: 100, StartsPerHour: 100, Sends: 5},
+		{Life: 3 * time.Minute, CodeLife: time.Minute, Cooldowns: []time.Duration{2 * time.Second}, Tries: 4, BackoffFrom: 10, LockEvery: 3, Lock: time.Minute, LockMax: 2 * time.Minute, Live: 2},
+	}[s.rnd.IntN(2)]
+	var err error
+	if s.machine, err = authn.NewMachine("acme", []authn.Key{key}, pseudonymKey, s.policy); err != nil {
+		panic(err)
+	}
+	s.faults = []int{0, 3, 8, 25}[s.rnd.IntN(4)]
+	s.ledger = newLedger(s)
+	for i := range 2 {
+		s.people = append(s.people, newPerson(i))
+	}
+	for i := range 3 {
+		s.nodes = append(s.nodes, &node{sim: s, name: string(rune('A' + i))})
+		s.boot(s.nodes[i])
+	}
+	return s
+}
+
+// move does one thing.
+func (s *sim) move() {
+	switch n := s.rnd.IntN(100); {
+	case n < 25 && len(s.tasks) < 5:
+		s.start(s.nodes[s.rnd.IntN(len(s.nodes))], s.errand())
+	case n < 90 && len(s.tasks) > 0:
+		t := s.tasks[s.rnd.IntN(len(s.tasks))]
+		s.advance(t, s.fate(t.at))
+	case n < 92:
+		s.now = s.now.Add([]time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 40 * time.Second, 90 * time.Second}[s.rnd.IntN(6)])
+		s.tell("the time is %s", s.now.Sub(start))
+	case n < 94:
+		s.start(s.nodes[s.rnd.IntN(len(s.nodes))], tending())
+	case n < 95:
+		s.crash(s.nodes[s.rnd.IntN(len(s.nodes))])
+	case n < 96:
+		for _, t := range s.tasks {
+			if t.at == "save" || t.at == "mail" || t.at == "activated" { // where it hurts
+				s.crash(t.node)
+				break
+			}
+		}
+	}
+}
+
+// calm lets everything work again, and what is owed must be delivered, what
+// is open must end, the users must be able to sign in, and nothing must be
+// left for ever.
+func (s *sim) calm() {
+	s.faults = 0
+	s.tell("everything works again")
+	for len(s.tasks) > 0 {
+		s.advance(s.tasks[0], goOn)
+	}
+	for range 80 {
+		s.now = s.now.Add(30 * time.Second)
+		s.run(tending())
+	}
+	s.ledger.settled()
+	for _, p := range s.people {
+		s.run(reinstating(p))
+		s.now = s.now.Add(25 * time.Hour)
+		s.signIn(p)
+	}
+	s.now = s.now.Add(2 * aYear)
+	for range 2 { // what ends now is remembered for some minutes
+		s.run(tending())
+		s.now = s.now.Add(time.Hour)
+	}
+	if n := s.truth.Len(); n > 0 {
+		s.fail("after two years %d records are left", n)
+	}
+}
+
+// end leaves no goroutine behind.
+func (s *sim) end() {
+	for len(s.tasks) > 0 {
+		s.advance(s.tasks[0], dieBefore)
+	}
+}
+
+func (s *sim) tell(format string, args ...any) {
+	s.story = append(s.story, fmt.Sprintf(format, args...))
+}
+
+func (s *sim) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+		s.tell("WRONG: %v", s.err)
+	}
+}
+
+type sweepingStore interface {
+	authn.Store
+	authn.Sweeper
+}
+
+// Stores that are wrong.
+
+type losing struct {
+	*memstore.Store
+	saves int
+}
+
+func (s *losing) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	if s.saves++; s.saves%7 == 0 {
+		return nil
+	}
+	return s.Store.Save(ctx, key, old, r)
+}
+
+type blind struct{ *memstore.Store }
+
+func (s *blind) Save(ctx context.Context, key string, _ uint64, r authn.Record) error {
+	now, _ := s.Load(ctx, key)
+	return s.Store.Save(ctx, key, now.Version, r)
+}
+
+// stale compares, but with the version of a copy that lags behind, as two
+// databases would.
+type stale struct {
+	*memstore.Store
+	old   map[string]authn.Record
+	loads int
+}
+
+func (s *stale) Load(ctx context.Context, key string) (authn.Record, error) {
+	r, err := s.Store.Load(ctx, key)
+	if s.loads++; s.loads%5 == 0 && s.old[key].Version != 0 {
+		was := s.old[key]
+		was.Version = r.Version
+		return was, nil
+	}
+	s.old[key] = r
+	return r, err
+}
+
+type silent struct{ *memstore.Store }
+
+func (s *silent) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	if err := s.Store.Save(ctx, key, old, r); !errors.Is(err, authn.ErrConflict) {
+		return err
+	}
+	return nil
+}
+
+// forgetful takes Due for a time to live.
+type forgetful struct{ *memstore.Store }
+
+func (s *forgetful) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	keys, err := s.Store.Due(ctx, before, limit)
+	for _, k := range keys {
+		if r, err := s.Load(ctx, k); err == nil {
+			s.Save(ctx, k, r.Version, authn.Record{Version: r.Version + 1})
+		}
+	}
+	return nil, err
+}

@@ -1,0 +1,67 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// stored is a record as the ledger sees it, with the live codes.
+type stored struct {
+	Mark                    time.Time
+	Fails                   int
+	Disabled                bool
+	Locked                  time.Time
+	Failures, Sends, Starts []time.Time // charges
+	Txs                     []storedTx
+	Owed                    []authn.OwedView
+}
+
+// storedTx is what only a step may change of a transaction.
+type storedTx struct {
+	ID                 string
+	State              authn.State
+	Steps, Tries, Sent int
+	Code               authn.Code // the live one; "" if there is none
+	CodeExpires        time.Time
+	Expires, Born      time.Time
+	Session            bool // not redeemed yet
+}
+
+// look opens a record. The first time that a code is owed it is learned, from
+// the message that would go out.
+func (l *ledger) look(key string, value []byte) (st stored, err error) {
+	m := l.sim.machine
+	a, err := m.Open(value, key)
+	if err != nil {
+		return st, err
+	}
+	v := a.View()
+	for _, e := range v.Owed {
+		name := generation(e.Transaction, e.Generation)
+		if e.Do != authn.SendCode || l.known[name] != "" {
+			continue
+		}
+		msg, err := m.Message(&a, e.Effect, l.sim.person(e.User).factors, v.Saved)
+		if err != nil {
+			return st, fmt.Errorf("the message of %+v: %w", e, err)
+		}
+		l.known[name] = msg.Code
+	}
+	st = stored{
+		Mark: v.Saved, Fails: v.Failures, Disabled: v.Disabled, Locked: v.LockedUntil,
+		Failures: v.WrongCodes, Sends: v.Sends, Starts: v.Starts, Owed: v.Owed,
+	}
+	for _, t := range v.Transactions {
+		x := storedTx{ID: t.ID, State: t.State, Steps: t.Steps, Tries: t.Tries, Sent: t.Sent, Expires: t.Expires, Born: t.Began, Session: t.Session}
+		if !t.CodeExpires.IsZero() {
+			x.Code, x.CodeExpires = l.known[generation(t.ID, t.Sent)], t.CodeExpires
+		}
+		st.Txs = append(st.Txs, x)
+	}
+	return st, nil
+}
+
+// generation names a code.
+func generation(tx string, n int) string { return fmt.Sprint(tx, " ", n) }
