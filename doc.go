@@ -49,4 +49,4 @@
 // channels truthfully and claims no assurance level.
 package authn
 
-//go:generate go test . ./diagram -run TestDocs|TestMatrix|TestGolden -update
+//go:generate go run ./internal/regen

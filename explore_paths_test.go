@@ -465,7 +465,7 @@ func hopelessIsListed(t *testing.T, xs []*explorer, found []map[string]forbidden
 	var b strings.Builder
 	b.WriteString(`# From where a sign-in cannot succeed any more, and why: in how many states of
 # each exploration, and a shortest way to one. Found by going back from every
-# SUCCESS; from everywhere else it can. Written by go test . -update.
+# SUCCESS; from everywhere else it can. Written by go run ./internal/regen.
 `)
 	for i, x := range xs {
 		if len(found[i]) > 0 {

@@ -36,7 +36,6 @@ type expedition struct {
 	deaf   bool // the directory does not take factors over
 	hosts  bool // the host revokes and reinstates
 	paths  bool // the shortest ways are written to internal/walks
-	pin    pins
 }
 
 // pins are counts that change only if the machine does.

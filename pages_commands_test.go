@@ -39,15 +39,13 @@ var commands = []command{
 	{"curl -c jar -b jar -d code=CODE http://127.0.0.1:8081/signin/verify", (*reader).byHost},
 	{"go run ./cmd/authn-diagram -format svg -view overview -o overview.svg", (*reader).picture},
 	{"openssl rand -base64 32", (*reader).key},
-	{"go generate work", (*reader).generate},
+	{"go run ./internal/regen", (*reader).generate},
 	{"go test work", (*reader).inCI},
 	{"./check.sh", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
 	{"go run ./internal/mutants", (*reader).inCI},
 	{"go run ./bench -quick", (*reader).inCI},
 	{"go run ./bench", (*reader).measure},
-	// It writes each file that these tests compare: "go generate work" runs it for the pages.
-	{"go test . -update", func(*reader) {}},
 }
 
 // A reader types what the pages say: in this directory, in a copy of it where

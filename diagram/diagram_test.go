@@ -132,7 +132,7 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(file)
 	if err != nil || got != string(want) {
-		t.Errorf("%s differs from what is drawn (%v): go test ./diagram -update", file, err)
+		t.Errorf("%s differs from what is drawn (%v): go run ./internal/regen", file, err)
 	}
 }
 

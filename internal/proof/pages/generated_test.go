@@ -12,7 +12,7 @@ import (
 )
 
 // The pages in docs/ come from the table that runs: a change of a row makes
-// these tests ask for them anew (go generate work).
+// these tests ask for them anew (go run ./internal/regen).
 func TestDocs(t *testing.T) {
 	for name, page := range map[string]func() string{
 		"states.md": statesPage, "events.md": eventsPage, "guards.md": guardsPage, "policy.md": policyPage, "errors.md": errorsPage,
@@ -41,7 +41,7 @@ func sameFile(t *testing.T, path, want string) {
 
 // footer names the table that the page was made from.
 func footer() string {
-	return "---\n\nGenerated from the table " + diagram.Digest(authn.Transitions()) + " by `go generate work`. Do not edit.\n"
+	return "---\n\nGenerated from the table " + diagram.Digest(authn.Transitions()) + " by `go run ./internal/regen`. Do not edit.\n"
 }
 
 func statesPage() string {

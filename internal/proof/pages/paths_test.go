@@ -87,7 +87,8 @@ func pathsPage(t *testing.T) string {
 				return slices.ContainsFunc(w.rows, func(r string) bool { return quietly(r) == label })
 			})
 			if i < 0 {
-				t.Fatalf("no walk takes %s", label)
+				t.Errorf("no walk takes %s: it is not reached, or internal/walks is old", label)
+				continue
 			}
 			fmt.Fprintf(&b, "* **%s** — %s\n", label, strings.Join(ws[i].steps, ", "))
 		}
