@@ -101,6 +101,24 @@ func ExampleArrows() {
 	// MFA_CHALLENGE SUCCESS [4. verify [right code]]
 }
 
+// The ways to SUCCESS by e-mail, of the table that runs.
+func ExampleEmail() {
+	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Email()) {
+		if a.From[0] != a.To {
+			fmt.Println(a.From[0], "->", a.To)
+		}
+	}
+	// Unordered output:
+	// UNAUTHENTICATED -> MFA_REQUIRED
+	// UNAUTHENTICATED -> MFA_ENROLL
+	// MFA_ENROLL -> MFA_ENROLL_ACTIVATE
+	// MFA_REQUIRED -> MFA_CHALLENGE
+	// MFA_CHALLENGE -> SUCCESS
+	// MFA_ENROLL_ACTIVATE -> SUCCESS
+	// MFA_ENROLL_ACTIVATE -> LOCKED_OUT
+	// MFA_CHALLENGE -> LOCKED_OUT
+}
+
 // Where cancel, expire and lock may come is drawn once.
 func ExampleOverview() {
 	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Overview()) {
