@@ -1,7 +1,6 @@
 package authn
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -43,25 +42,25 @@ type ledger struct {
 // transaction is one sign-in under way, or the little that is kept of a
 // finished one. The zero value is a free slot.
 type transaction struct {
-	id      id     // public: audit, keys of messages
-	token   digest // SHA-256 of the state token's secret
-	state   uint8  // 1 + index in states; 0 is a free slot
-	require Requirement
-	rev     uint8 // saved steps
-	born    int64
-	expires int64 // absolute; in SUCCESS the session token's end, later the slot's
-	sendAt  int64 // end of the cool-down
-	done    int64 // when it became SUCCESS
-	tries   uint8 // wrong codes
-	sends   uint8 // codes sent: the last one's generation
-	atHand  uint8 // index of the factor at hand
-	proved  uint8 // bits: factors proved here
-	limits  limits
-	code    liveCode
-	mail    mail
-	session session
-	factors [maxFactors]pin
-	last    lastEvent
+	id       id     // public: audit, keys of messages
+	token    digest // SHA-256 of the state token's secret
+	state    uint8  // 1 + index in states; 0 is a free slot
+	require  Requirement
+	rev      uint8 // saved steps
+	born     int64
+	expires  int64 // absolute; in SUCCESS the session token's end, later the slot's
+	sendAt   int64 // end of the cool-down
+	done     int64 // when it became SUCCESS
+	tries    uint8 // wrong codes
+	sends    uint8 // codes sent: the last one's generation
+	atHand   uint8 // index of the factor at hand
+	proved   uint8 // bits: factors proved here
+	limits   limits
+	code     liveCode
+	delivery uint8 // of the live code: index in deliveries
+	session  session
+	factors  [maxFactors]pin
+	last     lastEvent
 }
 
 // limits are pinned when a transaction starts; see [Policy].
@@ -112,10 +111,12 @@ func (a *Account) copyFrom(b *Account) {
 		}
 	}
 	for i := range a.outbox {
-		if a.outbox[i].kind == 0 && b.outbox[i].kind == 0 {
+		switch empty := a.outbox[i].kind == 0 && b.outbox[i].kind == 0; {
+		case !empty:
+			a.outbox[i] = b.outbox[i]
+		case i >= queue:
 			return
 		}
-		a.outbox[i] = b.outbox[i]
 	}
 }
 
@@ -127,15 +128,6 @@ func (a *Account) find(token digest) int {
 		}
 	}
 	return -1
-}
-
-func (a *Account) transaction(public string) *transaction {
-	for i := range a.txs {
-		if hex.EncodeToString(a.txs[i].id[:]) == public {
-			return &a.txs[i]
-		}
-	}
-	return &transaction{}
 }
 
 // idle says that the account tells nothing that a fresh one would not.
@@ -150,7 +142,7 @@ func (a *Account) quiet() bool {
 			return false
 		}
 	}
-	return a.outbox[0].kind == 0 && a.lockedUntil == 0 && a.notBefore == 0 &&
+	return a.outbox[queue].kind == 0 && a.lockedUntil == 0 && a.notBefore == 0 &&
 		a.failures.at == "" && a.sends == "" && a.starts == ""
 }
 
@@ -211,7 +203,7 @@ func (a *Account) String() string {
 				t.id, t.name(), t.rev, t.tries, t.sends, t.code.live, clock(t.born), clock(t.expires))
 		}
 	}
-	for i := range a.outbox {
+	for i := queue; i < maxOutbox; i++ {
 		if e := &a.outbox[i]; e.kind != 0 {
 			fmt.Fprintf(&b, "\n  owed: %s, attempt %d, next %s", e.kind, e.attempts, clock(e.next))
 		}

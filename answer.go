@@ -83,7 +83,7 @@ func (m *Machine) describe(a *Account, i int, now time.Time) (*Answer, error) {
 		return ans, nil
 	}
 	ans.TriesLeft = int(s.maxTries()) - int(t.tries)
-	ans.Generation, ans.Delivery = int(t.sends), deliveries[t.mail.state]
+	ans.Generation, ans.Delivery = int(t.sends), deliveries[t.delivery]
 	if t.code.live {
 		ans.CodeExpires = unix(t.code.expires)
 	}

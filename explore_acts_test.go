@@ -356,7 +356,7 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 // inTime says that a code is still worth a mail.
 func (x *explorer) inTime(a Account, o Effect, e Env) bool {
 	now, _ := x.m.clock(&a, e.Now)
-	return now < a.transaction(o.Transaction).code.expires
+	return now < a.txs[a.findEffect(o.Key)].code.expires
 }
 
 // listed says whether the directory still has the address that a code is for.
@@ -367,7 +367,7 @@ func (x *explorer) listed(a Account, o Effect, e Env) bool {
 	}
 	defer x.m.pool.Put(s)
 	for i := range s.dir {
-		if s.dir[i].id == o.Factor && s.dir[i].recipient == a.pinned(o.Key) {
+		if s.dir[i].id == o.Factor && s.dir[i].recipient == a.outbox[a.findEffect(o.Key)].recipient {
 			return true
 		}
 	}

@@ -105,6 +105,7 @@ func (c *canon) compact(a *Account) {
 		}
 	}
 	var kept [maxTx]transaction
+	var codes [maxTx]entry
 	var mem [maxTx]memory
 	by := []byte(a.failures.by)
 	n := 0
@@ -112,7 +113,7 @@ func (c *canon) compact(a *Account) {
 		if t := &a.txs[i]; t.state == 0 || c.over(t) && i != last {
 			continue
 		}
-		kept[n], mem[n], c.from[n] = a.txs[i], c.memory[i], int8(i)
+		kept[n], codes[n], mem[n], c.from[n] = a.txs[i], a.outbox[i], c.memory[i], int8(i)
 		for j := range by {
 			if by[j] == byte(i+1) {
 				by[j] = byte(n + 1)
@@ -121,6 +122,7 @@ func (c *canon) compact(a *Account) {
 		n++
 	}
 	a.txs, *c.memory, a.failures.by = kept, mem, string(by)
+	copy(a.outbox[:], codes[:])
 }
 
 // over says that nothing more can come of it.
@@ -199,21 +201,13 @@ func (c *canon) transaction(a *Account, i int) {
 		t.code.nonce = nonceOf(i, t.sends)
 		c.date(&t.code.expires)
 	}
-	if t.mail.state == mailPending {
-		c.until(&t.mail.next)
-	} else {
-		t.mail.attempts = 0
-	}
+	c.until(&a.outbox[i].next)
 }
 
 // steps renumbers the steps that effects are named after, and returns the
 // last. It renames the effects too, and those of transactions that are gone.
 func (c *canon) steps(a *Account, old id, t *transaction) uint8 {
 	var revs []uint8
-	pending := t.mail.state == mailPending
-	if pending {
-		revs = append(revs, t.mail.rev)
-	}
 	for i := range a.outbox {
 		if e := &a.outbox[i]; e.kind != 0 && e.tx == old {
 			revs = append(revs, e.rev)
@@ -222,10 +216,6 @@ func (c *canon) steps(a *Account, old id, t *transaction) uint8 {
 	slices.Sort(revs)
 	revs = slices.Compact(revs)
 	rank := func(rev uint8) uint8 { return uint8(slices.Index(revs, rev) + 1) }
-	t.mail.rev = rank(t.mail.rev)
-	if !pending {
-		t.mail.rev = 0
-	}
 	for i := range a.outbox {
 		if e := &a.outbox[i]; e.kind != 0 && e.tx == old {
 			e.tx, e.rev = t.id, rank(e.rev)
@@ -278,7 +268,7 @@ func (c *canon) order(a *Account, was [maxTx]int64) {
 // orphans keeps of the effects of transactions that are gone only that they
 // are different.
 func (c *canon) orphans(a *Account) {
-	for i := range a.outbox {
+	for i := queue; i < maxOutbox; i++ {
 		e := &a.outbox[i]
 		if e.kind == 0 {
 			continue
@@ -466,10 +456,11 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 		}
 		for _, f := range []func(t *transaction) *int64{
 			func(t *transaction) *int64 { return &t.expires }, func(t *transaction) *int64 { return &t.code.expires }, func(t *transaction) *int64 { return &t.sendAt },
-			func(t *transaction) *int64 { return &t.mail.next }, func(t *transaction) *int64 { return &t.done },
+			func(t *transaction) *int64 { return &t.done },
 		} {
 			dates = append(dates, func(b *Account) *int64 { return f(&b.txs[i]) })
 		}
+		dates = append(dates, func(b *Account) *int64 { return &b.outbox[i].next })
 		late := nudge(r)
 		try(func(b *Account) { // its start was charged when it began
 			t := &b.txs[i]
@@ -550,9 +541,6 @@ func (x *explorer) rename(r *rapid.T, b *Account, i int) {
 	}
 	up := rapid.Uint8Range(0, 40).Draw(r, "steps before")
 	t.rev += up
-	if t.mail.state == mailPending {
-		t.mail.rev += up
-	}
 	for j := range b.outbox {
 		if e := &b.outbox[j]; e.kind != 0 && e.tx == t.id {
 			e.rev, e.tx = e.rev+up, nameOf(elsewhere+i)
@@ -577,6 +565,7 @@ func (x *explorer) crowdIn(r *rapid.T, b *Account) {
 	}
 	if to := rapid.IntRange(0, maxTx-1).Draw(r, "slot"); x.live == 1 && to != 0 {
 		b.txs[0], b.txs[to] = b.txs[to], b.txs[0]
+		b.outbox[0], b.outbox[to] = b.outbox[to], b.outbox[0]
 		by := []byte(b.failures.by)
 		for i := range by {
 			if by[i] == 1 {
@@ -615,7 +604,7 @@ func moveTimes(b *Account, by int64) {
 	}
 	for i := range b.txs {
 		t := &b.txs[i]
-		move(&t.born, &t.expires, &t.sendAt, &t.done, &t.code.expires, &t.mail.next)
+		move(&t.born, &t.expires, &t.sendAt, &t.done, &t.code.expires)
 	}
 	for i := range b.outbox {
 		e := &b.outbox[i]

@@ -211,7 +211,7 @@ func newCodeIsNew(h *trial) (bool, string) {
 	}
 	t, u, l := h.tx(), h.after(), h.limits()
 	u0 := *u
-	u0.code, u0.mail, u0.sends, u0.sendAt, u0.atHand, u0.factors, u0.state, u0.rev, u0.last = t.code, t.mail, t.sends, t.sendAt, t.atHand, t.factors, t.state, t.rev, t.last
+	u0.code, u0.delivery, u0.sends, u0.sendAt, u0.atHand, u0.factors, u0.state, u0.rev, u0.last = t.code, t.delivery, t.sends, t.sendAt, t.atHand, t.factors, t.state, t.rev, t.last
 	return true, says(!h.sent || u.sends != t.sends+1 || !u.code.live || u.code.tries != 0 || u.code.nonce == t.code.nonce || u0 != *t ||
 		u.code.expires != min(h.now+l.codeLife, t.expires) || u.sendAt != h.now+l.cooldowns[min(int(t.sends), maxCooldown-1)] ||
 		h.now < t.sendAt || h.now < h.a.notBefore || h.r.Account.sends.len() != h.a.sends.len()+1, "the new code is %+v", u.code)
@@ -459,7 +459,7 @@ func oneMailForEachCode(h *trial) (bool, string) {
 	for i := range b.txs {
 		u := &b.txs[i]
 		if u.code.live && (u.name() != MFAEnrollActivate && u.name() != MFAChallenge && u.name() != MFARequired) ||
-			!u.code.live && (u.code != liveCode{} || u.mail.state == mailPending) || u.session.live && u.name() != Success {
+			!u.code.live && (u.code != liveCode{} || u.delivery == pending) || u.session.live && u.name() != Success {
 			return true, says(true, "S18: %s has a code %t, a session %t", u.name(), u.code.live, u.session.live)
 		}
 	}
@@ -537,12 +537,12 @@ func (x *explorer) judgeDelivery(h *trial, next *Account) {
 	x.applied["E4"]++
 	for i := range next.txs {
 		b, u := h.r.Account.txs[i], &next.txs[i]
-		if b.mail.state != mailPending {
+		if b.delivery != pending {
 			continue
 		}
 		withdrawn := !u.code.live
-		b.mail = u.mail
-		if u.mail.state == mailFailed {
+		b.delivery = u.delivery
+		if u.delivery == failed {
 			b.sendAt = 0
 			if withdrawn {
 				b.code = liveCode{}

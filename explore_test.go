@@ -101,7 +101,7 @@ func (x *explorer) explore() {
 }
 
 func (x *explorer) open(s spot) (a Account) {
-	r := reader{b: []byte(s.account)}
+	r := reader{b: []byte(s.account), schema: schema}
 	if err := r.account(&a); err != nil {
 		x.t.Fatalf("P4: %v: %x", err, s.account)
 	}
@@ -419,8 +419,8 @@ func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 			if u.sends != t.sends {
 				m.late = false
 			}
-			if t.mail.state == mailPending || u.sends != t.sends {
-				if u.mail.state == mailSent && m.mails < 9 {
+			if t.delivery == pending || u.sends != t.sends {
+				if u.delivery == sent && m.mails < 9 {
 					m.mails++
 				}
 			}

@@ -23,26 +23,24 @@ type entry struct {
 	kindOf    uint8 // as in pin
 }
 
-// mail is what is owed for a transaction's live code, or what became of it.
-type mail struct {
-	state    uint8 // index in deliveries
-	rev      uint8
-	attempts uint8
-	next     int64
-}
-
 var deliveries = [...]Delivery{NotSent, Pending, Sent, Failed}
 
+// What became of the message with a transaction's live code: an index in
+// deliveries.
 const (
 	notSent uint8 = iota
-	mailPending
-	mailSent
-	mailFailed
+	pending
+	sent
+	failed
 )
 
+// The outbox has a place for the live code of each transaction, by its slot,
+// and behind them a queue of all else, the oldest first.
 const (
-	maxOutbox   = 8
-	maxAttempts = 5                // of a mail
+	queue       = maxTx
+	maxQueue    = 8
+	maxOutbox   = queue + maxQueue
+	maxAttempts = 5                // of a message
 	margin      = 30 * time.Second // beyond the delivery timeout, before another node tries
 	firstRetry  = 10 * time.Second // doubles with each attempt, up to lastRetry
 	lastRetry   = 10 * time.Minute
@@ -61,42 +59,30 @@ type Effect struct {
 	Until       time.Time // NotifyLocked: zero if only the host can unlock
 }
 
-// emit puts the effects of a row in the outbox. It is called before the row's
-// updates, which may forget the factor; settleEffects completes them after.
-func (s *step) emit(e *edge) error {
+// emit puts the effects of a row in the outbox, after its updates. They concern
+// the factor that was at hand before: an update may have forgotten it.
+func (s *step) emit(e *edge, before *pin) error {
 	t := s.tx()
-	f := t.factor()
 	for n, k := range e.row.Emit {
+		i, f := s.i, before
 		if k == SendCode {
-			continue
-		}
-		i, ok := s.room(k)
-		if !ok {
+			f, t.delivery = t.factor(), pending
+		} else if i = s.room(); i < 0 {
 			return errOutbox
 		}
-		s.acct.outbox[i] = entry{
-			kind: k, tx: t.id, rev: t.rev + 1, n: uint8(n), attempts: 1, at: s.now, next: s.claim(),
+		o := &s.acct.outbox[i]
+		*o = entry{
+			kind: k, tx: t.id, rev: t.rev, n: uint8(n), attempts: 1, at: s.now, next: s.claim(),
 			factor: f.id, recipient: f.recipient, kindOf: f.kind,
+		}
+		switch {
+		case k == SendCode:
+			o.at = 0 // the code's own times say enough
+		case k == NotifyLocked && !s.acct.disabled:
+			o.until = s.lockEnd()
 		}
 	}
 	return nil
-}
-
-// settleEffects adds what only the updates knew.
-func (s *step) settleEffects(e *edge) {
-	t := s.tx()
-	for _, k := range e.row.Emit {
-		switch k {
-		case SendCode:
-			t.mail = mail{state: mailPending, rev: t.rev, attempts: 1, next: s.claim()}
-		case NotifyLocked:
-			for i := range s.acct.outbox {
-				if o := &s.acct.outbox[i]; o.kind == k && o.tx == t.id && o.rev == t.rev && !s.acct.disabled {
-					o.until = s.lockEnd()
-				}
-			}
-		}
-	}
 }
 
 // claim is when another node may take over an attempt that begins now.
@@ -106,32 +92,39 @@ func (s *step) claim() int64 {
 
 var errOutbox = fmt.Errorf("%w: the outbox is full of deliveries that the Directory or the Auditor has not accepted", ErrUnavailable)
 
-// room finds a place for an effect: the oldest notice goes first, and what the
-// Directory or the Auditor has to be told is never dropped.
-func (s *step) room(k EffectKind) (int, bool) {
+// room finds a place in the queue, or -1: the oldest notice goes first, and
+// what the Directory or the Auditor has to be told is never dropped.
+func (s *step) room() int {
 	o := &s.acct.outbox
-	for i := range o {
+	for i := queue; i < maxOutbox; i++ {
 		if o[i].kind == 0 {
-			return i, true
+			return i
 		}
 	}
-	for i := range o {
+	for i := queue; i < maxOutbox; i++ {
 		if o[i].isNotice() {
 			s.acct.drop(i)
-			return maxOutbox - 1, true
+			return maxOutbox - 1
 		}
 	}
-	return 0, false
+	return -1
 }
 
 func (e *entry) isNotice() bool {
 	return e.kind == NotifyActivated || e.kind == NotifyBackoff || e.kind == NotifyLocked
 }
 
-// drop removes the i-th effect; the others keep their order.
+// isMessage says that its attempts are counted: what the Directory or the
+// Auditor has to be told is tried until it is taken.
+func (e *entry) isMessage() bool { return e.kind == SendCode || e.isNotice() }
+
+// drop removes the i-th effect; in the queue the others keep their order.
 func (a *Account) drop(i int) {
-	copy(a.outbox[i:], a.outbox[i+1:])
-	a.outbox[maxOutbox-1] = entry{}
+	if i >= queue {
+		copy(a.outbox[i:], a.outbox[i+1:])
+		i = maxOutbox - 1
+	}
+	a.outbox[i] = entry{}
 }
 
 // effectKey is the idempotency key of an effect.
@@ -144,34 +137,24 @@ func effectKey(tx id, rev, n uint8) string {
 
 func (e *entry) key() string { return effectKey(e.tx, e.rev, e.n) }
 
-func (e *entry) effect(user string) Effect {
-	return Effect{
-		Do: e.kind, Key: e.key(), Transaction: hex.EncodeToString(e.tx[:]), User: user,
+// effect is the i-th of the outbox, for the host.
+func (a *Account) effect(i int) Effect {
+	e := &a.outbox[i]
+	x := Effect{
+		Do: e.kind, Key: e.key(), Transaction: hex.EncodeToString(e.tx[:]), User: a.user,
 		Factor: e.factor, At: unix(e.at), Until: unix(e.until),
 	}
-}
-
-// key is that of the mail of the live code: SendCode is a row's only effect.
-func (t *transaction) mailKey() string { return effectKey(t.id, t.mail.rev, 0) }
-
-func (t *transaction) mailEffect(user string) Effect {
-	return Effect{
-		Do: SendCode, Key: t.mailKey(), Transaction: hex.EncodeToString(t.id[:]), User: user,
-		Factor: t.factor().id, Generation: int(t.sends),
+	if e.kind == SendCode {
+		x.Generation = int(a.txs[i].sends)
 	}
+	return x
 }
 
 // owed lists the effects that were not acknowledged yet.
-func (a *Account) owed() []Effect {
-	var es []Effect
-	for i := range a.txs {
-		if t := &a.txs[i]; t.mail.state == mailPending {
-			es = append(es, t.mailEffect(a.user))
-		}
-	}
+func (a *Account) owed() (es []Effect) {
 	for i := range a.outbox {
-		if e := &a.outbox[i]; e.kind != 0 {
-			es = append(es, e.effect(a.user))
+		if a.outbox[i].kind != 0 {
+			es = append(es, a.effect(i))
 		}
 	}
 	return es
@@ -200,19 +183,14 @@ func (r *Result) causes(e Effect) bool {
 	return false
 }
 
-// pinned is the recipient of an effect.
-func (a *Account) pinned(key string) id {
-	for i := range a.txs {
-		if t := &a.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
-			return t.factor().recipient
-		}
-	}
+// findEffect returns the place of the effect with this key, or -1.
+func (a *Account) findEffect(key string) int {
 	for i := range a.outbox {
 		if e := &a.outbox[i]; e.kind != 0 && e.key() == key {
-			return e.recipient
+			return i
 		}
 	}
-	return id{}
+	return -1
 }
 
 // Acknowledge returns the account with what became of attempts at effects,
@@ -242,68 +220,49 @@ func (m *Machine) Acknowledge(a *Account, es []Effect, errs []error, now time.Ti
 // acknowledge records what became of an attempt; false if the effect is no
 // longer owed.
 func (s *step) acknowledge(key string, err error) bool {
-	for i := range s.acct.txs {
-		if t := &s.acct.txs[i]; t.mail.state == mailPending && t.mailKey() == key {
-			s.i = i
-			s.acknowledgeMail(err)
-			return true
-		}
+	i := s.acct.findEffect(key)
+	if i < 0 {
+		return false
 	}
-	for i := range s.acct.outbox {
-		e := &s.acct.outbox[i]
-		if e.kind == 0 || e.key() != key {
-			continue
-		}
-		if retryable(err) && (!e.isNotice() || e.attempts < maxAttempts) {
-			e.next = s.now + doubled(firstRetry, int(e.attempts)-1, lastRetry)
-		} else {
-			s.acct.drop(i)
-		}
+	e := &s.acct.outbox[i]
+	if retryable(err) && (!e.isMessage() || e.attempts < maxAttempts) {
+		e.next = s.now + doubled(firstRetry, int(e.attempts)-1, lastRetry)
 		return true
 	}
-	return false
+	s.conclude(i, err)
+	return true
 }
 
-// acknowledgeMail: a mail that failed waives the cool-down once.
-func (s *step) acknowledgeMail(err error) {
-	t := s.tx()
-	switch {
-	case err == nil:
-		t.mail.state, t.mail.next = mailSent, 0
-	case retryable(err) && t.mail.attempts < maxAttempts:
-		t.mail.next = s.now + doubled(firstRetry, int(t.mail.attempts)-1, lastRetry)
-	default:
+// conclude takes an effect out of the outbox. A code that could not be sent
+// waives the cool-down once.
+func (s *step) conclude(i int, err error) {
+	if s.acct.outbox[i].kind == SendCode {
+		t := &s.acct.txs[i]
+		t.delivery = sent
+		if err != nil {
+			t.delivery, t.sendAt = failed, 0
+		}
 		if errors.Is(err, ErrSuperseded) {
 			t.code = liveCode{}
 		}
-		t.mail.state, t.mail.next, t.sendAt = mailFailed, 0, 0
 	}
+	s.acct.drop(i)
 }
 
 // claimOwed takes over what is owed and whose attempt is over, and returns it.
-// A mail or a notice whose last attempt never came back is given up.
+// A message whose last attempt never came back is given up.
 func (s *step) claimOwed() (es []Effect) {
-	for s.i = range s.acct.txs {
-		t := s.tx()
-		switch m := &t.mail; {
-		case m.state != mailPending || m.next > s.now:
-		case m.attempts >= maxAttempts:
-			s.acknowledgeMail(ErrUndeliverable)
-		default:
-			m.attempts, m.next = m.attempts+1, s.claim()
-			es = append(es, t.mailEffect(s.acct.user))
-		}
-	}
 	for i := 0; i < maxOutbox; i++ {
 		e := &s.acct.outbox[i]
 		switch {
 		case e.kind == 0 || e.next > s.now:
-		case e.isNotice() && e.attempts >= maxAttempts:
-			s.acct.drop(i)
-			i-- // the next one has moved up
+		case e.isMessage() && e.attempts >= maxAttempts:
+			if s.conclude(i, ErrUndeliverable); i >= queue {
+				i-- // the next one has moved up
+			}
 		default:
 			e.attempts, e.next = min(e.attempts, 254)+1, s.claim()
-			es = append(es, e.effect(s.acct.user))
+			es = append(es, s.acct.effect(i))
 		}
 	}
 	return es
@@ -322,12 +281,16 @@ func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, err
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	s.acct = a
+	var pinned id
+	if i := a.findEffect(e.Key); i >= 0 {
+		pinned = a.outbox[i].recipient
+	}
 	for i := range factors {
 		p, err := s.pin(&factors[i])
 		if err != nil {
 			return Factor{}, err
 		}
-		if p.id == e.Factor && p.kind != 0 && (a.pinned(e.Key) == p.recipient || e.Do != SendCode && e.Do != FactorActivated) {
+		if p.id == e.Factor && p.kind != 0 && (p.recipient == pinned || e.Do != SendCode && e.Do != FactorActivated) {
 			return factors[i], nil
 		}
 	}
@@ -355,7 +318,7 @@ func (m *Machine) Message(a *Account, e Effect, factors []Factor, now time.Time)
 		if !ok {
 			return Message{}, ErrSuperseded
 		}
-		t := a.transaction(e.Transaction)
+		t := &a.txs[a.findEffect(e.Key)]
 		if at, _ := m.clock(a, now); !t.code.good(at) {
 			return Message{}, ErrUndeliverable // too late to be of use
 		}
@@ -382,12 +345,10 @@ var reports = [effectKinds]EventName{SignedIn: EventSignedIn, FactorEnrolled: Ev
 func (m *Machine) code(a *Account, e Effect) (Code, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	s.acct = a
-	for s.i = range s.acct.txs {
-		var code [maxDigits]byte
-		if t := s.tx(); e.Do == SendCode && t.mail.state == mailPending && t.mailKey() == e.Key && s.derive(&code) {
-			return Code(code[:t.limits.digits]), true
-		}
+	s.acct, s.i = a, a.findEffect(e.Key)
+	var code [maxDigits]byte
+	if s.i < 0 || e.Do != SendCode || !s.derive(&code) {
+		return "", false
 	}
-	return "", false
+	return Code(code[:s.tx().limits.digits]), true
 }

@@ -59,7 +59,7 @@ func numbers(t *testing.T) map[string][]string {
 			fmt.Sprintf("timeout and %d seconds", seconds(margin)),
 			fmt.Sprintf("%s attempts, %s and %s seconds apart", word(maxAttempts), strings.Join(waits[:last], ", "), waits[last]),
 			fmt.Sprintf("at most %s minutes apart", word(int(lastRetry.Minutes()))),
-			fmt.Sprintf("(%s entries)", word(maxOutbox)),
+			fmt.Sprintf("(%s entries)", word(maxQueue)),
 			fmt.Sprintf("%d save conflicts in a row", maxReruns),
 			fmt.Sprintf("fewer than %d bytes, a full one less than %d KiB", oneRecord, fullRecord>>10),
 		},

@@ -96,18 +96,3 @@ func TestPolicyComplete(t *testing.T) {
 		}
 	}
 }
-
-// S24: no time and no duration wraps around to "still valid".
-func TestImpossibleClock(t *testing.T) {
-	m := newMachine(t, Policy{})
-	a, h := challenged(t, m)
-	for _, now := range []time.Time{{}, time.Unix(0, 0), time.Unix(earliest-1, 0), time.Unix(latest, 0), time.Unix(1<<62, 0), time.Unix(-1<<62, 0)} {
-		var r Result
-		if err := m.Step(&a, h, Cancel{}, Env{Now: now}, &r); err == nil {
-			t.Errorf("%v was taken for a time", now)
-		}
-		if err := m.Begin(&a, ada, Env{Now: now}, &r); err == nil {
-			t.Errorf("%v was taken for a time", now)
-		}
-	}
-}

@@ -14,7 +14,7 @@ import (
 // are preceded by their length, times are absolute. Every account has exactly
 // one encoding for each key.
 const (
-	schema  = 1
+	schema  = 2 // the one that is written; all before it are read
 	sealLen = 16
 	maxSize = 8 << 10 // far above the largest account
 )
@@ -57,8 +57,8 @@ func (m *Machine) open(a *Account, b []byte, key string) error {
 		return corrupt("too long")
 	}
 	r := reader{b: b}
-	if v := r.byte(); r.bad || v != schema {
-		return corrupt(fmt.Sprintf("schema %d, not %d", v, schema))
+	if r.schema = r.byte(); r.bad || r.schema < 1 || r.schema > schema {
+		return corrupt(fmt.Sprintf("schema %d, not 1 to %d", r.schema, schema))
 	}
 	k := m.keyIndex(uint32(r.number(math.MaxUint32)))
 	n := len(b) - sealLen
@@ -97,7 +97,6 @@ func (m *Machine) nextDue(a *Account) int64 {
 	for i := range a.txs {
 		if t := &a.txs[i]; t.state != 0 {
 			soonest(t.expires)
-			soonest(t.mail.next)
 		}
 	}
 	for i := range a.outbox {
@@ -120,15 +119,15 @@ func (a *Account) append(b []byte) []byte {
 	b = a.sends.append(b)
 	b = a.starts.append(b)
 	for i := range a.txs {
-		b = a.txs[i].append(b)
+		b = a.txs[i].append(b, &a.outbox[i])
 	}
 	n := 0
-	for n < maxOutbox && a.outbox[n].kind != 0 {
+	for n < maxQueue && a.outbox[queue+n].kind != 0 {
 		n++
 	}
 	b = append(b, byte(n))
 	for i := range n {
-		b = a.outbox[i].append(b)
+		b = a.outbox[queue+i].append(b)
 	}
 	return b
 }
@@ -145,7 +144,7 @@ func (w window) append(b []byte) []byte {
 	return b
 }
 
-func (t *transaction) append(b []byte) []byte {
+func (t *transaction) append(b []byte, code *entry) []byte {
 	b = append(b, t.state)
 	if t.state == 0 {
 		return b
@@ -171,8 +170,10 @@ func (t *transaction) append(b []byte) []byte {
 		b = number(b, uint64(t.code.key), uint64(t.code.expires))
 		b = append(b, t.code.nonce[:]...)
 	}
-	b = append(b, t.mail.state, t.mail.rev, t.mail.attempts)
-	b = number(b, uint64(t.mail.next))
+	if b = append(b, t.delivery); t.delivery == pending {
+		b = append(b, code.rev, code.attempts)
+		b = number(b, uint64(code.next))
+	}
 	if b = boolean(b, t.session.live); t.session.live {
 		b = number(b, uint64(t.session.key))
 		b = append(b, t.session.nonce[:]...)
@@ -233,8 +234,9 @@ func boolean(b []byte, v bool) []byte {
 // append writes and nothing else: every bound that the machine keeps is
 // checked here, so that no step ever meets an impossible account.
 type reader struct {
-	b   []byte
-	bad bool
+	b      []byte
+	bad    bool
+	schema byte
 }
 
 func (r *reader) account(a *Account) error {
@@ -247,10 +249,10 @@ func (r *reader) account(a *Account) error {
 	a.failures.by = string(r.take(a.failures.at.len()))
 	a.sends, a.starts = r.window(), r.window()
 	for i := range a.txs {
-		r.transaction(&a.txs[i])
+		r.transaction(&a.txs[i], &a.outbox[i])
 	}
-	for i := range r.count(maxOutbox) {
-		r.entry(&a.outbox[i])
+	for i := range r.count(maxQueue) {
+		r.entry(&a.outbox[queue+i])
 	}
 	for _, by := range []byte(a.failures.by) {
 		r.check(by == 0 || by <= maxTx && a.txs[by-1].state != 0)
@@ -282,7 +284,7 @@ func (r *reader) window() window {
 	return window(b[:n*moment])
 }
 
-func (r *reader) transaction(t *transaction) {
+func (r *reader) transaction(t *transaction, code *entry) {
 	if t.state = r.byte(); t.state == 0 {
 		return
 	}
@@ -311,7 +313,7 @@ func (r *reader) transaction(t *transaction) {
 		t.code.key, t.code.expires = uint32(r.number(math.MaxUint32)), r.time()
 		r.bytes(t.code.nonce[:])
 	}
-	t.mail = mail{state: r.byte(), rev: r.byte(), attempts: r.byte(), next: r.time()}
+	r.delivery(t, code)
 	if t.session.live = r.boolean(); t.session.live {
 		t.session.key = uint32(r.number(math.MaxUint32))
 		r.bytes(t.session.nonce[:])
@@ -320,6 +322,23 @@ func (r *reader) transaction(t *transaction) {
 		r.pin(&t.factors[i])
 	}
 	r.check(t.plausible())
+	if !r.bad && code.kind != 0 {
+		f := t.factor()
+		code.factor, code.recipient, code.kindOf = f.id, f.recipient, f.kind
+	}
+}
+
+// delivery is what became of the live code's message, or what is owed of it.
+// Schema 1 had the last attempt's figures in any case.
+func (r *reader) delivery(t *transaction, code *entry) {
+	t.delivery = r.byte()
+	if t.delivery != pending && r.schema > 1 {
+		return
+	}
+	e := entry{kind: SendCode, tx: t.id, rev: r.byte(), attempts: r.byte(), next: r.time()}
+	if t.delivery == pending {
+		*code = e
+	}
 }
 
 // plausible holds the bounds that one field sets to another.
@@ -332,7 +351,7 @@ func (t *transaction) plausible() bool {
 		(!c.live || t.sends > 0 && c.expires <= t.expires && t.factor().kind != 0) &&
 		(!atHand || t.factor().kind != 0) &&
 		(t.name() == Success) == (t.done != 0) && (!t.session.live || t.name() == Success) &&
-		int(t.mail.state) < len(deliveries) && (t.mail.state != mailPending || c.live)
+		int(t.delivery) < len(deliveries) && (t.delivery != pending || c.live)
 }
 
 func (r *reader) last(l *lastEvent) {

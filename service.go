@@ -122,6 +122,9 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// Now returns the time of the service's clock: [Config].Now.
+func (s *Service) Now() time.Time { return s.cfg.Now() }
+
 // Begin opens a transaction for a user whose password the host has checked.
 // Errors are a [*Refusal], with [ErrLocked], [ErrTooSoon], [ErrNoFactor],
 // [ErrNoUser] or [ErrMalformed], or wrap [ErrUnavailable].

@@ -234,24 +234,24 @@ func (s *step) offerAll(o op) error {
 	return nil
 }
 
-// take moves the transaction: the engine first, then the effects as far as
-// the updates may forget what they need, then the updates.
+// take moves the transaction: the engine first, then the updates, then the
+// effects; and then the other transactions of the account.
 func (s *step) take(e *edge) error {
 	if err := s.engine(e); err != nil {
 		return err
 	}
-	if err := s.emit(e); err != nil {
-		return err
-	}
 	t := s.tx()
+	before := *t.factor()
 	t.state = e.state
 	t.rev++
-	s.r.moves[s.r.nmoves] = move{edge: e, tx: t.id, rev: t.rev, factor: t.factor().id}
+	s.r.moves[s.r.nmoves] = move{edge: e, tx: t.id, rev: t.rev, factor: before.id}
 	s.r.nmoves++
 	for _, u := range e.row.Then {
 		updates[u].do(s)
 	}
-	s.settleEffects(e)
+	if err := s.emit(e, &before); err != nil {
+		return err
+	}
 	if e.row.Others == primary {
 		return nil
 	}

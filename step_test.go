@@ -1,205 +1,193 @@
 package authn
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
 
-// walk is one transaction of one account, stepped by hand.
-type walk struct {
-	testing.TB
-	m    *Machine
-	a    Account
-	h    TokenSecret
-	fs   []Factor
-	at   time.Duration
-	seed int
-	r    Result
-}
-
-func begun(t testing.TB, p Policy, l Login, fs ...Factor) *walk {
-	w := &walk{TB: t, m: newMachine(t, p), fs: fs, seed: 1}
-	w.begin(l)
-	return w
-}
-
-func (w *walk) env() Env {
-	w.seed++
-	return env(w.at, w.seed, w.fs...)
-}
-
-func (w *walk) begin(l Login) {
-	w.Helper()
-	e := w.env()
-	w.h = handle(e)
-	w.a = taken(w, &w.r, w.m.Begin(&w.a, l, e, &w.r))
-}
-
-// do takes an event and returns the state it led to.
-func (w *walk) do(ev Event) State {
-	w.Helper()
-	w.a = taken(w, &w.r, w.m.Step(&w.a, w.h, ev, w.env(), &w.r))
-	return w.a.txs[w.slot()].name()
-}
-
-func (w *walk) slot() int { return w.a.find(w.h.digest()) }
-
-// refuses checks that an event is refused and changes nothing.
-func (w *walk) refuses(ev Event, want error) *Refusal {
-	w.Helper()
-	before := w.a
-	ref := refused(w, &w.r, w.m.Step(&w.a, w.h, ev, w.env(), &w.r), want)
-	if w.a != before {
-		w.Fatal("a refused event changed the account")
-	}
-	return ref
-}
-
-func (w *walk) right() Code { return w.m.liveCode(&w.a, w.slot()) }
-func (w *walk) wrong() Code { return w.m.wrongCode(&w.a, w.slot()) }
-
-func (w *walk) want(got, want State) {
-	w.Helper()
-	if got != want {
-		w.Fatalf("in %s, not in %s", got, want)
-	}
-}
-
-func TestVerifiedAddress(t *testing.T) {
-	verified := Factor{ID: "m", Type: Email, Address: "ada@example.com", Status: NotSetUp, Verified: true}
-	w := begun(t, Policy{}, ada, verified)
-	w.want(w.a.txs[0].name(), MFARequired)
-	if w.a.txs[0].mail.state != notSent {
-		t.Error("mail went out before a factor was chosen")
-	}
-	w.want(w.do(Challenge{"m"}), MFAChallenge)
-	w.want(w.do(Verify{Code: w.right()}), Success)
-
-	w = begun(t, Policy{NoAutoActivate: true}, ada, verified)
-	w.want(w.a.txs[0].name(), MFAEnroll)
-}
-
-func TestCodeLife(t *testing.T) {
-	for _, c := range []struct {
-		after time.Duration
-		want  Outcome
-	}{{5*time.Minute - 1, Done}, {5 * time.Minute, LateCode}, {5*time.Minute + 1, LateCode}} {
-		w := begun(t, Policy{}, ada, adaMail)
-		w.do(Challenge{adaMail.ID})
-		code := w.right()
-		w.at = c.after
-		w.do(Verify{Code: code})
-		if w.r.Outcome != c.want {
-			t.Errorf("after %v: %q, want %q", c.after, w.r.Outcome, c.want)
+// S24: no time and no duration wraps around to "still valid".
+func TestImpossibleClock(t *testing.T) {
+	m := newMachine(t, Policy{})
+	a, h := challenged(t, m)
+	for _, now := range []time.Time{{}, time.Unix(0, 0), time.Unix(earliest-1, 0), time.Unix(latest, 0), time.Unix(1<<62, 0), time.Unix(-1<<62, 0)} {
+		var r Result
+		if err := m.Step(&a, h, Cancel{}, Env{Now: now}, &r); err == nil {
+			t.Errorf("%v was taken for a time", now)
 		}
-		if c.want == LateCode {
-			w.at -= MaxSkew // a clock that falls back revives nothing
-			w.refuses(Verify{Code: code}, ErrNoCode)
+		if err := m.Begin(&a, ada, Env{Now: now}, &r); err == nil {
+			t.Errorf("%v was taken for a time", now)
 		}
 	}
 }
 
-func TestTransactionLife(t *testing.T) {
+func TestClockBounds(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for at, want := range map[time.Time]error{
+		time.Unix(earliest, -1): ErrUnavailable, time.Unix(earliest, 0): nil, time.Unix(latest, -1): nil, time.Unix(latest, 0): ErrUnavailable,
+	} {
+		e := env(0, 1, adaMail)
+		e.Now = at
+		var r Result
+		if err := m.Begin(&Account{}, ada, e, &r); !errors.Is(err, want) {
+			t.Errorf("at %v: %v", at, err)
+		}
+	}
+}
+
+func TestClockFault(t *testing.T) {
 	for _, c := range []struct {
-		after time.Duration
-		ended bool
-	}{{10*time.Minute - 1, false}, {10 * time.Minute, true}, {10*time.Minute + 1, true}} {
+		back  time.Duration
+		fault bool
+	}{{MaxSkew, false}, {MaxSkew + 1, true}} {
 		w := begun(t, Policy{}, ada, adaMail)
+		w.begin(ada)
 		w.do(Challenge{adaMail.ID})
-		w.at = 9 * time.Minute
-		w.do(Resend{}) // extends nothing
-		w.at = c.after
+		w.do(Verify{Code: w.wrong()})
+		w.at = -c.back
 		err := w.m.Step(&w.a, w.h, Verify{Code: w.right()}, w.env(), &w.r)
-		if err != nil || w.r.Ended != c.ended {
-			t.Fatalf("after %v: ended %t, %v", c.after, w.r.Ended, err)
+		if err != nil || w.r.Ended != c.fault {
+			t.Fatalf("back %v: ended %t, %v", c.back, w.r.Ended, err)
 		}
-		if st := w.r.Account.txs[0].name(); c.ended != (st == Expired) {
-			t.Errorf("after %v: %s", c.after, st)
-		}
-	}
-}
-
-func TestSendLimits(t *testing.T) {
-	w := begun(t, Policy{}, ada, adaMail)
-	w.do(Challenge{adaMail.ID})
-	for i, wait := range []time.Duration{30 * time.Second, time.Minute} {
-		w.at += wait - 1
-		if at := w.refuses(Resend{}, ErrTooSoon).RetryAt; !at.Equal(t0.Add(w.at + 1)) {
-			t.Errorf("send %d: retry at %v", i+2, at)
-		}
-		w.at++
-		w.do(Resend{})
-	}
-	w.at += 5 * time.Minute
-	w.refuses(Resend{}, ErrExhausted)
-	// The mailbox is full at the seventh in an hour, over all transactions.
-	w.begin(ada)
-	for range 3 {
-		w.at += 2 * time.Minute
-		ev := Event(Resend{})
-		if w.a.txs[w.slot()].name() == MFARequired {
-			ev = Challenge{adaMail.ID}
-		}
-		w.do(ev)
-	}
-	w.begin(ada)
-	first := w.a.sends.until(w.a.sends.len()-1, time.Hour)
-	if at := w.refuses(Challenge{adaMail.ID}, ErrTooSoon).RetryAt; at.UnixNano() != first {
-		t.Errorf("mailbox free at %v, not when the first of six leaves", at)
-	}
-	w.at = time.Hour - 1
-	w.begin(ada)
-	w.refuses(Challenge{adaMail.ID}, ErrTooSoon)
-	w.at++
-	w.do(Challenge{adaMail.ID})
-}
-
-// Going back and forth sends nothing, and leaves the code good.
-func TestReloadKeepsTheCode(t *testing.T) {
-	w := begun(t, Policy{}, ada, adaMail, adaSpare)
-	w.do(Challenge{adaMail.ID})
-	code := w.right()
-	w.want(w.do(Previous{}), MFARequired)
-	w.refuses(Verify{Code: code}, ErrNotAllowed)
-	w.refuses(Challenge{adaSpare.ID}, ErrTooSoon)
-	w.want(w.do(Challenge{adaMail.ID}), MFAChallenge)
-	if w.right() != code || w.a.txs[0].sends != 1 {
-		t.Error("a reload changed the code or sent another")
-	}
-	w.at = time.Minute
-	w.do(Previous{})
-	w.do(Challenge{adaSpare.ID})
-	w.do(Verify{Code: code})
-	if w.r.Outcome != WrongCode {
-		t.Errorf("the code of another factor: %q", w.r.Outcome)
-	}
-}
-
-func TestTries(t *testing.T) {
-	p := Policy{NoBackoff: true, Digits: 8, LockEvery: 50, Cooldowns: []time.Duration{time.Second}}
-	for right := range 6 {
-		w := begun(t, p, ada, adaMail)
-		w.do(Challenge{adaMail.ID})
-		for range right {
-			w.do(Verify{Code: w.wrong()})
-		}
-		if right < 5 {
-			w.want(w.do(Verify{Code: w.right()}), Success)
-			if w.a.fails != 0 || w.a.failures.at != "" {
-				t.Errorf("after %d wrong and the right code: %s", right, w.a.String())
+		if !c.fault {
+			if w.r.Account.seen != w.a.seen {
+				t.Error("the mark went back without a fault")
 			}
 			continue
 		}
-		w.refuses(Verify{Code: "12345678"}, ErrNoCode)
-		w.at = time.Second
-		w.do(Resend{})
-		for range 4 {
-			w.do(Verify{Code: w.wrong()})
+		a := w.r.Account
+		if a.seen != t0.Add(w.at).UnixNano() || len(w.r.Moves()) != 2 {
+			t.Errorf("after the fault: %s, rows %v", a.String(), w.r.Moves())
 		}
-		w.want(w.do(Verify{Code: w.wrong()}), LockedOut)
-		if w.a.lockedUntil != 0 || w.r.Outcome != WrongCode {
-			t.Error("the transaction's own tries locked the account")
+		if at := a.failures.at.at(0); at != seconds(a.seen) {
+			t.Errorf("a charge from the future stayed at %d", at)
 		}
-		w.refuses(Verify{Code: "12345678"}, ErrFinished)
+	}
+}
+
+// What a clock that was ahead wrote is set back, and not forgotten: waits end
+// as late as a wait from now might, and each charge counts as made now.
+func TestClockFaultSetsBack(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	for i := range int64(3) {
+		w.a.failures.add(t0.UnixNano()+i*2e9, 0)
+		w.a.sends.add(t0.UnixNano() + i*2e9)
+	}
+	w.at = -MaxSkew - 1
+	now := t0.Add(w.at).UnixNano()
+	w.a.notBefore, w.a.lockedUntil = now+int64(90*time.Hour), now+int64(90*time.Hour)
+	if err := w.m.Step(&w.a, w.h, Cancel{}, w.env(), &w.r); err != nil || !w.r.Ended {
+		t.Fatalf("ended %t, %v", w.r.Ended, err)
+	}
+	a := &w.r.Account
+	if a.notBefore != now+int64(w.m.policy.BackoffMax) || a.lockedUntil != now+int64(w.m.policy.LockMax) {
+		t.Errorf("back-off until %v, lock until %v from now", time.Duration(a.notBefore-now), time.Duration(a.lockedUntil-now))
+	}
+	for _, c := range []window{a.failures.at, a.sends} {
+		if c.len() != 3 || c.at(0) != seconds(now) || c.at(1) != seconds(now) || c.at(2) != seconds(now) {
+			t.Errorf("charges at %d, %d and %d, not %d", c.at(0), c.at(1), c.at(2), seconds(now))
+		}
+	}
+	w.a = *a
+	w.at -= time.Hour // a wait that is shorter stays as it is
+	w.a.seen = t0.UnixNano()
+	now = t0.Add(w.at).UnixNano()
+	w.a.notBefore, w.a.lockedUntil = now+5e9, now+7e9
+	s, err := w.m.look(&w.a, t0.Add(w.at))
+	if err != nil || s.acct.notBefore != now+5e9 || s.acct.lockedUntil != now+7e9 {
+		t.Errorf("waits were changed: %v", err)
+	}
+}
+
+func TestHundredSteps(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	for range 49 {
+		w.do(Challenge{adaMail.ID})
+		w.do(Previous{})
+	}
+	w.do(Challenge{adaMail.ID})
+	if err := w.m.Step(&w.a, w.h, Previous{}, w.env(), &w.r); err != nil || !w.r.Ended {
+		t.Errorf("step 101: %v, ended %t", err, w.r.Ended)
+	}
+}
+
+// A transaction that has taken its hundred steps is finished for whoever only
+// looks, too, and its last step can be read back.
+func TestHundredStepsAreSeen(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	for w.a.txs[0].rev < maxSteps {
+		w.do(Challenge{adaMail.ID})
+		if _, err := w.m.Status(&w.a, w.h, t0); (err == nil) != (w.a.txs[0].rev < maxSteps) {
+			t.Fatalf("after step %d: %v", w.a.txs[0].rev, err)
+		}
+		if w.a.txs[0].rev < maxSteps {
+			w.do(Previous{})
+		}
+	}
+	if err := w.m.Step(&w.a, w.h, Previous{}, w.env(), &w.r); err != nil || w.r.Account.txs[0].rev != maxSteps+1 {
+		t.Fatalf("step %d, %v", w.r.Account.txs[0].rev, err)
+	}
+	if a, err := w.m.Open(w.m.Seal(&w.r.Account, "k"), "k"); err != nil || a != w.r.Account {
+		t.Errorf("read back: %v", err)
+	}
+}
+
+// The step with the most rows begins a transaction where three are overdue.
+func TestMostMoves(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.begin(ada)
+	w.begin(ada)
+	w.at = time.Hour
+	w.begin(ada)
+	got := ""
+	for _, m := range w.r.Moves() {
+		got += string(m.Row.Event) + " "
+	}
+	if got != "expire expire expire primary " || w.r.nmoves != maxMoves {
+		t.Errorf("took %s", got)
+	}
+}
+
+func TestRoomForAnother(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	h1 := w.h
+	w.do(Challenge{adaMail.ID})
+	w.at = time.Second
+	w.begin(ada)
+	h2 := w.h
+	w.at = 2 * time.Second
+	w.begin(Login{User: ada.User, Require: RequireNothing})
+	h3 := w.h
+	w.at = 3 * time.Second
+	gone := func(h TokenSecret) {
+		t.Helper()
+		w.begin(ada)
+		if w.a.find(h.digest()) >= 0 {
+			t.Error("another one had to go")
+		}
+	}
+	gone(h2) // the only one without a code
+	w.h, w.fs = h1, []Factor{adaMail}
+	w.do(Cancel{})
+	w.at = 4 * time.Second
+	gone(h1) // finished
+	w.at = 5 * time.Second
+	w.begin(ada)
+	if w.a.find(h3.digest()) < 0 {
+		t.Error("an unredeemed SUCCESS went before others")
+	}
+}
+
+// A code that is late is no longer a reason to stay.
+func TestLateCodeMakesRoom(t *testing.T) {
+	w := begun(t, Policy{Live: 2}, ada, adaMail)
+	first := w.h
+	w.do(Challenge{adaMail.ID})
+	w.at = 9 * time.Minute
+	w.begin(ada)
+	second := w.h
+	w.begin(ada)
+	if w.a.find(first.digest()) >= 0 && w.a.txs[w.a.find(first.digest())].isLive() || w.a.find(second.digest()) < 0 {
+		t.Error("the wrong one made room")
 	}
 }

@@ -63,7 +63,8 @@ func doNewCode(s *step) {
 func doEraseCode(s *step) {
 	t := s.tx()
 	t.code = liveCode{}
-	t.mail = mail{}
+	t.delivery = notSent
+	s.acct.drop(s.i)
 }
 
 func doUseCode(s *step) {
@@ -114,5 +115,6 @@ func doUseSession(s *step) {
 func doFinish(s *step) {
 	t := s.tx()
 	s.acct.failures.closeCharges(s.i)
+	s.acct.drop(s.i)
 	*t = transaction{id: t.id, token: t.token, state: t.state, rev: t.rev, born: t.born, expires: s.now + int64(tombstone), last: t.last}
 }

@@ -57,13 +57,10 @@ func (a *Account) View() AccountView {
 		if t := &a.txs[i]; t.state != 0 {
 			v.Transactions = append(v.Transactions, t.view())
 		}
-		if t := &a.txs[i]; t.mail.state == mailPending {
-			v.Owed = append(v.Owed, OwedView{t.mailEffect(a.user), int(t.mail.attempts), unix(t.mail.next)})
-		}
 	}
 	for i := range a.outbox {
 		if e := &a.outbox[i]; e.kind != 0 {
-			v.Owed = append(v.Owed, OwedView{e.effect(a.user), int(e.attempts), unix(e.next)})
+			v.Owed = append(v.Owed, OwedView{a.effect(i), int(e.attempts), unix(e.next)})
 		}
 	}
 	return v
@@ -72,7 +69,7 @@ func (a *Account) View() AccountView {
 func (t *transaction) view() TransactionView {
 	v := TransactionView{
 		ID: hex.EncodeToString(t.id[:]), State: t.name(), Steps: int(t.rev), Tries: int(t.tries), Sent: int(t.sends),
-		Factor: t.factor().id, CodeTries: int(t.code.tries), Delivery: deliveries[t.mail.state], ResendAt: unix(t.sendAt),
+		Factor: t.factor().id, CodeTries: int(t.code.tries), Delivery: deliveries[t.delivery], ResendAt: unix(t.sendAt),
 		Session: t.session.live, Began: unix(t.born), Expires: unix(t.expires),
 	}
 	if t.code.live {
@@ -103,7 +100,7 @@ func (a *Account) Shift(d time.Duration) {
 	shift(d, &a.seen, &a.notBefore, &a.lockedUntil)
 	for i := range a.txs {
 		t := &a.txs[i]
-		shift(d, &t.born, &t.expires, &t.sendAt, &t.done, &t.code.expires, &t.mail.next)
+		shift(d, &t.born, &t.expires, &t.sendAt, &t.done, &t.code.expires)
 	}
 	for i := range a.outbox {
 		e := &a.outbox[i]

@@ -75,7 +75,7 @@ func overHTTP(p *plan) (*section, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := okta.New(okta.Config{Service: svc, Passwords: h, Sessions: h, BaseURL: "https://id.example.com", Now: h.clock})
+	handler, err := okta.New(okta.Config{Service: svc, Passwords: h, Sessions: h, BaseURL: "https://id.example.com"})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package okta
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -41,16 +40,16 @@ const (
 	autoPush
 )
 
-// input is a request's object. A member that is there and empty is not the
-// same as one that is not there: has tells.
+// input is a request's object. has tells a member that is empty from one that
+// is missing.
 type input struct {
 	has                                                        member
 	username, password, stateToken, sessionToken, passCode     string
 	relayState, factorType, provider, otherToken, anotherToken string
 }
 
-// members says of each name what type it has and where it goes; no place
-// means that its value is checked for form and not read.
+// members has the type of each name and the place of its value. A value
+// without a place is checked for its form and not read.
 var members = map[string]struct {
 	bit   member
 	max   int // bytes of a string; 0 for another type
@@ -74,10 +73,10 @@ var members = map[string]struct {
 	"autoPush":       {bit: autoPush, flag: true},
 }
 
-// decode reads one JSON object with the members that are allowed. It takes
-// what encoding/json alone would let pass (the last of two equal names, other
-// letter case, a second value, broken UTF-8) for what it is: a request that
-// somebody else may read in another way. in is filled only if there is no error.
+// decode reads one JSON object with the members that are allowed. It refuses
+// what encoding/json alone would accept and another program may read in another
+// way: two equal names, other letter case, a second value, broken UTF-8. in is
+// filled only if there is no error.
 func (in *input) decode(body []byte, allowed member) error {
 	switch {
 	case len(body) == 0:
@@ -126,9 +125,8 @@ func (in *input) member(s *scanner, name []byte, allowed member) error {
 	return fault(invalid, "%s: wrong type", name)
 }
 
-// A scanner walks over text that json.Valid has found to be JSON: only its
-// structure is left to see. (The tokens of a json.Decoder would do, at twice
-// the cost of everything else here.)
+// A scanner finds the structure of text that json.Valid has accepted. (The
+// tokens of a json.Decoder would do, at twice the cost of everything else here.)
 type scanner struct {
 	b []byte
 	i int
@@ -147,7 +145,7 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-// more says whether an object or an array goes on; at its end it leaves.
+// more reports whether an object or an array goes on, and steps over its end.
 func (s *scanner) more() bool {
 	c := s.next()
 	if c == '}' || c == ']' {
@@ -157,7 +155,7 @@ func (s *scanner) more() bool {
 	return true
 }
 
-// text reads a string; what it returns may be a part of the body.
+// text reads a string. The result may share the memory of the body.
 func (s *scanner) text() []byte {
 	start, escaped := s.i, false
 	for s.i++; s.b[s.i] != '"'; s.i++ {
@@ -175,8 +173,8 @@ func (s *scanner) text() []byte {
 	return []byte(v)
 }
 
-// skip reads a value that nobody looks at, and is as strict with it. depth
-// counts from 1, the request's object.
+// skip reads a value that is not used, and is as strict with it as with any
+// other. The request's object has depth 1.
 func (s *scanner) skip(depth int) error {
 	open := s.next()
 	switch open {
@@ -209,8 +207,8 @@ func (s *scanner) skip(depth int) error {
 	return nil
 }
 
-// loneSurrogate finds a \u escape that stands for half a character: decoders
-// differ on what they make of it. b is valid JSON.
+// loneSurrogate reports whether b, which is valid JSON, has a \u escape for
+// half a character: decoders differ on what they make of it.
 func loneSurrogate(b []byte) bool {
 	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); i++ {
 		if b[i] != '\\' {
@@ -243,28 +241,4 @@ func hex4(b []byte) (r rune) {
 		}
 	}
 	return r
-}
-
-// shown is a client's name for a member, if it looks like one: an error must
-// not repeat a code or a token that came in the wrong place.
-func shown(name string) string {
-	if len(name) == 0 || len(name) > maxWord/2 {
-		return "a member"
-	}
-	for i := range len(name) {
-		if c := name[i] | 0x20; (c < 'a' || c > 'z') && name[i] != '_' {
-			return "a member"
-		}
-	}
-	return fmt.Sprintf("%q", name)
-}
-
-// control says that s has a control character.
-func control(s string) bool {
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return true
-		}
-	}
-	return false
 }

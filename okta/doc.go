@@ -1,154 +1,171 @@
-// Package okta speaks Okta's Authentication API, the classic one under
-// /api/v1/authn, on top of an [authn.Service]: Okta's own JavaScript client
-// and sign-in widget drive it as they are.
+// Package okta serves Okta's Authentication API, the classic one under
+// /api/v1/authn, from an [authn.Service]. Okta's own JavaScript client and
+// sign-in widget work with it as they are.
 //
 // [New] makes an [http.Handler] from the service, the host's check of
-// passwords and its maker of sessions. Mount it under "/api/v1/" and "/login/"
-// (or at the root); the Example is a whole host. The handler keeps nothing
-// between requests, so that any number of processes with the same store and
-// keys serve one transaction.
+// passwords and its maker of sessions. Mount it under "/api/v1/" and "/login/",
+// or at the root; the Example is a whole host. The handler keeps nothing
+// between requests: any number of processes with the same store and keys can
+// serve one transaction.
 //
 // # A sign-in
 //
-// A client posts the user name and the password, and from then on follows
-// links: each answer has the transaction's status, a state token, and the links
-// of what may come next. The client never builds a URL and never guesses a
-// state. For a code sent by e-mail it goes:
+// A client posts the user name and the password, and follows links from then
+// on: each answer has the transaction's status, a state token, and a link for
+// each thing that may come next. The client builds no URL and guesses no
+// state. With a code by e-mail a sign-in looks like this:
 //
 //	POST /api/v1/authn {username, password}        MFA_REQUIRED, no mail yet
 //	POST factors[0]._links.verify {stateToken}     MFA_CHALLENGE, a mail goes out
 //	POST _links.next {stateToken, passCode}        SUCCESS with a sessionToken
 //	GET  /login/sessionCookieRedirect?token=…      the browser has a session
 //
-// A user without a factor gets MFA_ENROLL instead, enrolls the one that is
-// offered (factors[0]._links.enroll), gets MFA_ENROLL_ACTIVATE and a mail at
-// once, and confirms it with the code (_links.next); all of it with the state
-// token, and nothing of it in another API.
+// A user without a factor gets MFA_ENROLL instead. The client enrolls the
+// factor that is offered (factors[0]._links.enroll), gets MFA_ENROLL_ACTIVATE
+// while a mail goes out, and confirms the factor with the code (_links.next).
+// All of this needs the state token alone, and no other API.
 //
 // # Endpoints
 //
-// All are POST with a JSON object and take the stateToken, but the first, when
-// it begins a transaction, and the last two.
+// A POST brings a JSON object with the stateToken and with what the list
+// says. The first operation and the last two take no stateToken.
 //
-//	/api/v1/authn                                   username, password: begins
-//	/api/v1/authn                                   stateToken alone: where does it stand?
-//	/api/v1/authn/introspect                        the same
-//	/api/v1/authn/factors                           factorType, provider: enrolls; a code goes out
-//	/api/v1/authn/factors/{id}/lifecycle/activate   passCode: confirms what is enrolled
-//	/api/v1/authn/factors/{id}/lifecycle/resend     another code for it
-//	/api/v1/authn/factors/{id}/verify               without passCode: in MFA_REQUIRED a code goes out, in MFA_CHALLENGE another
-//	/api/v1/authn/factors/{id}/verify               passCode: checks it
-//	/api/v1/authn/factors/{id}/verify/resend        as verify without passCode
-//	/api/v1/authn/previous                          one step back
-//	/api/v1/authn/skip                              leaves MFA_ENROLL, if nothing that is required is missing
-//	/api/v1/authn/cancel                            ends the transaction; in SUCCESS it voids the session token
-//	/api/v1/sessions                                sessionToken: a server exchanges it for a session
-//	/login/sessionCookieRedirect                    GET, token, redirectUrl: a browser does
+//	POST /api/v1/authn                                  with username and password: begins a sign-in
+//	POST /api/v1/authn                                  with the stateToken alone: tells where the transaction stands
+//	POST /api/v1/authn/introspect                       tells the same
+//	POST /api/v1/authn/factors                          in MFA_ENROLL, with factorType and provider: enrolls a factor and sends a code
+//	POST /api/v1/authn/factors/{id}/lifecycle/activate  in MFA_ENROLL_ACTIVATE, with the passCode: confirms the factor
+//	POST /api/v1/authn/factors/{id}/lifecycle/resend    in MFA_ENROLL_ACTIVATE: sends another code
+//	POST /api/v1/authn/factors/{id}/verify              in MFA_REQUIRED, without a passCode: one is sent
+//	POST /api/v1/authn/factors/{id}/verify              in MFA_CHALLENGE, without a passCode: another one is sent
+//	POST /api/v1/authn/factors/{id}/verify              in MFA_CHALLENGE, with the passCode: checks it
+//	POST /api/v1/authn/factors/{id}/verify/resend       in MFA_REQUIRED: sends a code
+//	POST /api/v1/authn/factors/{id}/verify/resend       in MFA_CHALLENGE: sends another code
+//	POST /api/v1/authn/previous                         goes one step back
+//	POST /api/v1/authn/skip                             goes on without enrolling, if no required factor is missing
+//	POST /api/v1/authn/cancel                           ends the transaction; in SUCCESS it voids the session token
+//	POST /api/v1/sessions                               with the sessionToken: gives a server a session for it
+//	GET  /login/sessionCookieRedirect                   with token and redirectUrl in the query: gives a browser a session for it
 //
-// /api/v1/users/ is served only to tell whoever brings a state token there
-// which operation of this API he wants.
+// The handler also answers below /api/v1/users/, which is another API of
+// Okta's: a client that brings a state token there learns which operation of
+// this API it needs.
 //
 // # Beyond Okta
 //
-// Answers and errors of a live transaction have one more member, which Okta's
-// clients ignore:
+// Answers, and errors of a live transaction, have one more member, which
+// Okta's clients ignore:
 //
 //	"authn": {
 //	  "allowed": [{"event": "resend", "at": "…"}],   what may come next; without at: now
-//	  "triesLeft": 9, "generation": 2,               wrong codes left; which code was sent last
-//	  "resendAt": "…", "codeExpiresAt": "…",         for countdowns, by the server's clock,
-//	  "now": "…",                                    which this is
+//	  "triesLeft": 9,                                wrong codes that are left
+//	  "generation": 2,                               number of the code that was sent last
+//	  "resendAt": "…",                               when another code may be asked for
+//	  "codeExpiresAt": "…",                          when the code stops being good
+//	  "now": "…",                                    the server's clock, for countdowns
 //	  "delivery": "sent",                            or pending, or failed
-//	  "lockedUntil": "…"                             in LOCKED_OUT, if time helps
+//	  "lockedUntil": "…"                             in LOCKED_OUT, if the lock ends by itself
 //	}
 //
 // The request header Idempotency-Key (1 to 64 printable ASCII characters) is
-// the key of [authn.WithKey]: a request that is sent again under the key of the
-// last one, because its answer was lost, is answered and not done again. It has
-// no effect on primary authentication, nor where nothing is changed.
+// the key of [authn.WithKey]. A client that lost an answer sends the request
+// again under the same key: if nothing was saved since, it is answered and not
+// done again. The header has no effect on the password step, nor on requests
+// that change nothing.
 //
 // # Errors
 //
-// Errors have Okta's form, codes and statuses; the texts are ours. What went
-// wrong, and what to do, is in errorCauses; the first is fit for users to read.
+// Errors have Okta's form, codes and statuses; the texts are ours. errorCauses
+// says what went wrong and what to do; its first entry is fit for users to
+// read.
 //
-//	400 E0000001  a member is missing, unknown, too long, or of a wrong type; a malformed code (uncounted)
+//	400 E0000001  a member is missing, unknown, too long or of a wrong type; or a code is malformed, which is not counted
 //	400 E0000003  the body is not one strict JSON object (413 if it is longer than 8 KiB)
 //	400 E0000021  Content-Type is not application/json, or there is a Content-Encoding
-//	401 E0000004  user name or password wrong: one answer for every reason
+//	401 E0000004  the user name or the password is wrong: one answer for every reason
 //	401 E0000011  the token is unknown, foreign, expired, canceled, locked or used: one answer for all
-//	403 E0000005  a state token in place of a session or an API key, or in a URL: the causes name what is allowed instead
+//	403 E0000005  a state token came in a URL, or in place of a session or an API key: the causes name what is allowed
 //	403 E0000006  a preflight of an origin that is not on the list
-//	403 E0000068  the code is wrong, superseded, late, or there is none to compare with: the cause says which
-//	403 E0000069  it was wrong and the last try: the transaction is over, or the account locked
-//	403 E0000079  not in this state: the causes name what is allowed now, and at which links
-//	403 E0000085  a second factor is demanded and the user has none to prove or to enroll
-//	404 E0000007  no such factor here, for whatever reason
-//	404 E0000008  no such path
-//	405 E0000022  another method
-//	429 E0000047  too many tries: Retry-After
-//	429 E0000118  too many mails: Retry-After
-//	500 E0000009  a fault, with 503 if trying again may help: no verdict, Retry-After; Config.Report is told
+//	403 E0000068  the code is wrong, superseded or late, or there is none to compare with: the cause says which
+//	403 E0000069  the code is wrong and it was the last try: the transaction is over, or the account is locked
+//	403 E0000079  not allowed in this state: the causes name what is, and the links to it
+//	403 E0000085  a second factor is demanded, and the user has none to prove or to enroll
+//	404 E0000007  there is no such factor here, for whatever reason
+//	404 E0000008  there is no such path
+//	405 E0000022  another method is expected
+//	429 E0000047  too many tries: Retry-After says when to go on
+//	429 E0000118  too many codes: Retry-After says when to go on
+//	500 E0000009  a fault and no verdict (503 if the same request may succeed later): Retry-After; Config.Report learns of it
 //
-// The right password on a locked account is a 200 with status LOCKED_OUT and
-// no token.
+// The right password for a locked account is no error: the answer is a 200
+// with the status LOCKED_OUT and no token.
 //
 // # Strictness
 //
-// A name twice in an object, at any depth, other letter case, a second value,
-// bytes that are not UTF-8, half a surrogate pair, nesting deeper than 8, a
-// wrong type and a member that means nothing here are refused before anything
-// is looked up. Members that Okta's clients send and that change nothing here
-// are accepted: options, context, profile, relayState (at most 2,048 bytes; it
-// comes back in the answer to the same request and is never followed), and in
-// the query rememberDevice, autoPush and updatePhone. Secrets in a query are
-// refused. Set ReadHeaderTimeout and ReadTimeout on the [http.Server]: how
-// slowly a body may arrive is its business.
+// A body is refused before anything is looked up
+//
+//   - if a name occurs twice in one object, at any depth,
+//   - if a member has a wrong type, another letter case or no meaning here,
+//   - if something follows the object, or it is nested deeper than 8 levels,
+//   - if it has bytes that are not UTF-8, or half a surrogate pair.
+//
+// Members that Okta's clients send and that change nothing are accepted:
+// options, context, profile and relayState in the body, and rememberDevice,
+// autoPush and updatePhone in the query. relayState has at most 2,048 bytes; it
+// comes back in the answer to the same request and is never followed. Secrets
+// in a query are refused.
+//
+// The handler does not limit how slowly a body may arrive: set
+// ReadHeaderTimeout and ReadTimeout of the [http.Server].
 //
 // # Sessions
 //
-// A session token is good once. It is exchanged by a server, at
-// /api/v1/sessions, or by the browser, at /login/sessionCookieRedirect, where it
-// stands in the query because Okta's clients put it there. So that endpoint asks
-// for more: a cookie (HttpOnly, SameSite=Lax, __Host-) that came with the very
-// answer that said SUCCESS and that nobody can make from the token, and a
-// redirectUrl of Config.RedirectURLs. Okta's clients expect a session token to
-// last 5 minutes: give the service a [authn.Policy] with [SessionLife].
+// A session token is good once. A server exchanges it at /api/v1/sessions, a
+// browser at /login/sessionCookieRedirect. There the token stands in the
+// query, because Okta's clients put it there; so the endpoint asks for two
+// things more. One is a cookie that came with the answer that said SUCCESS and
+// that nobody can make from the token (HttpOnly, SameSite=Lax, __Host-). The
+// other is a redirectUrl that Config.RedirectURLs has. Okta's clients expect a
+// session token to last 5 minutes: set [authn.Policy].SessionLife to
+// [SessionLife].
 //
-// Browsers of other origins need Config.Origins; a page of another site gets no
-// SameSite cookie, so it has to exchange the token by its own server.
+// Browsers that run scripts of other origins need Config.Origins. A page of
+// another site gets no SameSite cookie: its own server has to exchange the
+// token.
 //
 // # What differs from Okta on purpose
 //
-//   - Expiry is fixed: no request extends a transaction (10 minutes by default),
-//     so that a code never outlives what it is for.
-//   - The state token does not change within a transaction. After SUCCESS it is
-//     good for nothing but cancel.
-//   - A wrong, late or superseded code is one error, E0000068; E0000082 and
-//     E0000083 are not used. The cause tells them apart.
-//   - A waiting time follows from the fourth wrong code in a row (E0000047), and
-//     the account locks from the tenth; the numbers are [authn.Policy]'s.
-//   - A mail goes out every 30 s or slower, and three times in a transaction;
-//     then the resend link is gone.
-//   - The code that was sent survives going back to MFA_REQUIRED; choosing its
-//     factor again within the waiting time leads to MFA_CHALLENGE without a mail.
-//   - The e-mail address is never the client's: a profile is not read. It is shown
-//     with less of it, as a***@e***.com.
-//   - A factor is addressed by its id, never by its type. One that is not to be
-//     had is 404 E0000007.
-//   - With one or more factors to choose from and none marked as required, a
-//     user who cannot skip is shown every one as enrollment REQUIRED.
+//   - No request extends a transaction (10 minutes by default), so that a code
+//     never outlives what it is for.
+//   - The state token stays the same within a transaction. After SUCCESS it is
+//     good for cancel only.
+//   - A wrong, a late and a superseded code have one error, E0000068, and the
+//     cause tells them apart. E0000082 and E0000083 are not used.
+//   - From the fourth wrong code in a row on, the next try has to wait
+//     (E0000047), and the account locks at the tenth. These are the defaults of
+//     [authn.Policy].
+//   - A transaction sends three mails, at least 30 s apart. Then the resend
+//     link is gone.
+//   - A code survives going back to MFA_REQUIRED. Choosing its factor again
+//     before another mail may go out leads to MFA_CHALLENGE without a mail.
+//   - The client never names the e-mail address: a profile is not read. Answers
+//     show the address in part, as a***@e***.com.
+//   - A factor is addressed by its id, never by its type. A factor that the user
+//     cannot have is 404 E0000007.
+//   - If a user cannot skip and no factor is marked as required, each factor to
+//     enroll has the enrollment REQUIRED.
 //   - No device is remembered; policy in answers says so.
-//   - GET-state of a transaction that has succeeded is 401: the session token
+//   - The state of a transaction that has succeeded is 401: the session token
 //     goes to whoever finished it.
-//   - A cancel link stands in SUCCESS, which has no state token: the client that
-//     has it from before can use it.
-//   - LOCKED_OUT publishes no link. Recovery, unlock, password change,
-//     activation tokens, step-up (audience; stateToken with a password), trusted
-//     applications and factor types other than email do not exist.
-//   - No X-Rate-Limit headers: what is throttled says so itself.
-//   - Paths, methods and bodies are taken as they are specified or not at all.
+//   - SUCCESS has a cancel link and no state token: a client that kept the state
+//     token can use it.
+//   - LOCKED_OUT has no link.
+//   - Recovery, unlock, password change, activation tokens, step-up (audience, or
+//     stateToken with a password), trusted applications and factor types other
+//     than email do not exist.
+//   - There are no X-Rate-Limit headers: an answer that throttles says so itself.
+//   - Paths, methods and bodies are as specified, or are refused.
 //
-// A factor whose id is "." or ".." cannot be reached: clients take it out of
-// the path.
+// A factor whose id is "." or ".." cannot be reached, because clients remove
+// it from the path.
 package okta

@@ -10,12 +10,17 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// code is one of Okta's error codes, with the status it goes with there and
-// a summary in our words: only the code is meant for programs.
+// code is one of Okta's error codes, with the status that it has there and a
+// summary in our words: only the code is meant for programs.
 type code struct {
 	name    string
 	status  int
 	summary string
+}
+
+// retries reports whether the answer says when to try again.
+func (c *code) retries() bool {
+	return c.status == http.StatusTooManyRequests || c.status >= http.StatusInternalServerError
 }
 
 var (
@@ -40,22 +45,21 @@ var (
 	tooSoon     = &code{"E0000118", http.StatusTooManyRequests, "No further code can be sent yet."}
 )
 
-// A failure is an error as it goes on the wire. Its texts hold no secret and
-// no address.
+// A failure is an error on the wire. Its texts hold no secret and no address.
 type failure struct {
 	*code
 	causes []cause
-	retry  time.Time     // for Retry-After; zero: none
-	answer *authn.Answer // where the transaction stands, if it lives
-	err    error         // for Report
+	retry  time.Time     // for Retry-After; zero: in a second
+	answer *authn.Answer // where the transaction stands; nil if it is not live
+	err    error         // for Config.Report
 }
 
 func (f *failure) Error() string { return "okta: " + f.name + ": " + f.summary }
 
-// cause is one of errorCauses. Okta's clients show the first one's summary.
+// cause is one of errorCauses. Okta's clients show the summary of the first.
 type cause struct {
 	Summary string          `json:"errorSummary"`
-	Event   authn.EventName `json:"event,omitempty"` // an operation that is allowed,
+	Event   authn.EventName `json:"event,omitempty"` // that is allowed,
 	Href    string          `json:"href,omitempty"`  // at this link,
 	At      string          `json:"at,omitempty"`    // from this time on; absent: now
 }
@@ -69,7 +73,7 @@ func fault(c *code, format string, args ...any) *failure {
 	return f
 }
 
-// errorBody is an error's body, as Okta's clients read it, and our member.
+// errorBody is an error's body as Okta's clients read it, and the member "authn".
 type errorBody struct {
 	Code    string      `json:"errorCode"`
 	Summary string      `json:"errorSummary"`
@@ -93,26 +97,30 @@ func (x *exchange) fail(err error) {
 		e := extend(f.answer)
 		body.Authn = &e
 	}
-	if !f.retry.IsZero() {
-		x.w.Header().Set("Retry-After", strconv.Itoa(seconds(f.retry.Sub(x.now(f.answer)))))
+	if f.retries() {
+		wait := time.Second
+		if !f.retry.IsZero() {
+			wait = f.retry.Sub(x.now(f.answer))
+		}
+		x.w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
 	}
 	x.write(f.status, body)
 }
 
-// now is the machine's clock if it has told it, else ours.
+// now is the time by the machine's clock: the answer tells it, if there is one.
 func (x *exchange) now(a *authn.Answer) time.Time {
 	if a != nil {
 		return a.Now
 	}
-	return x.h.cfg.Now()
+	return x.h.cfg.Service.Now()
 }
 
-// seconds rounds up: at the time that Retry-After tells it is late enough.
+// seconds rounds up: once Retry-After has passed it is late enough.
 func seconds(d time.Duration) int {
 	return max(1, int((d+time.Second-1)/time.Second))
 }
 
-// failure says how an error looks from outside.
+// failure returns what an error is on the wire.
 func (x *exchange) failure(err error) *failure {
 	var f *failure
 	var r *authn.Refusal
@@ -121,129 +129,34 @@ func (x *exchange) failure(err error) *failure {
 		return f
 	case errors.As(err, &r):
 		return x.refusal(r)
-	case errors.Is(err, authn.ErrUnavailable):
-		return &failure{code: unavailable, retry: x.h.cfg.Now().Add(time.Second), err: err}
 	}
-	return &failure{code: internal, retry: x.h.cfg.Now().Add(time.Second), err: err}
+	return &failure{code: faultCode(err), err: err}
 }
 
-// ErrorCode returns the error code and the HTTP status that the handler has for
-// what [authn.Service.Begin] or [authn.Service.Do] returned, for a host that
-// speaks Okta's language over a transport of its own; for what
-// [authn.Service.Redeem] returned a is nil. A wrong code is an error there. The
-// code is "" with status 200 for all that goes on, and for [authn.ErrLocked],
+// faultCode returns the code of an error that is no verdict.
+func faultCode(err error) *code {
+	if errors.Is(err, authn.ErrUnavailable) {
+		return unavailable
+	}
+	return internal
+}
+
+// ErrorCode returns the error code and the HTTP status with which the handler
+// answers what [authn.Service.Begin] or [authn.Service.Do] returned. It is for
+// a host that speaks Okta's language over a transport of its own. For what
+// [authn.Service.Redeem] returned, a is nil. A wrong code is an error there. The
+// code is "" with status 200 if the sign-in goes on, and for [authn.ErrLocked],
 // which is the status LOCKED_OUT.
 func ErrorCode(a *authn.Answer, err error) (code string, status int) {
-	x := exchange{h: &Handler{cfg: Config{Now: time.Now}}}
-	var f *failure
+	var r *authn.Refusal
+	c := faultCode(err)
 	switch {
-	case errors.Is(err, authn.ErrLocked):
+	case errors.Is(err, authn.ErrLocked), err == nil && (a == nil || a.Outcome == authn.Done):
 		return "", http.StatusOK
-	case err != nil:
-		f = x.failure(err)
-	case a != nil && a.Outcome != authn.Done:
-		f = x.codeFailure(a)
-	default:
-		return "", http.StatusOK
+	case err == nil:
+		c = outcomeCode(a)
+	case errors.As(err, &r):
+		c = ruleOf(r.Event, r.Err).code
 	}
-	return f.name, f.status
-}
-
-// refusal maps what the machine refused. What has no case is a token that
-// leads nowhere, or a user who may not sign in any more.
-func (x *exchange) refusal(r *authn.Refusal) *failure {
-	f := &failure{code: badToken, answer: r.Answer}
-	say := func(c *code, format string, args ...any) {
-		f.code, f.causes = c, fault(c, format, args...).causes
-	}
-	switch {
-	case r.Event == "redeem":
-		// Why a session token is not good is nobody's business.
-	case errors.Is(r.Err, authn.ErrNoUser) && r.Event == "primary":
-		f.code = badPassword
-	case errors.Is(r.Err, authn.ErrMalformed) && r.Event == "primary":
-		f.code, f.err = internal, errNobody
-	case errors.Is(r.Err, authn.ErrNotAllowed):
-		say(wrongState, "The transaction is in %s.", r.State)
-		f.causes = append(f.causes, x.h.operations(r.Answer)...)
-	case errors.Is(r.Err, authn.ErrRequired):
-		say(wrongState, "A factor that is required is missing.")
-		f.causes = append(f.causes, x.h.operations(r.Answer)...)
-	case errors.Is(r.Err, authn.ErrMalformed) && r.Event == "enroll":
-		say(invalid, "factorType: a name is expected")
-	case errors.Is(r.Err, authn.ErrMalformed):
-		say(invalid, "passCode: the digits from the message are expected")
-	case errors.Is(r.Err, authn.ErrKeyReused):
-		say(invalid, "Idempotency-Key: it was used for another request")
-	case errors.Is(r.Err, authn.ErrNotOffered) && r.Event == "enroll":
-		say(invalid, "factorType: it is not offered here")
-	case errors.Is(r.Err, authn.ErrNotOffered) && r.Answer != nil:
-		f.code = noFactor
-	case errors.Is(r.Err, authn.ErrNoCode):
-		say(wrongCode, "There is no code to compare with any more. Ask for a new one.")
-		f.causes = append(f.causes, x.h.operations(r.Answer, "resend")...)
-	case errors.Is(r.Err, authn.ErrTooSoon):
-		f.code, f.retry = tooMany, r.RetryAt
-		if sends(r.Event) {
-			f.code = tooSoon
-		}
-		f.causes = []cause{{Summary: fmt.Sprintf("Wait %d seconds, then try again.", seconds(r.RetryAt.Sub(x.now(r.Answer))))}}
-	case errors.Is(r.Err, authn.ErrExhausted):
-		// Waiting helps only in so far as another sign-in may begin then.
-		say(tooSoon, "This sign-in sends no more codes. Enter the last one, or begin again.")
-		if r.Answer != nil {
-			f.retry = r.Answer.Expires
-		}
-	case errors.Is(r.Err, authn.ErrNoFactor):
-		f.code = noAccess
-	}
-	if f.retry.IsZero() && (f.code == tooMany || f.code == tooSoon || f.code == internal) {
-		f.retry = x.now(f.answer).Add(time.Second)
-	}
-	return f
-}
-
-var errNobody = errors.New("okta: the password verifier gave a user id or a requirement that is none") // a fault of the host's
-
-// sends says that an event would have sent a message.
-func sends(event authn.EventName) bool {
-	return event == "enroll" || event == "challenge" || event == "resend"
-}
-
-// codeFailure answers a code that was taken and found wrong or late.
-func (x *exchange) codeFailure(a *authn.Answer) *failure {
-	f := &failure{code: wrongCode, answer: a}
-	text := ""
-	switch {
-	case a.State == authn.LockedOut:
-		f.code, text = locked, "That was the last try of this sign-in."
-		if !a.Until.IsZero() {
-			text = "That was the last try. The account is locked for some time."
-		}
-	case a.Outcome == authn.LateCode:
-		text = "The code has expired. Ask for a new one."
-	case a.CodeExpires.IsZero():
-		text = "That was the last try for this code. Ask for a new one."
-	case a.Generation > 1:
-		text = fmt.Sprintf("That is not code %d, the one sent last. ", a.Generation) + x.again(a)
-	default:
-		text = "That is not the code that was sent. " + x.again(a)
-	}
-	f.causes = []cause{{Summary: text}}
-	if f.code == wrongCode && a.CodeExpires.IsZero() {
-		f.causes = append(f.causes, x.h.operations(a, "resend")...)
-	}
-	return f
-}
-
-// again says when the next try may come.
-func (x *exchange) again(a *authn.Answer) string {
-	event := authn.EventVerify
-	if a.State == authn.MFAEnrollActivate {
-		event = authn.EventActivate
-	}
-	if at, _ := a.Allows(event); !at.IsZero() {
-		return fmt.Sprintf("Try again in %d seconds.", seconds(at.Sub(a.Now)))
-	}
-	return "Check it and try again."
+	return c.name, c.status
 }

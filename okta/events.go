@@ -1,55 +1,13 @@
 package okta
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/authnfsm/authn"
 )
 
-// What a token begins with. Okta's clients take a state token that begins
-// with anything but 00 for one of another API.
-const (
-	stateMark   = "00"
-	sessionMark = "20"
-)
-
-// unwrap returns the token behind its mark; without the mark there is none.
-func unwrap[T authn.StateToken | authn.SessionToken](mark, s string) T {
-	t, ok := strings.CutPrefix(s, mark)
-	if !ok {
-		return ""
-	}
-	return T(t)
-}
-
-// isStateToken says that s has the form of a state token, live or not.
-func isStateToken(s string) bool { return hasForm(stateMark, s) }
-
-func hasForm(mark, s string) bool {
-	t := unwrap[authn.StateToken](mark, s)
-	if len(t) != 64 {
-		return false
-	}
-	_, err := base64.RawURLEncoding.DecodeString(string(t))
-	return err == nil
-}
-
-// needState refuses a request without a state token, and says what went
-// wrong with one of another kind.
-func (x *exchange) needState() error {
-	switch {
-	case x.in.stateToken == "":
-		return fault(invalid, "stateToken: it is required")
-	case hasForm(sessionMark, x.in.stateToken):
-		return fault(badToken, "stateToken: this is a session token; POST it as sessionToken to %s", x.h.cfg.BaseURL+sessionsPath)
-	}
-	return nil
-}
-
-// primary begins a transaction, or describes the one whose state token came.
+// primary begins a transaction, or describes the one whose state token it gets.
 func (x *exchange) primary() (any, error) {
 	in := &x.in
 	switch {
@@ -57,7 +15,7 @@ func (x *exchange) primary() (any, error) {
 		return nil, fault(invalid, "stateToken: send it alone to see where the transaction stands, or username and password to begin one")
 	case in.has&stateToken != 0:
 		return x.status()
-	case in.username == "" || control(in.username):
+	case in.username == "" || !printable(in.username):
 		return nil, fault(invalid, "username: it is required, without control characters")
 	case in.password == "":
 		return nil, fault(invalid, "password: it is required")
@@ -69,7 +27,7 @@ func (x *exchange) primary() (any, error) {
 	case errors.Is(err, ErrPassword):
 		return nil, fault(badPassword, "")
 	case errors.As(err, &r) && errors.Is(r.Err, authn.ErrTooSoon):
-		return nil, x.refusal(&authn.Refusal{Event: "primary", Err: authn.ErrTooSoon, RetryAt: r.RetryAt})
+		return nil, x.refusal(&authn.Refusal{Event: authn.EventPrimary, Err: authn.ErrTooSoon, RetryAt: r.RetryAt})
 	case err != nil:
 		return nil, fmt.Errorf("%w: password verifier: %w", authn.ErrUnavailable, err)
 	}
@@ -84,24 +42,26 @@ func (x *exchange) primary() (any, error) {
 	return nil, err
 }
 
-// status describes a transaction. One that has succeeded is over: its session
-// token went to whoever finished it, and to nobody else.
+// status describes a transaction.
 func (x *exchange) status() (any, error) {
 	a, err := x.state()
 	if err != nil {
 		return nil, err
 	}
-	if a.State == authn.Success {
-		return nil, fault(badToken, "")
-	}
 	return x.transaction(a), nil
 }
 
+// state asks where the transaction stands. One that has succeeded is refused:
+// its session token goes to the client that finished it, and to no other.
 func (x *exchange) state() (*authn.Answer, error) {
 	if err := x.needState(); err != nil {
 		return nil, err
 	}
-	return x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken))
+	a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken))
+	if err == nil && a.State == authn.Success {
+		return nil, fault(badToken, "")
+	}
+	return a, err
 }
 
 // event hands one event over and describes the result.
@@ -116,18 +76,26 @@ func (x *exchange) event(ev authn.Event) (any, error) {
 	return x.answer(a)
 }
 
+// do hands an event to the service, under the Idempotency-Key if there is one.
+func (x *exchange) do(ev authn.Event) (*authn.Answer, error) {
+	if x.once != "" {
+		ev = authn.WithKey(x.once, ev)
+	}
+	return x.h.cfg.Service.Do(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken), ev)
+}
+
 func (x *exchange) previous() (any, error) { return x.event(authn.Previous{}) }
 func (x *exchange) skip() (any, error)     { return x.event(authn.Skip{}) }
 func (x *exchange) cancel() (any, error)   { return x.event(authn.Cancel{}) }
 
-// enroll chooses a type of factor. A profile is tolerated and not read: the
-// address is the one that the host has.
+// enroll chooses a type of factor. It accepts a profile and does not read it:
+// the address is the one that the host has.
 func (x *exchange) enroll() (any, error) {
 	switch {
 	case !visible(x.in.factorType):
 		return nil, fault(invalid, "factorType: it is required")
-	case x.in.provider != providerName:
-		return nil, fault(invalid, "provider: %s is expected", providerName)
+	case x.in.provider != providerOf(x.in.factorType):
+		return nil, fault(invalid, "provider: %s is expected", providerOf(x.in.factorType))
 	}
 	return x.event(authn.Enroll{Type: x.in.factorType})
 }
@@ -144,10 +112,12 @@ func (x *exchange) verify() (any, error) {
 	if err := x.needState(); err != nil {
 		return nil, err
 	}
-	// Which of the two it is depends on the state. The common one goes first,
-	// so that it costs one round trip; its refusal tells the state.
+	// Only the state tells whether this is the first code or another one. Asking
+	// for the first at once saves a round trip in the common case; the refusal
+	// tells the state.
 	a, err := x.do(authn.Challenge{Factor: x.factor})
-	if other(err, authn.MFAChallenge) {
+	var r *authn.Refusal
+	if errors.As(err, &r) && x.at.has(authn.EventResend, r.State) && (errors.Is(r, authn.ErrNotAllowed) || errors.Is(r, authn.ErrKeyReused)) {
 		a, err = x.do(authn.Resend{Factor: x.factor})
 	}
 	if err != nil {
@@ -156,27 +126,21 @@ func (x *exchange) verify() (any, error) {
 	return x.answer(a)
 }
 
-// other says that err refused an event because the state has another one for
-// the same request, or because the request repeats that one.
-func other(err error, in authn.State) bool {
-	var r *authn.Refusal
-	return errors.As(err, &r) && r.State == in && (errors.Is(err, authn.ErrNotAllowed) || errors.Is(err, authn.ErrKeyReused))
-}
-
-// resendSignIn is verify/resend: in MFA_REQUIRED it sends the first code. The
-// machine has one resend for signing in and enrolling, so the state is asked
-// for first; no transaction ever changes from one of them to the other.
+// resendSignIn sends another code in a sign-in, or the first one if none was
+// sent yet. The machine has one event resend for signing in and enrolling, so
+// the state is asked for first; no transaction ever changes from one of them
+// to the other.
 func (x *exchange) resendSignIn() (any, error) {
 	a, err := x.state()
 	if err != nil {
 		return nil, err
 	}
-	switch a.State {
-	case authn.MFARequired:
+	switch {
+	case x.at.has(authn.EventChallenge, a.State):
 		a, err = x.do(authn.Challenge{Factor: x.factor})
-	case authn.MFAChallenge:
+	case x.at.has(authn.EventResend, a.State):
 		a, err = x.do(authn.Resend{Factor: x.factor})
-		if x.once != "" && errors.Is(err, authn.ErrKeyReused) { // it may repeat the first sending
+		if x.once != "" && errors.Is(err, authn.ErrKeyReused) { // the request may repeat the one for the first code
 			a, err = x.do(authn.Challenge{Factor: x.factor})
 		}
 	default:
@@ -188,23 +152,19 @@ func (x *exchange) resendSignIn() (any, error) {
 	return x.answer(a)
 }
 
-// resendEnrollment is lifecycle/resend.
+// resendEnrollment sends another code for the factor that is being enrolled.
 func (x *exchange) resendEnrollment() (any, error) {
 	a, err := x.state()
 	if err != nil {
 		return nil, err
 	}
-	if a.State != authn.MFAEnrollActivate {
+	if !x.at.has(authn.EventResend, a.State) {
 		return nil, misdirected(a)
 	}
 	return x.event(authn.Resend{Factor: x.factor})
 }
 
-// misdirected refuses a request whose path belongs to another state.
+// misdirected refuses to resend where the path belongs to another state.
 func misdirected(a *authn.Answer) error {
-	r := &authn.Refusal{State: a.State, Event: "resend", Err: authn.ErrNotAllowed, Answer: a}
-	if a.State == authn.Success {
-		r.Err, r.Answer = authn.ErrFinished, nil
-	}
-	return r
+	return &authn.Refusal{State: a.State, Event: authn.EventResend, Err: authn.ErrNotAllowed, Answer: a}
 }

@@ -198,7 +198,7 @@ func (w *world) node(p authn.Policy, tenant string) (*authn.Service, *okta.Handl
 		w.t.Fatal(err)
 	}
 	h, err := okta.New(okta.Config{
-		Service: svc, Passwords: w.people, Sessions: w.people, Now: w.now,
+		Service: svc, Passwords: w.people, Sessions: w.people,
 		BaseURL: base, Origins: []string{app}, RedirectURLs: []string{app, "https://shop.example.com/welcome"},
 		CookieKey: []byte("cookies 8Hn2Vb6Tg0Rf4Ed9Ws3Qa7Zx"),
 		Report: func(_ context.Context, id string, err error) {

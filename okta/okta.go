@@ -33,30 +33,29 @@ type PasswordVerifier interface {
 	// VerifyPassword returns who the user is and what the sign-in asks for
 	// besides the password, or an error.
 	//
-	// An error that wraps [ErrPassword] is for a wrong password, an unknown
-	// user, and a wrong password on an account that is locked or closed. All
-	// of them must cost the same work (hash the password against a dummy if
-	// there is no such user): the handler adds nothing that differs, and
-	// answers all of them with the same 401 E0000004. For an account that is
-	// closed return ErrPassword for the right password too. An account that
-	// authn itself has locked is not its business: the handler finds out.
+	// Return an error that wraps [ErrPassword] for a wrong password and for an
+	// unknown user, and for any password if the account is closed. All of them
+	// must cost the same work: hash the password against a dummy if there is
+	// no such user. The handler answers all of them with the same 401
+	// E0000004 and does the same work for each. It also finds out by itself
+	// whether authn has locked the account: do not look at that here.
 	//
-	// A [*authn.Refusal] that wraps [authn.ErrTooSoon] says that guessing is
-	// being slowed down, until its RetryAt: 429 E0000047. It must not depend
-	// on whether the user exists. Any other error is 503 E0000009.
+	// Return a [*authn.Refusal] that wraps [authn.ErrTooSoon] to slow down
+	// guessing until its RetryAt: 429 E0000047. It must not depend on whether
+	// the user exists. Any other error is 503 E0000009.
 	//
 	// username is 1 to 254 bytes of UTF-8 without control characters,
 	// password 1 to 1,024 bytes of UTF-8; both are as the client sent them.
 	VerifyPassword(ctx context.Context, username string, password authn.Secret) (Verified, error)
 }
 
-// Verified is whom a password has identified.
+// Verified is what a host knows once the password was right.
 type Verified struct {
 	authn.Login          // the host's user id, and what else is required
 	Profile     *Profile // for _embedded.user of this answer; nil: ask Config.Profile
 }
 
-// Profile is what clients are shown of a user who has passed the password:
+// Profile is what clients see of a user once the password was right, as
 // _embedded.user.profile. Empty fields are left out.
 type Profile struct {
 	Login     string `json:"login,omitempty"`
@@ -69,10 +68,11 @@ type Profile struct {
 // Sessions makes the host's sessions. Implementations must be safe for
 // concurrent use.
 type Sessions interface {
-	// StartSession makes a session for the user who has signed in, from a
-	// and from nothing else. It may add headers to w, such as the session's
-	// cookie, and must not write a status or a body. The session token is
-	// used up by then: after an error the user has to sign in again.
+	// StartSession makes a session for the user who has signed in. It takes
+	// from a, and from nothing else, who that is. It may add headers to w,
+	// such as the session's cookie, and must not write a status or a body. The
+	// session token is used up already: after an error the user has to sign in
+	// again.
 	StartSession(w http.ResponseWriter, r *http.Request, a *authn.Assertion) (Session, error)
 }
 
@@ -91,46 +91,44 @@ type Config struct {
 	// the session token do not exist, and the host calls
 	// [authn.Service.Redeem] itself.
 	Sessions Sessions
-	// Profile returns what answers show of a user, by the host's user id. It
-	// is called for every answer with a user in it unless Verified had one;
-	// nil, or an error: the user's id alone is shown.
+	// Profile returns what answers show of a user, by the host's user id. The
+	// handler calls it for every answer with a user in it, unless Verified had
+	// a profile. If Profile is nil or fails, answers show the user's id alone.
 	Profile func(ctx context.Context, user string) (*Profile, error)
 
 	// BaseURL is where clients find the handler: scheme, host and, if it is
-	// mounted under a prefix, a path; no slash at the end. Links in answers
-	// begin with it. If it is empty they are paths on the host that was
-	// asked, which Okta's clients take too. The Host header is never used.
+	// mounted under a prefix, a path, without a slash at the end. Links in
+	// answers begin with it. If it is empty, links are paths on the host that
+	// was asked, which Okta's clients accept too. The Host header is never used.
 	BaseURL string
 	// Origins are the web origins, "https://app.example.com", whose scripts
 	// may use the API with credentials. Empty: pages of the same origin only.
 	Origins []string
 	// RedirectURLs are where /login/sessionCookieRedirect may send a browser.
-	// One with a path, even "/", stands for exactly that URL; one without a
-	// path, "https://app.example.com", for every URL of that origin. Empty:
+	// An entry with a path, even "/", allows exactly that URL; one without a
+	// path, "https://app.example.com", allows every URL of that origin. Empty:
 	// the endpoint does not exist.
 	RedirectURLs []string
-	// CookieKey is at least 32 random bytes, the same on every node: it makes
-	// the cookie that ties a session token to the browser that got it. nil:
-	// drawn by New, which serves one process until it ends.
+	// CookieKey is at least 32 random bytes, the same in every process. It
+	// makes the cookie that ties a session token to the browser that got it.
+	// nil: New draws a key, which is enough for a host of one process.
 	CookieKey []byte
 	// InsecureCookie sets that cookie without Secure and the __Host- prefix,
 	// for a server without TLS on the developer's own machine.
 	InsecureCookie bool
 
-	// Report is told of every fault that a client sees as 5xx, with the
+	// Report gets every fault that a client sees as 5xx, with the
 	// X-Okta-Request-Id of the answer, so that the host can log it. err holds
-	// no secret of the library's; what the host's own ports put into their
-	// errors is in it. nil: faults are not reported. The handler logs nothing.
+	// no secret of the library's, and all that the host's own ports put into
+	// their errors. nil: faults are not reported. The handler logs nothing.
 	Report func(ctx context.Context, requestID string, err error)
-	// Now is the clock, for Retry-After; nil: time.Now. Give it the one that
-	// the Service has.
-	Now func() time.Time
 }
 
 // Handler serves the endpoints. It is safe for concurrent use, keeps nothing
 // between requests, and starts no goroutine.
 type Handler struct {
 	cfg       Config
+	ways      []way // what links and errors may name
 	redirects []*url.URL
 	macs      sync.Pool // of hash.Hash: HMAC under the cookie key
 }
@@ -157,7 +155,7 @@ func New(cfg Config) (*Handler, error) {
 			return nil, fmt.Errorf("okta: Origins: %q is not a lower-case scheme and host, with a port only if it is not the usual one", o)
 		}
 	}
-	h := &Handler{cfg: cfg}
+	h := &Handler{cfg: cfg, ways: ways(endpoints)}
 	h.cfg.Origins, h.cfg.RedirectURLs = slices.Clone(cfg.Origins), nil
 	for _, s := range cfg.RedirectURLs {
 		u, err := absolute(s)
@@ -165,9 +163,6 @@ func New(cfg Config) (*Handler, error) {
 			return nil, fmt.Errorf("okta: RedirectURLs: %w", err)
 		}
 		h.redirects = append(h.redirects, u)
-	}
-	if cfg.Now == nil {
-		h.cfg.Now = time.Now
 	}
 	key := slices.Clone(cfg.CookieKey)
 	if key == nil {
@@ -179,8 +174,8 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
-// absolute parses an absolute http or https URL that means to everybody what
-// it means to us: no user, no backslash, nothing but printable ASCII.
+// absolute parses an absolute http or https URL that every program reads in
+// the same way: no user, no backslash, nothing but printable ASCII.
 func absolute(s string) (*url.URL, error) {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' || s[i] == '\\' {

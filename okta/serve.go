@@ -7,51 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/authnfsm/authn"
-)
-
-// Paths, below BaseURL.
-const (
-	authnPath    = "/api/v1/authn"
-	factorsPath  = authnPath + "/factors/"
-	sessionsPath = "/api/v1/sessions"
-	usersPath    = "/api/v1/users/" // of another API: see wrongAPI
-	redirectPath = "/login/sessionCookieRedirect"
-)
-
-// A route is what a POST endpoint takes and does.
-type route struct {
-	takes member
-	run   func(*exchange) (any, error)
-}
-
-// Built once and never changed. What is tolerated besides what is used is
-// what Okta's own clients send.
-var (
-	routes = map[string]route{
-		authnPath:                 {username | password | stateToken | relayState | options | deviceContext, (*exchange).primary},
-		authnPath + "/introspect": {stateToken, (*exchange).status},
-		authnPath + "/factors":    {stateToken | factorType | provider | profile, (*exchange).enroll},
-		authnPath + "/previous":   {stateToken, (*exchange).previous},
-		authnPath + "/skip":       {stateToken, (*exchange).skip},
-		authnPath + "/cancel":     {stateToken, (*exchange).cancel},
-		sessionsPath:              {sessionToken | stateToken | sid | token, (*exchange).session},
-	}
-	factorRoutes = map[string]route{
-		"verify":             {stateToken | passCode | rememberDevice | autoPush, (*exchange).verify},
-		"verify/resend":      {stateToken | factorType | provider | profile, (*exchange).resendSignIn},
-		"lifecycle/activate": {stateToken | passCode, (*exchange).activate},
-		"lifecycle/resend":   {stateToken | factorType | provider | profile, (*exchange).resendEnrollment},
-	}
 )
 
 // exchange is one request and its answer.
@@ -61,14 +20,15 @@ type exchange struct {
 	r       *http.Request
 	id      string       // of the request: 22 characters, random
 	headers [2][1]string // values of the headers that only this answer has
+	at      *endpoint    // that the path leads to
 	in      input
 	factor  string   // id, from the path
 	once    string   // the Idempotency-Key
-	profile *Profile // as the PasswordVerifier gave it
-	wrote   bool
+	profile *Profile // that the PasswordVerifier gave
+	wrote   bool     // the answer is under way
 }
 
-// Header values that are never changed, shared by all answers.
+// Values of headers that are the same in all answers, which share them.
 var (
 	noStore    = []string{"no-store"}
 	noSniff    = []string{"nosniff"}
@@ -99,7 +59,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// rescue answers for a port of the host that panicked: no verdict leaves.
+// rescue answers with a fault, which is no verdict, if a port of the host
+// panicked.
 func (x *exchange) rescue() {
 	p := recover()
 	if p == nil {
@@ -119,7 +80,7 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// serve finds the route, reads the request and runs it.
+// serve finds the endpoint, reads the request and runs it.
 func (x *exchange) serve() (any, error) {
 	path := x.r.URL.EscapedPath()
 	if x.r.Method == http.MethodOptions && x.r.Header.Get("Access-Control-Request-Method") != "" {
@@ -128,187 +89,20 @@ func (x *exchange) serve() (any, error) {
 	if strings.HasPrefix(path, usersPath) {
 		return nil, x.usersAPI()
 	}
-	if path == redirectPath && len(x.h.redirects) > 0 && x.h.cfg.Sessions != nil {
-		return nil, x.redirect()
-	}
-	rt, err := x.find(path)
+	e, err := x.find(path)
 	if err != nil {
 		return nil, err
 	}
-	if x.r.Method != http.MethodPost {
-		return nil, x.badMethod(http.MethodPost)
+	if x.r.Method != e.method {
+		x.w.Header().Set("Allow", e.method)
+		return nil, fault(badMethod, "")
 	}
-	if err := x.misplaced(); err != nil {
-		return nil, err
-	}
-	if err := x.idempotencyKey(); err != nil {
-		return nil, err
-	}
-	if err := x.read(rt.takes); err != nil {
-		return nil, err
-	}
-	return rt.run(x)
-}
-
-// find returns the route of a path as it was sent: only a factor's id may be
-// escaped in it.
-func (x *exchange) find(path string) (route, error) {
-	if rt, ok := routes[path]; ok && (path != sessionsPath || x.h.cfg.Sessions != nil) {
-		return rt, nil
-	}
-	rest, ok := strings.CutPrefix(path, factorsPath)
-	if !ok {
-		return route{}, fault(noPath, "")
-	}
-	id, op, _ := strings.Cut(rest, "/")
-	rt, ok := factorRoutes[op]
-	if !ok {
-		return route{}, fault(noPath, "")
-	}
-	id, err := url.PathUnescape(id)
-	if err != nil || !visible(id) {
-		return route{}, fault(invalid, "factorId: 1 to 64 printable ASCII characters are expected")
-	}
-	x.factor = id
-	return rt, nil
-}
-
-// visible says that s is 1 to 64 bytes of printable ASCII without spaces.
-func visible(s string) bool {
-	if len(s) == 0 || len(s) > maxWord {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
+	if e.method == http.MethodPost {
+		if err := x.receive(e.takes); err != nil {
+			return nil, err
 		}
 	}
-	return true
-}
-
-func (x *exchange) badMethod(allow string) error {
-	x.w.Header().Set("Allow", allow)
-	return fault(badMethod, "")
-}
-
-// idempotencyKey reads the header. Where no event is taken it has no effect.
-func (x *exchange) idempotencyKey() error {
-	v, ok := x.r.Header["Idempotency-Key"]
-	if !ok {
-		return nil
-	}
-	if len(v) != 1 || !visible(v[0]) {
-		return fault(invalid, "Idempotency-Key: one of 1 to 64 printable ASCII characters is expected")
-	}
-	x.once = v[0]
-	return nil
-}
-
-// misplaced refuses secrets in places that are logged, and a state token
-// where another kind of credential belongs.
-func (x *exchange) misplaced() error {
-	if a, ok := x.r.Header["Authorization"]; ok {
-		for _, v := range a {
-			_, v, _ = strings.Cut(v, " ")
-			if isStateToken(strings.TrimSpace(v)) {
-				return x.wrongAPI(strings.TrimSpace(v))
-			}
-		}
-	}
-	if x.r.URL.RawQuery == "" {
-		return nil
-	}
-	q, err := url.ParseQuery(x.r.URL.RawQuery)
-	if err != nil {
-		return fault(invalid, "query: it cannot be parsed")
-	}
-	for _, values := range q {
-		for _, v := range values {
-			if isStateToken(v) {
-				return x.wrongAPI(v)
-			}
-		}
-	}
-	for _, name := range inBodyOnly {
-		if q.Has(name) {
-			return fault(invalid, "%s: it belongs in the body, never in a URL", name)
-		}
-	}
-	return nil
-}
-
-var inBodyOnly = []string{"stateToken", "sessionToken", "token", "sid", "passCode", "username", "password"}
-
-var bodies = sync.Pool{New: func() any { return new([maxBody + 1]byte) }}
-
-// read takes the body, all of it or none.
-func (x *exchange) read(takes member) error {
-	head := x.r.Header
-	if ct := head["Content-Type"]; len(ct) != 1 || ct[0] != jsonType[0] && !isJSON(ct[0]) {
-		return fault(badType, "Content-Type: application/json is expected")
-	}
-	if head.Get("Content-Encoding") != "" {
-		return fault(badType, "Content-Encoding: none is expected")
-	}
-	if x.r.ContentLength > maxBody {
-		return x.tooLong()
-	}
-	buf := bodies.Get().(*[maxBody + 1]byte)
-	n, err := io.ReadFull(x.r.Body, buf[:])
-	defer func() {
-		clear(buf[:n]) // there was a password or a code in it
-		bodies.Put(buf)
-	}()
-	switch {
-	case err == nil:
-		return x.tooLong()
-	case err != io.EOF && err != io.ErrUnexpectedEOF:
-		return fault(unreadable, "body: it ended early")
-	}
-	return x.in.decode(buf[:n], takes)
-}
-
-// tooLong also closes the connection, so that nobody reads the rest.
-func (x *exchange) tooLong() error {
-	x.w.Header().Set("Connection", "close")
-	return fault(tooLarge, "body: longer than %d bytes", maxBody)
-}
-
-func isJSON(contentType string) bool {
-	t, params, err := mime.ParseMediaType(contentType)
-	if err != nil || t != jsonType[0] {
-		return false
-	}
-	for k, v := range params {
-		if k != "charset" || !strings.EqualFold(v, "utf-8") {
-			return false
-		}
-	}
-	return true
-}
-
-// cors lets the scripts of listed origins read the answer.
-func (x *exchange) cors() {
-	head := x.w.Header()
-	head.Add("Vary", "Origin")
-	if o := x.r.Header["Origin"]; len(o) == 1 && slices.Contains(x.h.cfg.Origins, o[0]) {
-		head.Set("Access-Control-Allow-Origin", o[0])
-		head.Set("Access-Control-Allow-Credentials", "true")
-		head.Set("Access-Control-Expose-Headers", "Date, Retry-After, X-Okta-Request-Id")
-	}
-}
-
-func (x *exchange) preflight() error {
-	head := x.w.Header()
-	if head.Get("Access-Control-Allow-Origin") == "" {
-		return fault(forbidden, "Origin: it is not on the list")
-	}
-	head.Set("Access-Control-Allow-Methods", http.MethodPost)
-	head.Set("Access-Control-Allow-Headers", "accept, content-type, idempotency-key, x-device-fingerprint, x-okta-user-agent-extended")
-	head.Set("Access-Control-Max-Age", "600")
-	x.wrote = true
-	x.w.WriteHeader(http.StatusNoContent)
-	return nil
+	return e.run(x)
 }
 
 // output is a buffer and the encoder that writes to it.
@@ -333,7 +127,7 @@ func (x *exchange) write(status int, answer any) {
 		outputs.Put(o)
 	}()
 	if err := o.Encode(answer); err != nil {
-		panic(err) // there is nothing in our types that cannot be encoded
+		panic(err) // all our types can be encoded
 	}
 	head := x.w.Header()
 	head["Content-Type"] = jsonType
@@ -349,12 +143,4 @@ func (x *exchange) report(err error) {
 	if x.h.cfg.Report != nil {
 		x.h.cfg.Report(context.WithoutCancel(x.r.Context()), x.id, err)
 	}
-}
-
-// do hands an event to the service, under the Idempotency-Key if there is one.
-func (x *exchange) do(ev authn.Event) (*authn.Answer, error) {
-	if x.once != "" {
-		ev = authn.WithKey(x.once, ev)
-	}
-	return x.h.cfg.Service.Do(x.r.Context(), unwrap[authn.StateToken](stateMark, x.in.stateToken), ev)
 }

@@ -40,7 +40,7 @@ func (x *exchange) session() (any, error) {
 		return nil, err
 	}
 	b := &sessionBody{
-		ID: s.ID, User: a.User, Status: "ACTIVE", Created: wireTime(x.h.cfg.Now()), Expires: wireTime(s.Expires),
+		ID: s.ID, User: a.User, Status: "ACTIVE", Created: wireTime(x.now(nil)), Expires: wireTime(s.Expires),
 		Password: wireTime(a.Began), Methods: a.Methods, MultiProof: len(a.Factors) > 0,
 	}
 	if b.MultiProof {
@@ -63,8 +63,8 @@ func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
 }
 
 // The cookie that ties a session token to the browser that was given it: a
-// keyed hash of the token, so that whoever has seen the token in a URL cannot
-// make it, and nobody can plant his own token in another's browser.
+// keyed hash of the token. So nobody who has seen the token in a URL can make
+// the cookie, and nobody can plant a token of their own in another browser.
 const (
 	cookieName  = "authn-success"
 	cookieLabel = "okta/v1/success cookie:"
@@ -88,7 +88,7 @@ func (h *Handler) cookieFor(sessionToken string) string {
 
 // remember sets the cookie on the answer that carries the session token.
 func (x *exchange) remember(a *authn.Answer) {
-	if len(x.h.redirects) == 0 || x.h.cfg.Sessions == nil {
+	if !x.h.hasRedirects() {
 		return
 	}
 	v := x.h.cookieFor(sessionMark + string(a.Session))
@@ -96,39 +96,36 @@ func (x *exchange) remember(a *authn.Answer) {
 }
 
 // redirect is GET /login/sessionCookieRedirect: the browser that got SUCCESS
-// exchanges its session token and is sent on. That the token stands in the
-// query is Okta's; it is good once, for this browser alone, and no Referer
-// carries it on.
-func (x *exchange) redirect() error {
-	if x.r.Method != http.MethodGet {
-		return x.badMethod(http.MethodGet)
-	}
+// exchanges its session token and is sent on. Okta's clients put the token in
+// the query. It is good once and for this browser alone, and no Referer passes
+// it on.
+func (x *exchange) redirect() (any, error) {
 	q, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil || len(q["token"]) != 1 || len(q["redirectUrl"]) != 1 {
-		return fault(invalid, "token, redirectUrl: each is required once")
+		return nil, fault(invalid, "token, redirectUrl: each is required once")
 	}
 	t, to := q["token"][0], q["redirectUrl"][0]
 	if isStateToken(t) {
-		return x.wrongAPI(t)
+		return nil, x.wrongAPI(t)
 	}
 	if !x.h.mayRedirect(to) {
-		return fault(invalid, "redirectUrl: it is not on the list")
+		return nil, fault(invalid, "redirectUrl: it is not on the list")
 	}
 	c, err := x.r.Cookie(x.h.cookie("", 0).Name)
 	if err != nil || !hmac.Equal([]byte(c.Value), []byte(x.h.cookieFor(t))) {
-		return fault(badToken, "")
+		return nil, fault(badToken, "")
 	}
 	if _, _, err := x.exchangeToken(t); err != nil {
-		return err
+		return nil, err
 	}
 	http.SetCookie(x.w, x.h.cookie("", -1))
 	x.w.Header().Set("Location", to)
 	x.wrote = true
 	x.w.WriteHeader(http.StatusFound)
-	return nil
+	return nil, nil
 }
 
-// mayRedirect looks an address up in the list.
+// mayRedirect reports whether the list allows an address.
 func (h *Handler) mayRedirect(to string) bool {
 	u, err := absolute(to)
 	if err != nil {
@@ -143,9 +140,9 @@ func (h *Handler) mayRedirect(to string) bool {
 	return false
 }
 
-// usersAPI answers for the API that manages factors from outside a sign-in,
-// which this is not: the classic mistake is to confirm there, with a state
-// token, a factor that is being enrolled here.
+// usersAPI answers for the API that manages factors outside a sign-in, which
+// this package does not have. A common mistake is to confirm there, with a state
+// token, a factor that is being enrolled here: the answer names the right way.
 func (x *exchange) usersAPI() error {
 	err := x.misplaced()
 	if err != nil || x.r.Body == nil {
@@ -161,14 +158,14 @@ func (x *exchange) usersAPI() error {
 	return x.wrongAPI(x.in.stateToken)
 }
 
-// wrongAPI names the right operation to somebody who brought a state token to
-// the wrong place: those that are allowed now, if it is live.
+// wrongAPI answers a client that brought a state token to the wrong place: it
+// names the operations that are allowed now, if the transaction is live.
 func (x *exchange) wrongAPI(t string) error {
 	f := fault(badSession, "A state token goes, as stateToken in the JSON body, to the links of the last answer.")
 	if isStateToken(t) {
 		if a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, t)); err == nil && a.State != authn.Success {
 			f.answer = a
-			f.causes = append(f.causes, x.h.operations(a)...)
+			f.causes = append(f.causes, x.h.alternatives(a, "")...)
 			return f
 		}
 	}

@@ -104,7 +104,7 @@ func TestRedirectCookie(t *testing.T) {
 func TestInsecureCookie(t *testing.T) {
 	w := newWorld(t, authn.Policy{})
 	h, err := okta.New(okta.Config{
-		Service: w.svc, Passwords: w.people, Sessions: w.people, RedirectURLs: []string{app}, InsecureCookie: true, Now: w.now,
+		Service: w.svc, Passwords: w.people, Sessions: w.people, RedirectURLs: []string{app}, InsecureCookie: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func TestPrefix(t *testing.T) {
 func TestProfile(t *testing.T) {
 	w := newWorld(t, authn.Policy{})
 	h, err := okta.New(okta.Config{
-		Service: w.svc, Passwords: w.people, Profile: profileOf, Now: w.now,
+		Service: w.svc, Passwords: w.people, Profile: profileOf,
 	})
 	if err != nil {
 		t.Fatal(err)

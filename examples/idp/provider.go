@@ -65,7 +65,6 @@ func newProvider(ctx context.Context, o options, st *host.Storage, base string, 
 		Service: p.svc, Passwords: p.people, Sessions: p.sessions, Profile: p.people.profile,
 		RedirectURLs: accountURLs(base), CookieKey: k.Cookie, InsecureCookie: true,
 		Report: func(_ context.Context, id string, err error) { logger.Printf("request %s: %v", id, err) },
-		Now:    p.clock.now,
 	})
 	return p, err
 }

@@ -122,42 +122,64 @@ var rounds = [...][]string{{"-test.failfast", "-test.short"}, {"-test.failfast",
 // times are how long each round takes.
 type times [len(rounds)]time.Duration
 
-// test builds the tests of a package in dir and runs them; an error says that
-// one of them spoke. A round that takes far longer than it did without a bug
-// hangs, and has spoken too.
-func test(pkg, dir, overlay string, usual times) (by string, took times, err error) {
-	bin := filepath.Join(dir, "tests")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s", "-overlay="+overlay, "-o="+bin, pkg)
-	build.Env = append(os.Environ(), "GOGC=off") // a third faster
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", took, fmt.Errorf("%w: %w\n%s", errBuild, err, out)
-	}
-	for i, args := range rounds {
-		limit := 10 * time.Minute
-		if usual[i] != 0 {
-			limit = 20*time.Second + 5*usual[i]
-		}
-		ctx, stop := context.WithTimeout(context.Background(), limit)
-		cmd := exec.CommandContext(ctx, bin, args...)
-		cmd.Dir = pkg
-		cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "RAPID_SHRINKTIME=1ms", "GOGC=400")
-		cmd.WaitDelay = time.Second
-		start := time.Now()
-		out, err := cmd.CombinedOutput()
-		took[i] = time.Since(start)
-		late := ctx.Err() != nil
-		stop()
-		switch f := failed.FindSubmatch(out); {
-		case err == nil:
-		case late:
-			return "the time limit", took, err
-		case f != nil:
-			return string(f[1]), took, err
-		default:
-			return "a panic", took, fmt.Errorf("%w\n%s", err, out)
+// test builds the tests of packages in dir and runs them, round by round; an
+// error says that one of them spoke.
+func test(pkgs []string, dir, overlay string, usual map[string]times) (by string, took map[string]times, err error) {
+	took = map[string]times{}
+	for i := range rounds {
+		for n, pkg := range pkgs {
+			bin := filepath.Join(dir, fmt.Sprint("tests", n))
+			if i == 0 {
+				if err := build(pkg, bin, overlay); err != nil {
+					return "", took, err
+				}
+			}
+			name, d, err := runTests(pkg, bin, rounds[i], usual[pkg][i])
+			if err != nil {
+				return pkg + ": " + name, took, err
+			}
+			t := took[pkg]
+			t[i] = d
+			took[pkg] = t
 		}
 	}
 	return "", took, nil
+}
+
+func build(pkg, bin, overlay string) error {
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s", "-overlay="+overlay, "-o="+bin, pkg)
+	cmd.Env = append(os.Environ(), "GOGC=off") // a third faster
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %w\n%s", errBuild, err, out)
+	}
+	return nil
+}
+
+// runTests runs the tests of one package; an error says that one of them spoke.
+// A run that takes far longer than it usually does hangs, and has spoken too.
+func runTests(pkg, bin string, args []string, usual time.Duration) (by string, took time.Duration, err error) {
+	limit := 10 * time.Minute
+	if usual != 0 {
+		limit = 20*time.Second + 5*usual
+	}
+	ctx, stop := context.WithTimeout(context.Background(), limit)
+	defer stop()
+	cmd := exec.CommandContext(ctx, bin, args...)
+	cmd.Dir = pkg
+	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1", "RAPID_SHRINKTIME=1ms", "GOGC=400")
+	cmd.WaitDelay = time.Second
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	took = time.Since(start)
+	switch f := failed.FindSubmatch(out); {
+	case err == nil:
+		return "", took, nil
+	case ctx.Err() != nil:
+		return "the time limit", took, err
+	case f != nil:
+		return string(f[1]), took, err
+	}
+	return "a panic", took, fmt.Errorf("%w\n%s", err, out)
 }
 
 var errBuild = errors.New("does not build")
@@ -210,7 +232,7 @@ func run(ms []mutant, jobs int, verbose bool) error {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			by, fault := m.try(tmp, usual[m.pkg()])
+			by, fault := m.try(tmp, usual)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -237,12 +259,13 @@ func run(ms []mutant, jobs int, verbose bool) error {
 }
 
 // try says which test kills the mutant, or what is wrong with it.
-func (m mutant) try(tmp string, usual times) (by, fault string) {
+func (m mutant) try(tmp string, usual map[string]times) (by, fault string) {
 	overlay, err := m.apply(tmp)
 	if err != nil {
 		return "", err.Error()
 	}
-	by, _, err = test(m.pkg(), filepath.Dir(overlay), overlay, usual)
+	defer os.RemoveAll(filepath.Dir(overlay)) // many test binaries, of some megabytes each
+	by, _, err = test(m.tested(), filepath.Dir(overlay), overlay, usual)
 	switch {
 	case errors.Is(err, errBuild):
 		return "", err.Error()
@@ -254,20 +277,37 @@ func (m mutant) try(tmp string, usual times) (by, fault string) {
 
 func (m mutant) pkg() string { return "./" + filepath.ToSlash(filepath.Dir(m.file)) }
 
+// tested are the packages whose tests may speak for the mutant: its own, and for
+// one of the root those of internal/proof too.
+func (m mutant) tested() []string {
+	pkgs := []string{m.pkg()}
+	if m.pkg() != "./." {
+		return pkgs
+	}
+	files, _ := filepath.Glob("internal/proof/*/*_test.go")
+	for _, f := range files {
+		if p := "./" + filepath.ToSlash(filepath.Dir(f)); !slices.Contains(pkgs, p) {
+			pkgs = append(pkgs, p)
+		}
+	}
+	return pkgs
+}
+
 // baseline makes sure that the tests are green without a bug, and says how long
 // they take.
 func baseline(ms []mutant, tmp string) (map[string]times, error) {
 	usual := map[string]times{}
 	for _, m := range ms {
-		p := m.pkg()
-		if _, ok := usual[p]; ok {
-			continue
+		for _, p := range m.tested() {
+			if _, ok := usual[p]; ok {
+				continue
+			}
+			by, took, err := test([]string{p}, tmp, "", nil)
+			if err != nil {
+				return nil, fmt.Errorf("the tests of %s are not green without a bug: %s: %w", p, by, err)
+			}
+			usual[p] = took[p]
 		}
-		by, took, err := test(p, tmp, "", times{})
-		if err != nil {
-			return nil, fmt.Errorf("the tests of %s are not green without a bug: %s: %w", p, by, err)
-		}
-		usual[p] = took
 	}
 	return usual, nil
 }

@@ -15,7 +15,7 @@ import (
 var unexampled = []string{
 	"Format", "GoString", "GobEncode", "LogValue", "MarshalText", "String", "Error", "Unwrap",
 	"Load", "Save", "Due", "Send", "Seal", "ServeHTTP",
-	"NewProcess", "Serve", "Kill",
+	"NewProcess", "Serve", "Kill", "Now",
 }
 
 // Each entry point of each public package is called in an example that runs.

@@ -108,7 +108,6 @@ type sim struct {
 	ledger  *ledger
 	people  []*person
 	faults  int // of a hundred calls
-	mood    map[string]fate
 	cover   map[string]int
 	story   []string
 	err     error // the first thing that was wrong

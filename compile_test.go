@@ -1,0 +1,90 @@
+package authn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/looplab/fsm"
+)
+
+// T1: what the engine would swallow without a word is refused before.
+func TestBadTables(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(rows []row) []row
+		want   string
+	}{
+		"two rows for one leaf": {func(rs []row) []row { return append(rs, rs[2]) }, "2 rows for"},
+		"an answer left out":    {func(rs []row) []row { return slices.Delete(rs, 3, 4) }, "no row for"},
+		"a guard too few": {func(rs []row) []row {
+			rs[4].When = nil
+			return rs
+		}, "2 rows for"},
+		"a wait without an end": {func(rs []row) []row { rs[2].Refuse = ErrNoFactor; return rs }, "a refusal has a time"},
+		"unknown state":         {func(rs []row) []row { rs[4].To = "NOWHERE"; return rs }, "unknown state"},
+		"neither to nor refuse": {func(rs []row) []row {
+			rs[4].To = ""
+			return rs
+		}, "either To or Refuse"},
+		"both": {func(rs []row) []row {
+			rs[2].To = Success
+			return rs
+		}, "either To or Refuse"},
+		"a refusal that changes": {func(rs []row) []row { rs[2].Then = do{begin}; return rs }, "a refusal changes nothing"},
+		"an end with a way out": {func(rs []row) []row {
+			return append(rs, row{At: in(verify, Canceled), To: Success, Why: "x"})
+		}, "is terminal and has rows"},
+	} {
+		_, err := compile(c.change(slices.Clone(table)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	gone := slices.DeleteFunc(slices.Clone(table), func(r row) bool { return r.At[0].op == cancel })
+	gone = append(gone, row{At: in(cancel, live()...), To: stay, Why: "x"}, row{At: in(cancel, Success), To: stay, Why: "x"})
+	if _, err := compile(gone); err == nil || !strings.Contains(err.Error(), "CANCELED is not reachable") {
+		t.Errorf("an unreachable state: %v", err)
+	}
+}
+
+// Removing any one row leaves a hole that New sees.
+func TestEveryRowIsNeeded(t *testing.T) {
+	for i := range table {
+		rest := slices.Delete(slices.Clone(table), i, i+1)
+		if _, err := compile(rest); err != nil {
+			continue
+		}
+		// A row without guards is a whole cell: its loss shows in the matrix.
+		if len(table[i].When) > 0 {
+			t.Errorf("row %d (%s) is not missed", i, table[i].Why)
+		}
+	}
+}
+
+// T5: the engine's own drawing has exactly the edges of the table.
+func TestEngineHasTheTable(t *testing.T) {
+	p, err := compile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fsm.NewFSM(string(Unauthenticated), p.events(), nil)
+	drawn := strings.Split(fsm.Visualize(f), "\n")
+	var got []string
+	for _, l := range drawn {
+		if strings.Contains(l, "->") {
+			got = append(got, strings.TrimSpace(l))
+		}
+	}
+	var want []string
+	for _, e := range p.edges {
+		if e.to != "" {
+			want = append(want, fmt.Sprintf(`"%s" -> "%s" [ label = "%s" ];`, e.State, e.to, e.label))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the engine draws\n%s\nthe table is\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -1,0 +1,133 @@
+package authn
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNormalize(t *testing.T) {
+	for _, c := range []struct {
+		in, want string
+	}{
+		{"012345", "012345"}, {"012 345", "012345"}, {"012-345", "012345"}, {" 012345\n", "012345"}, {"\t0123\r\n45", "012345"}, {"-012345", "012345"},
+		{"0012345", "0012345"}, {"123456789012", "123456789012"},
+		{"12345", ""}, {"", ""}, {"1234567890123", ""}, {"+12345", ""}, {"-12345", ""}, {"0x3039", ""}, {"1e5", ""}, {"1_2345", ""}, {"012345.0", ""},
+		{"NaN", ""}, {"Infinity", ""}, {"012\u00a0345", ""}, {"012\u2003345", ""}, {"012\u3000345", ""}, {"０１２３４５", ""}, {"٠١٢٣٤٥", ""}, {"01234٥", ""},
+		{"०१२३४५", ""}, {"𝟎𝟏𝟐𝟑𝟒𝟓", ""}, {"01234⁵", ""}, {"Ⅻ2345", ""}, {"①23456", ""}, {"012\u200b345", ""}, {"\ufeff012345", ""}, {"012\u00ad345", ""}, {"\u202e012345", ""},
+		{"012\u2011345", ""}, {"012\x00345", ""}, {"012345\x00", ""}, {"012\xff45", ""}, {"\xed\xa0\x80", ""}, {"O12345", ""}, {"l23456", ""},
+		{"%", ""}, {"_", ""}, {"*", ""}, {"' OR 1=1--", ""}, {`{"$ne":""}`, ""}, {`["012345"]`, ""}, {"true", ""},
+		{strings.Repeat(" ", 26) + "012345", "012345"}, {strings.Repeat(" ", 27) + "012345", ""}, {strings.Repeat("1", 33), ""}, {strings.Repeat("1", 1<<20), ""},
+	} {
+		var in input
+		ok := in.normalize(Code(c.in), minDigits)
+		if got := string(in.code[:in.digits]); ok != (c.want != "") || ok && got != c.want {
+			t.Errorf("%.40q: %q, %t", c.in, got, ok)
+		}
+	}
+}
+
+// A code has few spellings: what is taken is its digits, in their order, and
+// nothing else is a digit or a blank.
+func FuzzNormalize(f *testing.F) {
+	for _, s := range []string{
+		"123456", "123 456", "123-456\r\n", "\t000000", "123456789012", "1234567890123", "12345", "", "١٢٣٤٥٦", "１２３４５６", "123\u00a0456",
+		"123\u200b456", "1-2-3-4-5-6-7-8-9-0-1-2", "12345６", "+123456", "0x123456", "1e6", strings.Repeat(" ", 26) + "123456", strings.Repeat(" ", 27) + "123456",
+	} {
+		f.Add(s, uint8(6))
+	}
+	f.Fuzz(func(t *testing.T, s string, least uint8) {
+		least = least%maxDigits + 1
+		var in, again input
+		ok := in.normalize(Code(s), least)
+		var digits []byte
+		foreign := false
+		for i := range len(s) {
+			switch c := s[i]; {
+			case strings.IndexByte("0123456789", c) >= 0:
+				digits = append(digits, c)
+			case strings.IndexByte(" \t\r\n-", c) < 0:
+				foreign = true
+			}
+		}
+		if want := !foreign && len(s) <= 32 && len(digits) >= int(least) && len(digits) <= 12; ok != want {
+			t.Fatalf("%q with at least %d digits: %t", s, least, ok)
+		}
+		if !ok {
+			return
+		}
+		if got := string(in.code[:in.digits]); got != string(digits) {
+			t.Fatalf("%q is read as %q", s, got)
+		}
+		if !again.normalize(Code(in.code[:in.digits]), least) || again != in {
+			t.Fatalf("%q is read in another way the second time", s)
+		}
+	})
+}
+
+// Malformed codes are refused before any look-up, the same for every token;
+// a well-formed one of another length after it. Neither is counted.
+func TestMalformedIsUncounted(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	for _, c := range []Code{"", "12345", "0012345", "abc", "12345678", "０１２３４５"} {
+		w.refuses(Verify{Code: c}, ErrMalformed)
+	}
+	known := w.m.Step(&w.a, w.h, Verify{Code: "abc"}, w.env(), &w.r)
+	unknown := w.m.Step(&w.a, TokenSecret{}, Verify{Code: "abc"}, w.env(), &w.r)
+	if known.Error() != unknown.Error() {
+		t.Errorf("%v and %v", known, unknown)
+	}
+	for _, f := range []string{strings.Repeat("x", 65), "a b", "é", "a\nb", "\x00"} {
+		w.refuses(Resend{f}, ErrMalformed)
+		w.refuses(Challenge{f}, ErrMalformed)
+	}
+	w.refuses(Challenge{""}, ErrMalformed)
+	w.refuses(Enroll{""}, ErrMalformed)
+	w.refuses(Verify{Factor: "__proto__", Code: "012345"}, ErrNotOffered)
+	w.refuses(nil, ErrMalformed)
+	w.refuses((*Verify)(nil), ErrMalformed)
+	w.refuses(WithKey("k", nil), ErrMalformed)
+	w.refuses(WithKey("k", WithKey("k", Cancel{})), ErrMalformed)
+}
+
+func TestBadLogin(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for _, l := range []Login{{}, {User: strings.Repeat("u", 129)}, {User: "a\nb"}, {User: "a\x00"}, {User: "\u0085"}, {User: "\xff"}, {User: "u", Require: 3}} {
+		var r Result
+		refused(t, &r, m.Begin(&Account{}, l, env(0, 1, adaMail), &r), ErrMalformed)
+	}
+	var r Result
+	taken(t, &r, m.Begin(&Account{}, Login{User: strings.Repeat("u", 128)}, env(0, 1, adaMail), &r))
+}
+
+func TestOnce(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	wrong := w.wrong()
+	w.do(WithKey("k1", Verify{Code: wrong}))
+	before := w.a
+	w.do(WithKey("k1", Verify{Code: wrong}))
+	if w.a != before || w.r.Changed || w.r.Outcome != WrongCode {
+		t.Errorf("a repeat: changed %t, %q", w.r.Changed, w.r.Outcome)
+	}
+	w.refuses(WithKey("k1", Verify{Code: w.right()}), ErrKeyReused)
+	w.refuses(WithKey("k1", Verify{Factor: adaMail.ID, Code: wrong}), ErrKeyReused)
+	w.refuses(WithKey("k1", Cancel{}), ErrKeyReused)
+	w.do(WithKey("k2", Verify{Code: w.wrong()}))
+	w.do(WithKey("k1", Verify{Code: wrong})) // an older key is a new event
+	if w.a.fails != 3 {
+		t.Errorf("%d wrong codes counted, not 3", w.a.fails)
+	}
+	right := w.right()
+	w.do(WithKey("k3", Verify{Code: right}))
+	done := w.a
+	w.want(w.do(WithKey("k3", Verify{Code: right})), Success)
+	if w.a != done {
+		t.Error("a repeat of the success changed something")
+	}
+	w.refuses(Verify{Code: right}, ErrFinished)
+	for _, k := range []string{"", string(make([]byte, 65))} {
+		w.refuses(WithKey(k, Cancel{}), ErrMalformed)
+	}
+	w.do(WithKey(string(make([]byte, 64)), Cancel{}))
+}

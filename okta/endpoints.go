@@ -1,0 +1,196 @@
+package okta
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// Paths that are needed outside the table, too. All are below BaseURL.
+const (
+	authnPath    = "/api/v1/authn"
+	factorPath   = authnPath + "/factors/{id}"
+	sessionsPath = "/api/v1/sessions"
+	usersPath    = "/api/v1/users/" // belongs to another API: see usersAPI
+)
+
+// An endpoint is one path of the API. Its entry in the table is all there is
+// to it: requests are routed by it, links and errors name it, and the package
+// documentation lists it.
+type endpoint struct {
+	method string
+	path   string                       // {id} in it stands for a factor's id
+	takes  member                       // the members that a body may have
+	run    func(*exchange) (any, error) // returns the body of the answer
+	needs  func(*Handler) bool          // whether the host has configured it; nil: it needs nothing
+	does   []operation
+}
+
+// An operation is one thing that an endpoint does. The state of the
+// transaction and the members of the request select it.
+type operation struct {
+	event authn.EventName // what the machine is asked for; "" if it is only looked at
+	in    authn.State     // the state that has the operation; "": each that allows the event
+	link  place           // where answers show the way to it
+	with  string          // what a request brings besides the state token
+	does  string          // what comes of it, for the documentation
+}
+
+// A place is where an answer has the link of an operation.
+type place uint8
+
+const (
+	inErrors   place = iota // in no answer; errors name it
+	nowhere                 // neither: another endpoint does the same
+	nextLink                // _links.next
+	resendLink              // _links.resend
+	prevLink                // _links.prev
+	skipLink                // _links.skip
+	cancelLink              // _links.cancel
+	enrollLink              // _links.enroll of each factor that may be enrolled
+	verifyLink              // _links.verify of each factor to choose from
+)
+
+// endpoints is the API, in the order in which the package documentation has
+// it. Members that an endpoint takes and does not use are those that Okta's
+// own clients send.
+var endpoints = []endpoint{
+	{
+		method: http.MethodPost, path: authnPath, run: (*exchange).primary,
+		takes: username | password | stateToken | relayState | options | deviceContext,
+		does: []operation{
+			{event: authn.EventPrimary, with: "with username and password", does: "begins a sign-in"},
+			{with: "with the stateToken alone", does: "tells where the transaction stands"},
+		},
+	},
+	{
+		method: http.MethodPost, path: authnPath + "/introspect", run: (*exchange).status,
+		takes: stateToken,
+		does:  []operation{{does: "tells the same"}},
+	},
+	{
+		method: http.MethodPost, path: authnPath + "/factors", run: (*exchange).enroll,
+		takes: stateToken | factorType | provider | profile,
+		does: []operation{
+			{event: authn.EventEnroll, in: authn.MFAEnroll, link: enrollLink, with: "with factorType and provider", does: "enrolls a factor and sends a code"},
+		},
+	},
+	{
+		method: http.MethodPost, path: factorPath + "/lifecycle/activate", run: (*exchange).activate,
+		takes: stateToken | passCode,
+		does: []operation{
+			{event: authn.EventActivate, in: authn.MFAEnrollActivate, link: nextLink, with: "with the passCode", does: "confirms the factor"},
+		},
+	},
+	{
+		method: http.MethodPost, path: factorPath + "/lifecycle/resend", run: (*exchange).resendEnrollment,
+		takes: stateToken | factorType | provider | profile,
+		does: []operation{
+			{event: authn.EventResend, in: authn.MFAEnrollActivate, link: resendLink, does: "sends another code"},
+		},
+	},
+	{
+		method: http.MethodPost, path: factorPath + "/verify", run: (*exchange).verify,
+		takes: stateToken | passCode | rememberDevice | autoPush,
+		does: []operation{
+			{event: authn.EventChallenge, in: authn.MFARequired, link: verifyLink, with: "without a passCode: one is sent"},
+			{event: authn.EventResend, in: authn.MFAChallenge, link: nowhere, with: "without a passCode", does: "another one is sent"},
+			{event: authn.EventVerify, in: authn.MFAChallenge, link: nextLink, with: "with the passCode", does: "checks it"},
+		},
+	},
+	{
+		method: http.MethodPost, path: factorPath + "/verify/resend", run: (*exchange).resendSignIn,
+		takes: stateToken | factorType | provider | profile,
+		does: []operation{
+			{event: authn.EventChallenge, in: authn.MFARequired, link: nowhere, does: "sends a code"},
+			{event: authn.EventResend, in: authn.MFAChallenge, link: resendLink, does: "sends another code"},
+		},
+	},
+	{
+		method: http.MethodPost, path: authnPath + "/previous", run: (*exchange).previous,
+		takes: stateToken,
+		does:  []operation{{event: authn.EventPrevious, link: prevLink, does: "goes one step back"}},
+	},
+	{
+		method: http.MethodPost, path: authnPath + "/skip", run: (*exchange).skip,
+		takes: stateToken,
+		does:  []operation{{event: authn.EventSkip, link: skipLink, does: "goes on without enrolling, if no required factor is missing"}},
+	},
+	{
+		method: http.MethodPost, path: authnPath + "/cancel", run: (*exchange).cancel,
+		takes: stateToken,
+		does:  []operation{{event: authn.EventCancel, link: cancelLink, does: "ends the transaction; in SUCCESS it voids the session token"}},
+	},
+	{
+		method: http.MethodPost, path: sessionsPath, run: (*exchange).session, needs: (*Handler).hasSessions,
+		takes: sessionToken | stateToken | sid | token,
+		does:  []operation{{event: authn.EventRedeem, with: "with the sessionToken", does: "gives a server a session for it"}},
+	},
+	{
+		method: http.MethodGet, path: "/login/sessionCookieRedirect", run: (*exchange).redirect, needs: (*Handler).hasRedirects,
+		does: []operation{{event: authn.EventRedeem, link: nowhere, with: "with token and redirectUrl in the query", does: "gives a browser a session for it"}},
+	},
+}
+
+func (h *Handler) hasSessions() bool  { return h.cfg.Sessions != nil }
+func (h *Handler) hasRedirects() bool { return h.cfg.Sessions != nil && len(h.redirects) > 0 }
+
+// find returns the endpoint of a path as it was sent: only a factor's id may be
+// escaped in it. It keeps both in x.
+func (x *exchange) find(path string) (*endpoint, error) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		escaped, ok := e.match(path)
+		if !ok || e.needs != nil && !e.needs(x.h) {
+			continue
+		}
+		if e.hasID() {
+			id, err := url.PathUnescape(escaped)
+			if err != nil || !visible(id) {
+				return nil, fault(invalid, "factorId: 1 to 64 printable ASCII characters are expected")
+			}
+			x.factor = id
+		}
+		x.at = e
+		return e, nil
+	}
+	return nil, fault(noPath, "")
+}
+
+// match reports whether path is one of the endpoint's, and returns the id in it.
+func (e *endpoint) match(path string) (id string, ok bool) {
+	before, after, hasID := strings.Cut(e.path, "{id}")
+	if !hasID {
+		return "", path == e.path
+	}
+	rest, ok := strings.CutPrefix(path, before)
+	if !ok {
+		return "", false
+	}
+	id, ok = strings.CutSuffix(rest, after)
+	return id, ok && !strings.Contains(id, "/")
+}
+
+func (e *endpoint) hasID() bool { return strings.Contains(e.path, "{id}") }
+
+// has reports whether the endpoint asks the machine for event in state.
+func (e *endpoint) has(event authn.EventName, state authn.State) bool {
+	for i := range e.does {
+		if o := &e.does[i]; o.event == event && (o.in == "" || o.in == state) {
+			return true
+		}
+	}
+	return false
+}
+
+// href is the endpoint's address for a factor; the id counts only where the
+// path has one.
+func (h *Handler) href(e *endpoint, id string) string {
+	before, after, hasID := strings.Cut(e.path, "{id}")
+	if !hasID {
+		return h.cfg.BaseURL + e.path
+	}
+	return h.cfg.BaseURL + before + url.PathEscape(id) + after
+}

@@ -1,0 +1,60 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Where the outbox is full, the oldest notice makes room, and nothing else.
+func TestRoom(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	for i, k := range []EffectKind{SignedIn, FactorEnrolled, NotifyLocked, SignedIn, NotifyBackoff, FactorActivated, FactorDisabled, SignedIn} {
+		w.a.outbox[queue+i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: "f"}
+	}
+	full := w.a
+	w.do(Verify{Code: w.right()})
+	var left []uint8
+	for _, e := range w.a.outbox[queue:] {
+		left = append(left, e.rev)
+	}
+	if fmt.Sprint(left) != "[1 2 4 5 6 7 8 3]" || w.a.outbox[maxOutbox-1].kind != SignedIn || w.a.outbox[maxOutbox-1].tx != w.a.txs[0].id {
+		t.Errorf("left: %v", left)
+	}
+	for i := queue; i < maxOutbox; i++ {
+		full.outbox[i].kind = SignedIn
+	}
+	var r Result
+	err := w.m.Step(&full, w.h, Verify{Code: w.m.liveCode(&full, 0)}, w.env(), &r)
+	if !errors.Is(err, ErrUnavailable) || errors.As(err, new(*Refusal)) {
+		t.Errorf("full of what must not be lost: %v", err)
+	}
+}
+
+// After an attempt that failed there is a wait, which doubles up to ten
+// minutes; a notice has five attempts, a report has as many as it takes.
+func TestRetries(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for kind, most := range map[EffectKind]int{NotifyBackoff: 5, SignedIn: 12} {
+		var a Account
+		a.outbox[queue] = entry{kind: kind, rev: 1, factor: adaMail.ID}
+		for n, wait := 1, 10*time.Second; n <= most; n, wait = n+1, min(2*wait, 10*time.Minute) {
+			a.outbox[queue].attempts = uint8(n)
+			next, changed, err := m.Acknowledge(&a, a.owed(), []error{errors.New("again")}, t0)
+			if err != nil || !changed {
+				t.Fatal(changed, err)
+			}
+			if kind == NotifyBackoff && n == 5 {
+				if next.outbox[queue] != (entry{}) {
+					t.Error("a notice has more than five attempts")
+				}
+				continue
+			}
+			if got := time.Duration(next.outbox[queue].next - t0.UnixNano()); got != wait {
+				t.Errorf("%s, after attempt %d: %v, not %v", kind, n, got, wait)
+			}
+		}
+	}
+}
