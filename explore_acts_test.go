@@ -10,7 +10,7 @@ import (
 // What can happen to an account in an exploration.
 
 // act is one thing that may happen. Its text is how the scripts in
-// testdata/paths say it.
+// internal/walks say it.
 type act struct {
 	text  string
 	op    op     // ops: none of a transaction
