@@ -20,7 +20,7 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		do     func()
 	}{
 		{"go on", 6, h.goOn}, {"sign in", 2, h.signIn}, {"wait", 3, h.wait}, // these are never off
-		{"start", 1, h.start}, {"wrong code", 3, h.wrong}, {"guess", 1, h.guess}, {"old code", 1, h.old}, {"late code", 1, h.late}, {"malformed", 1, h.malformed},
+		{"start", 1, h.start}, {"wrong code", 3, h.wrong}, {"guess", 1, h.guess}, {"old code", 1, h.old}, {"late code", 1, h.late}, {"malformed", 2, h.malformed},
 		{"anything", 2, h.anything}, {"resend", 2, h.resend}, {"previous", 1, h.previous}, {"cancel", 1, h.cancel},
 		{"redeem again", 2, h.redeemAgain}, {"no such token", 1, h.noSuchToken}, {"finished", 1, h.finished}, {"again", 2, h.again},
 		{"store", 3, h.badStore}, {"mail", 2, h.badMail}, {"directory", 2, h.badDirectory}, {"limiter", 2, h.badLimiter}, {"auditor", 1, h.badAuditor},
@@ -172,7 +172,10 @@ func (h *history) old() {
 
 func (h *history) malformed() {
 	if x := h.some(); x != nil {
-		h.send(x, h.code(x, []string{"12345", "l23456789O", "12345678901234567890"}[h.pick("malformed", 3)]), nil)
+		if x.state == required || x.state == toEnroll { // where a code may be handed in, if one can go out
+			h.send(x, h.next(x), nil)
+		}
+		h.send(x, h.code(x, []string{"12345", "l23456789O"}[h.pick("malformed", 2)]), nil)
 	}
 }
 

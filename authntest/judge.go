@@ -138,6 +138,11 @@ func (h *history) redeemed(x *tx, what string) verdict {
 	return v
 }
 
+// handedOver says that the directory was told of the factor of an enrollment.
+func (h *history) handedOver(x *tx) bool {
+	return slices.ContainsFunc(h.w.Calls(Activated), func(c Call) bool { return c.User == x.who.name && c.Factor.Address == x.address })
+}
+
 // activated follows the directory, which was told of a factor, or was not.
 func (h *history) activated(x *tx) {
 	p := x.who
@@ -161,6 +166,9 @@ func (h *history) judge(o outcome, x *tx, r Request, v verdict) {
 	}
 	if s.State != v.to && (s.State != "" || v.class == OK && v.to != canceled) {
 		h.broken(ruleState, "%s: the host says %q, and it is in %q", o.what, s.State, v.to)
+	}
+	if v.class == OK && (r.Event == "activate" || r.Event == "redeem" && x.enrolls) && !h.handedOver(x) {
+		h.broken(ruleHanded, "%s: the directory was not told of the factor", o.what)
 	}
 	h.judgeMail(o, x, v)
 	h.judgeTokens(o, x, v)

@@ -74,11 +74,14 @@ func (h *history) badStore() {
 		h.begin(h.person(), bad)
 		return
 	}
-	if x := h.any(h.redeemable); x != nil {
+	if x := h.any(h.redeemable); x != nil && h.pick("redeem", 2) == 0 {
 		h.exchange(x, bad)
 		return
 	}
-	x := h.some()
+	x := h.any(func(x *tx) bool { return x.live(h.w.Now()) && h.next(x).Code != "" && x.token != "" })
+	if x == nil {
+		x = h.some()
+	}
 	if x == nil {
 		return
 	}

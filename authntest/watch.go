@@ -12,16 +12,17 @@ import (
 type rule string
 
 const (
-	ruleVerdict rule = "verdict"  // the answer says what came of the request
-	ruleFault   rule = "fault"    // a port that fails gives no verdict
-	ruleState   rule = "state"    // the answer says where the transaction stands
-	ruleAllowed rule = "allowed"  // answers and refusals say what may come next
-	ruleToken   rule = "token"    // state and session tokens are where they belong
-	ruleMail    rule = "mail"     // a code goes out when it should, to where it should
-	ruleSession rule = "session"  // there is a session for each token redeemed, and no other
-	ruleSecret  rule = "secret"   // an answer shows nothing that is not the client's
-	ruleLog     rule = "log"      // a log shows no secret at all
-	ruleRepeat  rule = "repeated" // under its idempotency key a request is done once
+	ruleVerdict rule = "verdict"   // the answer says what came of the request
+	ruleFault   rule = "fault"     // a port that fails gives no verdict
+	ruleState   rule = "state"     // the answer says where the transaction stands
+	ruleAllowed rule = "allowed"   // answers and refusals say what may come next
+	ruleToken   rule = "token"     // state and session tokens are where they belong
+	ruleMail    rule = "mail"      // a code goes out when it should, to where it should
+	ruleHanded  rule = "directory" // a factor that was enrolled is handed to the directory
+	ruleSession rule = "session"   // there is a session for each token redeemed, and no other
+	ruleSecret  rule = "secret"    // an answer shows nothing that is not the client's
+	ruleLog     rule = "log"       // a log shows no secret at all
+	ruleRepeat  rule = "repeated"  // under its idempotency key a request is done once
 )
 
 // broken fails the history. The message is the same whenever the history is
