@@ -293,24 +293,27 @@ func (h *history) noSuchToken() {
 			return 'A'
 		}, s[i:i+4]) + s[i+4:]
 	}
-	token := []string{turned(x.token), "nonsense", x.session}[h.pick("token", 3)]
-	if token == "" {
-		token = turned(x.token)
+	tokens := []string{turned(x.token), "nonsense"}
+	if x.session != "" {
+		tokens = append(tokens, x.session)
 	}
 	r := h.next(x)
 	if h.pick("cancel", 2) == 0 {
 		r = Request{Event: "cancel"}
 	}
-	o := h.ask(x.who.name+": "+r.Event+" with a token that was never given", nil, func() Seen { return h.host.Do(token, r) })
+	token := tokens[h.pick("token", len(tokens))]
+	o := h.ask(x.who.name+": "+r.Event+" with a token that was never given", x, func() Seen { return h.do(x, token, r) })
 	h.judge(o, nil, r, verdict{class: Finished})
-	if !h.d.AtOnce {
-		session := x.session
-		if session == "" {
-			session = x.token
-		}
-		o := h.ask(x.who.name+" redeems a token that was never given", nil, func() Seen { return h.host.Redeem(turned(session)) })
-		h.judge(o, nil, Request{Event: "redeem"}, verdict{class: Finished})
+	if h.d.AtOnce {
+		return
 	}
+	tokens = []string{x.token, "nonsense"}
+	if x.session != "" {
+		tokens = append(tokens, turned(x.session))
+	}
+	token = tokens[h.pick("session", len(tokens))]
+	o = h.ask(x.who.name+" redeems a token that is no session token", x, func() Seen { return h.host.Redeem(token) })
+	h.judge(o, nil, Request{Event: "redeem"}, verdict{class: Finished})
 }
 
 // again makes a request twice under one idempotency key, and then another
@@ -334,7 +337,7 @@ func (h *history) again() {
 	if h.d.AtOnce && v.to == success {
 		return
 	}
-	o := h.ask(what+", again", x, func() Seen { return h.host.Do(x.token, r) })
+	o := h.ask(what+", again", x, func() Seen { return h.do(x, x.token, r) })
 	if o.s.Class != v.class || len(o.mail) > 0 {
 		h.broken(ruleRepeat, "%s, again: the host says: %s. It should say what it said before, and do nothing", what, shown(o.s, len(o.mail)))
 	}
@@ -342,7 +345,7 @@ func (h *history) again() {
 	if !x.live(h.w.Now()) {
 		return
 	}
-	o = h.ask(what+", and then cancel under that key", x, func() Seen { return h.host.Do(x.token, Request{Event: "cancel", Key: r.Key}) })
+	o = h.ask(what+", and then cancel under that key", x, func() Seen { return h.do(x, x.token, Request{Event: "cancel", Key: r.Key}) })
 	h.judge(o, x, Request{Event: "cancel"}, verdict{class: KeyReused, to: x.state})
 }
 

@@ -62,6 +62,7 @@ type Request struct {
 	Factor string // the factor's ID; of "enroll" the type
 	Code   string // of "verify" and "activate"
 	Key    string // the idempotency key; "" unless the [Dialect] has Keys
+	State  string // where the transaction stood by the last answer that told the client
 }
 
 // Seen is what came back, and what else the host wrote meanwhile.

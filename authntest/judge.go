@@ -73,7 +73,7 @@ func (h *history) begin(p *person, bad *weather) *tx {
 func (h *history) send(x *tx, r Request, bad *weather) verdict {
 	h.Helper()
 	v := h.expect(x, r)
-	o := h.ask(describe(x, r)+told(bad), x, h.under(bad, func() Seen { return h.host.Do(x.token, r) }))
+	o := h.ask(describe(x, r)+told(bad), x, h.under(bad, func() Seen { return h.do(x, x.token, r) }))
 	if bad != nil && bad.fired && bad.effect != harmless {
 		if bad.effect == hidden {
 			h.follow(x, r, v, unknown)
@@ -84,6 +84,12 @@ func (h *history) send(x *tx, r Request, bad *weather) verdict {
 	}
 	h.settle(o, x, r, v, bad)
 	return v
+}
+
+// do makes a request by the client of a transaction.
+func (h *history) do(x *tx, token string, r Request) Seen {
+	r.State = x.shown
+	return h.host.Do(token, r)
 }
 
 // expect is the model's verdict on a request as the host's protocol means it.
@@ -212,6 +218,9 @@ func (h *history) judgeTokens(o outcome, x *tx, v verdict) {
 				h.broken(ruleToken, "%s: the token is that of another transaction", o.what)
 			}
 		}
+	}
+	if s.State != "" {
+		x.shown = s.State
 	}
 	if s.Token != "" {
 		h.know("a state token", x, s.Token)

@@ -55,7 +55,8 @@ type tx struct {
 	who             *person
 	token, session  string // "" if the client never got one
 	state           string
-	enrolls         bool // it began without an active factor
+	shown           string // by the last answer that told
+	enrolls         bool   // it began without an active factor
 	address         string
 	born, ends      time.Time
 	code            string // live; "": none, unknown: sent, and never seen

@@ -42,7 +42,7 @@ func (h *history) twoAtOnce() {
 		q = h.code(y, h.other(y))
 	}
 	ask := func(x *tx, r Request) *asked {
-		return &asked{x: x, r: r, do: func() Seen { return h.host.Do(x.token, r) }}
+		return &asked{x: x, r: r, do: func() Seen { return h.do(x, x.token, r) }}
 	}
 	h.settleBoth(h.both(ask(x, h.next(x)), ask(y, q)))
 }

@@ -157,7 +157,7 @@ func (h *history) badLimiter() {
 		return
 	}
 	bad := &weather{plan: always(func(Port) Fault { return Fault{RetryAt: h.w.Now().Add(time.Minute)} }, Allow)}
-	o := h.ask(describe(x, r)+", the limiter says no", x, h.under(bad, func() Seen { return h.host.Do(x.token, r) }))
+	o := h.ask(describe(x, r)+", the limiter says no", x, h.under(bad, func() Seen { return h.do(x, x.token, r) }))
 	h.judge(o, x, r, verdict{class: TooSoon, to: x.state})
 }
 
