@@ -114,6 +114,7 @@ func (h *history) settleBoth(first, second *asked) {
 			}
 			o.mail, mails = mails[:n], mails[n:]
 		}
+		h.halfway = i == 0
 		h.noted(o)
 		if k.r.Event == "redeem" {
 			h.settleRedeem(o, k.x)

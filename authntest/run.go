@@ -62,6 +62,7 @@ type history struct {
 	secrets  []secret
 	lists    bool     // the host says what is allowed
 	serial   bool     // it takes one request at a time
+	halfway  bool     // the first of two requests is looked at, and both were made
 	sessions []string // that there have to be
 	before   []string // sessions made before the last restart
 }
