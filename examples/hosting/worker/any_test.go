@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -49,7 +48,6 @@ type queue struct {
 	nc      *nats.Conn
 	subject string
 	svc     *authn.Service
-	sent    int
 	users   []string // of sessions
 
 	mu       sync.Mutex
@@ -84,8 +82,8 @@ func (q *queue) Sessions() []string { return slices.Clone(q.users) }
 
 // ask sends a request, again until a worker is there.
 func (q *queue) ask(r worker.Request) authntest.Seen {
-	if q.sent++; r.ID == "" {
-		r.ID = strconv.Itoa(q.sent)
+	if r.ID == "" {
+		r.ID = nats.NewInbox() // drawn for each request
 	}
 	b, err := json.Marshal(r)
 	if err != nil {
