@@ -21,7 +21,7 @@ func (h *history) actions() map[string]func(*rapid.T) {
 	}{
 		{"go on", 6, h.goOn}, {"sign in", 2, h.signIn}, {"wait", 3, h.wait}, // these are never off
 		{"start", 1, h.start}, {"wrong code", 3, h.wrong}, {"guess", 1, h.guess}, {"old code", 1, h.old}, {"late code", 1, h.late}, {"malformed", 2, h.malformed},
-		{"anything", 2, h.anything}, {"resend", 2, h.resend}, {"previous", 1, h.previous}, {"cancel", 1, h.cancel},
+		{"anything", 2, h.anything}, {"resend", 2, h.resend}, {"back", 2, h.back}, {"cancel", 1, h.cancel},
 		{"redeem again", 2, h.redeemAgain}, {"no such token", 1, h.noSuchToken}, {"finished", 1, h.finished}, {"again", 2, h.again},
 		{"store", 3, h.badStore}, {"mail", 2, h.badMail}, {"directory", 2, h.badDirectory}, {"limiter", 2, h.badLimiter}, {"auditor", 1, h.badAuditor},
 		{"address", 2, h.change}, {"stranger", 1, h.closed}, {"two at once", 3, h.twoAtOnce}, {"restart", 1, h.restart},
@@ -230,9 +230,10 @@ func (h *history) late() {
 	}
 }
 
-func (h *history) previous() {
+// back goes one step back, or wants to go on without enrolling.
+func (h *history) back() {
 	if x := h.some(); x != nil {
-		h.send(x, Request{Event: "previous"}, nil)
+		h.send(x, Request{Event: []string{"previous", "skip"}[h.pick("skip", 2)]}, nil)
 	}
 }
 
@@ -347,76 +348,4 @@ func (h *history) again() {
 	}
 	o = h.ask(what+", and then cancel under that key", x, func() Seen { return h.do(x, x.token, Request{Event: "cancel", Key: r.Key}) })
 	h.judge(o, x, Request{Event: "cancel"}, verdict{class: KeyReused, to: x.state})
-}
-
-// wait lets the clock leap: a second, or to just before or just at the moment
-// when something ends.
-func (h *history) wait() {
-	now := h.w.Now()
-	ends := []time.Time{now.Add(time.Second)}
-	add := func(ts ...time.Time) {
-		for _, t := range ts {
-			if t.After(now) {
-				ends = append(ends, t.Add(-time.Second), t)
-			}
-		}
-	}
-	p := h.person()
-	add(p.wait)
-	for _, x := range p.txs {
-		if !x.over(now) {
-			add(x.cool, x.codeEnds, x.ends)
-		}
-	}
-	if until, _ := h.m.lockedUntil(p, now); h.pick("far", 3) == 0 {
-		add(until, spent(p.sends, h.m.SendsPerHour, time.Hour, now), spent(p.starts, h.m.StartsPerHour, time.Hour, now), now.Add(day))
-	}
-	h.w.Advance(ends[h.pick("until", len(ends))].Sub(now))
-	h.Logf("%s  the clock has moved", h.w.Now().Format("15:04:05"))
-}
-
-// change gives a person another address, or takes the factor away for a
-// moment.
-func (h *history) change() {
-	p := h.person()
-	gone := h.pick("gone", 3) == 0
-	if gone {
-		h.Logf("%s has no factor any more", p.name)
-		p.address = ""
-		h.put(p)
-	} else {
-		h.Logf("%s has another address", p.name)
-		h.move(p)
-	}
-	x := h.any(func(x *tx) bool { return x.who == p && x.token != "" && !x.over(h.w.Now()) })
-	switch {
-	case x == nil:
-		h.begin(p, nil)
-	case x.state == success:
-		h.exchange(x, nil)
-	default:
-		h.send(x, h.next(x), nil)
-	}
-	if gone {
-		h.Logf("%s has a factor again", p.name)
-		h.move(p)
-	}
-}
-
-// closed is a person whom the directory does not know for a moment.
-func (h *history) closed() {
-	p := h.person()
-	h.w.Remove(p.name)
-	h.pass(1)
-	o := h.ask(p.name+" signs in, whom the directory does not know any more", nil, func() Seen { return h.host.Start(p.name) })
-	h.judge(o, nil, Request{Event: "start"}, verdict{class: NoUser})
-	h.put(p)
-}
-
-// restart leaves the host, and opens another on the same ports.
-func (h *history) restart() {
-	h.before = append(h.before, h.host.Sessions()...)
-	h.leave()
-	h.enter()
-	h.Logf("the host has started anew")
 }
