@@ -65,7 +65,7 @@ func (h *history) closed() {
 	h.w.Remove(p.name)
 	h.pass(1)
 	o := h.ask(p.name+" signs in, whom the directory does not know any more", nil, func() Seen { return h.host.Start(p.name) })
-	h.judge(o, nil, Request{Event: "start"}, verdict{class: NoUser})
+	h.judge(o, nil, Request{Event: "start"}, verdict{class: NoUser, to: outside})
 	h.put(p)
 }
 

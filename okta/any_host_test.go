@@ -34,7 +34,7 @@ func openHandler(t testing.TB, p authntest.Ports) authntest.Host {
 		t.Fatal(err)
 	}
 	x := new(handlerHost)
-	x.h, err = okta.New(okta.Config{Service: svc, Passwords: x, Sessions: x, Now: p.Now, Report: x.report})
+	x.h, err = okta.New(okta.Config{Service: svc, Passwords: x, Sessions: x, Report: x.report})
 	if err != nil {
 		t.Fatal(err)
 	}
