@@ -26,7 +26,8 @@ type front struct {
 	mail    *memsender.Sender
 }
 
-func open(t *testing.T) *front {
+// connect connects to the server, or skips the test if there is none.
+func connect(t *testing.T) *nats.Conn {
 	nc, err := nats.Connect(nats.DefaultURL)
 	if err != nil {
 		if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
@@ -34,6 +35,12 @@ func open(t *testing.T) *front {
 		}
 		t.Skipf("start a NATS server on %s: %v", nats.DefaultURL, err)
 	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func open(t *testing.T) *front {
+	nc := connect(t)
 	svc, mail := try.Service(t, new(memstore.Store), nil)
 	f := &front{t, nc, "authn.test." + nats.NewInbox(), svc, mail}
 	ctx, stop := context.WithCancel(context.Background())
@@ -48,7 +55,6 @@ func open(t *testing.T) *front {
 				t.Error(err)
 			}
 		}
-		nc.Close()
 	})
 	return f
 }
