@@ -1,6 +1,7 @@
 package authntest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -202,10 +203,19 @@ func (x *explorer) payload(s *spot, g *tab, l *Leg) authn.Event {
 	return nil
 }
 
+// wait is a span of time that may pass.
+type wait struct {
+	by    time.Duration
+	nudge bool // it misses an exact moment by a nanosecond
+}
+
 // waits are the spans after which something may be different: to what comes
-// next, a nanosecond less and a nanosecond more. What lies beyond the end of
-// the last transaction under way is waited for when nothing is.
-func (x *explorer) waits(s *spot, v *authn.AccountView) (ds []time.Duration) {
+// next, and a nanosecond less and more. What lies beyond the end of the last
+// transaction under way is waited for when nothing is.
+func (x *explorer) waits(s *spot, v *authn.AccountView) (ws []wait) {
+	if s.nudged {
+		return nil
+	}
 	var end time.Time
 	for i := range v.Transactions {
 		if t := &v.Transactions[i]; isLive(t) {
@@ -217,10 +227,10 @@ func (x *explorer) waits(s *spot, v *authn.AccountView) (ds []time.Duration) {
 		if at.IsZero() || d <= 0 || end.After(s.now) && at.After(end) {
 			return
 		}
-		for _, by := range []time.Duration{-1, 0, 1} {
-			if d+by > 0 {
-				ds = append(ds, d+by)
-			}
+		ws = append(ws, wait{d, false})
+		ws = append(ws, wait{d + 1, true})
+		if d > 1 {
+			ws = append(ws, wait{d - 1, true})
 		}
 	}
 	add(v.BackoffUntil)
@@ -245,7 +255,16 @@ func (x *explorer) waits(s *spot, v *authn.AccountView) (ds []time.Duration) {
 			add(freeAt(c.at, 1, c.span))
 		}
 	}
-	ds = append(ds, x.Waits...)
-	slices.Sort(ds)
-	return slices.Compact(ds)
+	for _, d := range x.Waits {
+		ws = append(ws, wait{d, false})
+	}
+	slices.SortFunc(ws, func(a, b wait) int { return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(b2i(a.nudge), b2i(b.nudge))) })
+	return slices.CompactFunc(ws, func(a, b wait) bool { return a.by == b.by })
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

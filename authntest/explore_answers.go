@@ -62,8 +62,6 @@ func ruleRefusal(t *Trial) (applies bool, wrong string) {
 	if t.Err == nil {
 		return false, ""
 	}
-	key := t.x.p.Key(t.s.user)
-	after := t.x.p.Record(t.Account, key, 1).Value
 	switch {
 	case t.Refusal == nil && !errors.Is(t.Err, authn.ErrUnavailable):
 		return true, says(true, "neither a refusal nor unavailable: %v", t.Err)
@@ -71,8 +69,8 @@ func ruleRefusal(t *Trial) (applies bool, wrong string) {
 		return true, says(true, "no verdict, for no reason: %v", t.Err)
 	case t.Refusal != nil && (!slices.Contains(refusals, t.Refusal.Err) || t.Refusal.Event != t.Event):
 		return true, says(true, "refused %s by %v", t.Refusal.Event, t.Refusal.Err)
-	case string(after) != string(t.s.record):
-		return true, "the record is another one"
+	case *t.Account != *t.was:
+		return true, "the account is another one"
 	}
 	return true, says(t.r.Changed || len(t.x.p.Moves(&t.r)) > 0 || t.Assertion != nil, "the result has changed, or has moves")
 }

@@ -212,7 +212,8 @@ func ruleTerminal(t *Trial) (applies bool, wrong string) {
 		is := transaction(&t.After, was.ID)
 		switch {
 		case is == nil: // its slot was free
-			if was.Session && t.Now.Before(was.Expires) {
+			moved := slices.ContainsFunc(t.Moves, func(m authn.Move) bool { return m.Transaction == was.ID })
+			if was.Session && !moved {
 				return true, "a session token is lost"
 			}
 		case was.State == authn.Success && was.Session:

@@ -19,9 +19,10 @@ import (
 //   - transactions that have ended, once there is another one, but those whose
 //     session token was used and is not over;
 //   - which transaction a wrong code was charged to, beyond the tries that the
-//     transaction shows.
+//     transaction shows;
+//   - when exactly what is owed is tried again, and how often a notice was.
 func (x *explorer) key(s *spot, v *authn.AccountView) string {
-	b := fmt.Appendf(nil, "%s %d %d|%t %d %d %d|%d %d|%d %d|%d|", s.user, s.begun, x.behind(s, v), v.Disabled, v.Failures,
+	b := fmt.Appendf(nil, "%s %d %t %d|%t %d %d %d|%d %d|%d %d|%d|", s.user, s.begun, s.nudged, ahead(v.Saved, s.now), v.Disabled, v.Failures,
 		ahead(v.BackoffUntil, s.now), ahead(v.LockedUntil, s.now),
 		within(v.WrongCodes, s.now, day), within(v.WrongCodes, s.now, year),
 		within(v.Sends, s.now, hour), within(v.Sends, s.now, day), within(v.Starts, s.now, hour))
@@ -44,13 +45,14 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 	for i := range v.Owed {
 		o := &v.Owed[i]
 		k := slices.IndexFunc(s.tabs, func(g tab) bool { return g.id == o.Transaction && isLive(transaction(v, g.id)) })
-		b = fmt.Appendf(b, "|%d %d %s %d %d", o.Do, k, o.Factor, o.Attempts, ahead(o.Next, s.now))
+		attempts := 0
+		if o.Do == authn.SendCode {
+			attempts = o.Attempts
+		}
+		b = fmt.Appendf(b, "|%d %d %s %d %t", o.Do, k, o.Factor, attempts, o.Next.After(s.now))
 	}
 	return string(fmt.Appendf(b, "|%s", pinned(s.handed)))
 }
-
-// behind is how far the account's mark is ahead of the clock.
-func (x *explorer) behind(s *spot, v *authn.AccountView) int64 { return ahead(v.Saved, s.now) }
 
 // last is the state of the transaction that ended last.
 func (x *explorer) last(s *spot, v *authn.AccountView) authn.State {

@@ -35,6 +35,7 @@ type spot struct {
 	now    time.Time
 	tabs   []tab // of the transactions that the account still has, in the order in which they began
 	begun  int
+	nudged bool           // a nanosecond off an exact moment: looked at, and not gone on from
 	handed []authn.Factor // activated here, and owed to the Directory
 	from   int32          // the spot that it was first reached from; -1 is none
 	leg    Leg            // by which
@@ -168,8 +169,8 @@ func (x *explorer) visit(i int32) error {
 	if err != nil {
 		return err
 	}
-	v := x.p.View(&a)
-	here := &Trial{Now: s.now, Account: &a, Before: v, After: v, Policy: x.Policy, x: x, s: &s, at: i}
+	v, was := x.p.View(&a), a
+	here := &Trial{Now: s.now, Account: &a, was: &was, Before: v, After: v, Policy: x.Policy, x: x, s: &s, at: i}
 	if err := x.judge(here, func(r *Rule) Check { return r.Account }); err != nil {
 		return err
 	}
@@ -190,15 +191,17 @@ func (x *explorer) visit(i int32) error {
 			}
 			t.row = row
 			t.to.leg = t.expected()
-			x.add(t.to)
+			if !s.nudged {
+				x.add(t.to)
+			}
 			if len(t.Effects) == 0 {
 				break
 			}
 		}
 	}
-	for _, d := range x.waits(&s, &v) {
+	for _, w := range x.waits(&s, &v) {
 		next := s
-		next.now, next.from, next.leg = s.now.Add(d), i, Leg{Wait: d}
+		next.now, next.from, next.leg, next.nudged = s.now.Add(w.by), i, Leg{Wait: w.by}, w.nudge
 		x.add(next)
 	}
 	return nil

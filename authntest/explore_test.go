@@ -24,17 +24,77 @@ var cramped = authn.Policy{
 	CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
 }
 
+// short is a policy in which every limit of an account is near.
+var short = authn.Policy{
+	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
+	BackoffFrom: 1, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+}
+
+var twoTabs = authn.Policy{
+	CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
+	BackoffFrom: 10, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+}
+
+func mail(s authn.Status, address string, required bool) authn.Factor {
+	return authn.Factor{ID: "mail", Type: authn.Email, Address: address, Status: s, Required: required}
+}
+
+func spare(s authn.Status) authn.Factor {
+	return authn.Factor{ID: "spare", Type: authn.Email, Address: "spare@example.org", Status: s}
+}
+
+const box, moved = "ada@example.com", "ada@example.net"
+
+var explorations = map[string]Options{
+	"zero": {},
+	"sign-in": {
+		Policy: cramped,
+		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}, {User: "ada", Require: authn.RequireNothing}},
+		Listings: []Listing{
+			{"usual", []authn.Factor{mail(authn.Active, box, false)}},
+			{"gone", nil},
+			{"moved", []authn.Factor{mail(authn.Active, moved, false)}},
+			{"disabled", []authn.Factor{mail(authn.Disabled, box, false)}},
+		},
+	},
+	"enroll": {
+		Policy: cramped,
+		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}},
+		Listings: []Listing{
+			{"usual", []authn.Factor{mail(authn.NotSetUp, box, true), spare(authn.NotSetUp)}},
+			{"optional", []authn.Factor{spare(authn.NotSetUp)}},
+			{"active", []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
+		},
+	},
+	"account": {Policy: short, Begins: 5, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
+	"tabs":    {Policy: twoTabs, Begins: 3, Tabs: 3},
+	"tabs-enroll": {Policy: twoTabs, Begins: 3, Tabs: 2, Listings: []Listing{
+		{"usual", []authn.Factor{mail(authn.NotSetUp, box, true)}},
+		{"active", []authn.Factor{mail(authn.Active, box, true)}},
+	}},
+}
+
 func TestTry(t *testing.T) {
-	for name, o := range map[string]Options{
-		"zero": {}, "cramped": {Policy: cramped}} {
+	all := map[string]bool{}
+	for name, o := range explorations {
 		t.Run(name, func(t *testing.T) {
+			if name == "zero" && testing.Short() {
+				t.Skip()
+			}
 			start := time.Now()
 			f := Explore(t, machine(t, o.Policy), o)
 			t.Log(f, time.Since(start))
 			t.Log(f.Checked)
-			for _, n := range f.Never {
-				t.Log(n)
+			for r := range f.Rows {
+				all[r] = true
 			}
 		})
+	}
+	for _, r := range authn.Transitions() {
+		if !all[rowName(r)] {
+			t.Log("never", rowName(r))
+		}
 	}
 }

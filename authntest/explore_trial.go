@@ -35,6 +35,7 @@ type Trial struct {
 	Err           error          // any
 	Assertion     *authn.Assertion
 
+	was *authn.Account // a copy of Account
 	x   *explorer
 	s   *spot
 	at  int32
