@@ -76,8 +76,8 @@ func ruleRefusal(t *Trial) (applies bool, wrong string) {
 }
 
 // again has the machine do the same at another time, or to another account.
-func (t *Trial) again(a *authn.Account, now time.Time) (r *authn.Result, es []authn.Effect, err error) {
-	r, env := new(authn.Result), t.env
+func (t *Trial) again(a *authn.Account, now time.Time) (_ *authn.Result, es []authn.Effect, err error) {
+	r, env := &t.x.scratch, t.env
 	env.Now = now
 	es, _, err = t.x.perform(t, a, env, r)
 	return r, es, err
@@ -164,9 +164,9 @@ func (t *Trial) best(g *tab, tx *authn.TransactionView, e authn.EventName, now t
 		b := Trial{Event: e, Typed: TypedRight, x: x, s: t.s, g: g, leg: Leg{Event: e, Factor: f, Typed: TypedRight}}
 		b.Payload = x.payload(t.s, g, &b.leg)
 		b.env = authn.Env{Now: now, Entropy: entropy(int(t.at), -1), Factors: g.pins}
-		var r authn.Result
+		r := &x.scratch
 		var ref *authn.Refusal
-		_, _, err := x.perform(&b, t.Account, b.env, &r)
+		_, _, err := x.perform(&b, t.Account, b.env, r)
 		if err == nil && r.Outcome == authn.Done && !r.Ended {
 			return true, time.Time{}
 		}

@@ -20,6 +20,8 @@ type explorer struct {
 	foreign []authn.Code    // codes of transactions of nobody here
 	walks   map[string]way  // by what they lead to: the first step that did
 	twin    func(first, again *spot)
+	trial   Trial        // the one at hand
+	scratch authn.Result // of what is done again
 	found   Found
 }
 

@@ -27,13 +27,20 @@ var cramped = authn.Policy{
 // short is a policy in which every limit of an account is near.
 var short = authn.Policy{
 	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
-	BackoffFrom: 1, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	BackoffFrom: 2, LockEvery: 3, FailuresPerDay: 4, FailuresPerYear: 5, DisableAfter: 4, Cooldowns: []time.Duration{tick},
 	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
 }
 
 var twoTabs = authn.Policy{
-	CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
+	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
 	BackoffFrom: 10, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+}
+
+// touchy locks the account at once.
+var touchy = authn.Policy{
+	CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
+	BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 2, Cooldowns: []time.Duration{tick},
 	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
 }
 
@@ -48,7 +55,6 @@ func spare(s authn.Status) authn.Factor {
 const box, moved = "ada@example.com", "ada@example.net"
 
 var explorations = map[string]Options{
-	"zero": {},
 	"sign-in": {
 		Policy: cramped,
 		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}, {User: "ada", Require: authn.RequireNothing}},
@@ -68,11 +74,11 @@ var explorations = map[string]Options{
 			{"active", []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
 		},
 	},
-	"account": {Policy: short, Begins: 5, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
-	"tabs":    {Policy: twoTabs, Begins: 3, Tabs: 3},
-	"tabs-enroll": {Policy: twoTabs, Begins: 3, Tabs: 2, Listings: []Listing{
+	"account": {Policy: short, Begins: 3},
+	"mails":   {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
+	"tabs":    {Policy: touchy, Begins: 3, Tabs: 3},
+	"tabs-enroll": {Policy: twoTabs, Begins: 2, Tabs: 2, Listings: []Listing{
 		{"usual", []authn.Factor{mail(authn.NotSetUp, box, true)}},
-		{"active", []authn.Factor{mail(authn.Active, box, true)}},
 	}},
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A Trial is one event on one account, and what came of it; for a rule about
-// accounts it is the account alone. A rule only reads it.
+// accounts it is the account alone. A rule only reads it, and does not keep it.
 type Trial struct {
 	Event       authn.EventName // "" for an account; "tend" for [authn.Machine.Tend]
 	Payload     authn.Event     // what [authn.Machine.Step] got
@@ -66,7 +66,8 @@ func (t *Trial) isCode() bool { return t.Event == authn.EventVerify || t.Event =
 
 // try lets one thing happen at a spot.
 func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
-	t := *here
+	t := &x.trial
+	*t = *here
 	t.Event, t.Login, t.Typed, t.Delivery, t.leg = l.Event, l.Login, l.Typed, l.Delivery, l
 	for i := range t.s.tabs {
 		if t.s.tabs[i].n == l.Tab {
@@ -84,10 +85,10 @@ func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
 		t.Payload = x.payload(t.s, t.g, &l)
 	}
 	var es []authn.Effect
-	es, t.Assertion, t.Err = x.perform(&t, t.Account, t.env, &t.r)
+	es, t.Assertion, t.Err = x.perform(t, t.Account, t.env, &t.r)
 	if t.Err != nil {
-		errors.As(t.Err, &t.Refusal)
-		return &t
+		t.Refusal, _ = t.Err.(*authn.Refusal)
+		return t
 	}
 	t.Changed, t.Ended, t.Outcome = t.r.Changed || t.Event == eventTend, t.r.Ended, t.r.Outcome
 	t.Moves, t.Effects = x.p.Moves(&t.r), es
@@ -96,7 +97,7 @@ func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
 	}
 	t.After = x.p.View(&t.r.Account)
 	t.settle()
-	return &t
+	return t
 }
 
 // perform has the machine do it.
