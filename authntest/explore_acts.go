@@ -159,11 +159,11 @@ func (x *explorer) another(g *tab) authn.Code {
 func (x *explorer) typedCode(s *spot, g *tab, typed Typed) authn.Code {
 	right := g.code
 	if right == "" {
-		right = authn.Code("000000000000"[:x.Policy.Digits])
+		right = zeros(x.Policy.Digits)
 	}
 	switch typed {
 	case TypedWrong:
-		return authn.Code('0'+(right[0]-'0'+1)%10) + right[1:]
+		return turned(right, 1)
 	case TypedOld:
 		return g.old
 	case TypedAnother:
