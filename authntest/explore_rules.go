@@ -94,7 +94,11 @@ func (x *explorer) judge(t *Trial, pick func(*Rule) Check) error {
 	if t.Event != "" {
 		text += "\n  " + t.leg.String() + "\n=> " + t.told()
 	}
-	b.text = fmt.Sprintf("%s\nbefore %+v\nafter  %+v", text, t.Before, t.After)
+	text += "\nfrom " + t.was.String()
+	if t.Err == nil && t.Event != "" {
+		text += "\nto   " + t.r.Account.String()
+	}
+	b.text = text
 	return &b
 }
 
