@@ -27,8 +27,8 @@ func (x *explorer) acts(s *spot, v *authn.AccountView) (ls []Leg) {
 	for i := range s.tabs {
 		g := &s.tabs[i]
 		t := transaction(v, g.id)
-		if t == nil || live > 0 && !isLive(t) && i != len(s.tabs)-1 {
-			continue // what has ended is tried where it has just ended
+		if t == nil || live > 0 && !isLive(t) && t.State != authn.Success {
+			continue // what is over is tried when nothing else is under way
 		}
 		for _, e := range clientEvents {
 			if x.tries(e) {
@@ -94,7 +94,7 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 		for _, typed := range x.typeable(g, t, here) {
 			add("", typed, typed == TypedRight || typed == TypedWrong)
 		}
-		if here {
+		if here && slices.Contains(x.Types, TypedRight) {
 			add(t.Factor, TypedRight, false)
 			add(nobody, TypedRight, false)
 		}
@@ -219,7 +219,7 @@ func (x *explorer) waits(s *spot, v *authn.AccountView) (ws []wait) {
 	var end time.Time
 	for i := range v.Transactions {
 		if t := &v.Transactions[i]; isLive(t) {
-			end = later(end, t.Expires)
+			end = latest(end, t.Expires)
 		}
 	}
 	add := func(at time.Time) {
@@ -247,11 +247,11 @@ func (x *explorer) waits(s *spot, v *authn.AccountView) (ws []wait) {
 	add(sendsFreeAt(&x.Policy, v))
 	if s.begun < x.Begins {
 		add(lockEnd(&x.Policy, v))
-		add(freeAt(v.Starts, x.Policy.StartsPerHour, hour))
+		add(freeAt(v.Starts, x.Policy.StartsPerHour, oneHour))
 		for _, c := range []struct {
 			at   []time.Time
 			span time.Duration
-		}{{v.Starts, hour}, {v.Sends, hour}, {v.Sends, day}, {v.WrongCodes, day}, {v.WrongCodes, year}} {
+		}{{v.Starts, oneHour}, {v.Sends, oneHour}, {v.Sends, oneDay}, {v.WrongCodes, oneDay}, {v.WrongCodes, oneYear}} {
 			add(freeAt(c.at, 1, c.span))
 		}
 	}

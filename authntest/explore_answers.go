@@ -12,7 +12,7 @@ import (
 
 // The rules about answers: refusals, what is allowed and when, the assertion.
 
-func ruleSession(t *Trial) (applies bool, wrong string) {
+func checkSession(t *Trial) (applies bool, wrong string) {
 	if is := t.Is(); is != nil && t.Err == nil && (is.Session != (is.State == authn.Success && t.g2().redeems == 0)) {
 		return true, says(true, "%s has a session token: %t", is.State, is.Session)
 	}
@@ -58,7 +58,7 @@ var refusals = []error{
 	authn.ErrRequired, authn.ErrExhausted, authn.ErrTooSoon, authn.ErrLocked, authn.ErrKeyReused,
 }
 
-func ruleRefusal(t *Trial) (applies bool, wrong string) {
+func checkRefusal(t *Trial) (applies bool, wrong string) {
 	if t.Err == nil {
 		return false, ""
 	}
@@ -83,7 +83,7 @@ func (t *Trial) again(a *authn.Account, now time.Time) (_ *authn.Result, es []au
 	return r, es, err
 }
 
-func ruleRetry(t *Trial) (applies bool, wrong string) {
+func checkRetry(t *Trial) (applies bool, wrong string) {
 	r := t.Refusal
 	if r == nil || t.Err == nil {
 		return false, ""
@@ -105,9 +105,9 @@ func ruleRetry(t *Trial) (applies bool, wrong string) {
 	return true, says(before != r.Guard || then == r.Guard || !r.RetryAt.After(t.Now), "%q until %v, but %q before and %q then", r.Guard, r.RetryAt, before, then)
 }
 
-// ruleAllowed: the best event that there could be is tried now, and when it is
+// checkAllowed: the best event that there could be is tried now, and when it is
 // said to be possible.
-func ruleAllowed(t *Trial) (applies bool, wrong string) {
+func checkAllowed(t *Trial) (applies bool, wrong string) {
 	for i := range t.s.tabs {
 		g := &t.s.tabs[i]
 		tx := transaction(&t.Before, g.id)
@@ -177,7 +177,7 @@ func (t *Trial) best(g *tab, tx *authn.TransactionView, e authn.EventName, now t
 	return false, when
 }
 
-func ruleMasked(t *Trial) (applies bool, wrong string) {
+func checkMasked(t *Trial) (applies bool, wrong string) {
 	for i := range t.s.tabs {
 		g := &t.s.tabs[i]
 		ans, err := t.x.p.Status(t.Account, g.secret, t.Now)

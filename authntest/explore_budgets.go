@@ -8,14 +8,14 @@ import (
 
 // The rules about budgets, waits, ends and locks.
 
-func ruleNoRefill(t *Trial) (applies bool, wrong string) {
+func checkNoRefill(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed {
 		return false, ""
 	}
 	b, a, p := &t.Before, &t.After, &t.Policy
-	starts, codes := within(b.Starts, t.Now, hour), within(b.WrongCodes, t.Now, year)
+	starts, codes := within(b.Starts, t.Now, oneHour), within(b.WrongCodes, t.Now, oneYear)
 	if p.FailuresPerYear == 0 {
-		codes = within(b.WrongCodes, t.Now, day)
+		codes = within(b.WrongCodes, t.Now, oneDay)
 	}
 	for i := range a.Transactions {
 		is := &a.Transactions[i]
@@ -37,9 +37,9 @@ func ruleNoRefill(t *Trial) (applies bool, wrong string) {
 		codes -= t.Was().Tries
 	}
 	switch {
-	case within(a.Sends, t.Now, day) < min(within(b.Sends, t.Now, day), most):
+	case within(a.Sends, t.Now, oneDay) < min(within(b.Sends, t.Now, oneDay), most):
 		return true, "sends were given back"
-	case within(a.Starts, t.Now, hour) < min(starts, most):
+	case within(a.Starts, t.Now, oneHour) < min(starts, most):
 		return true, "starts were given back"
 	case len(a.WrongCodes) < codes:
 		return true, "wrong codes were forgotten"
@@ -57,7 +57,7 @@ func (t *Trial) locks() bool {
 	return t.Outcome == authn.WrongCode && (a.Disabled || lockEnd(&t.Policy, a).After(t.Now))
 }
 
-func ruleNewCode(t *Trial) (applies bool, wrong string) {
+func checkNewCode(t *Trial) (applies bool, wrong string) {
 	if !t.Taken() || !t.sent() {
 		return false, ""
 	}
@@ -71,7 +71,7 @@ func ruleNewCode(t *Trial) (applies bool, wrong string) {
 		return true, says(true, "code %d after %d, %d tries, good until %v, want %v", is.Sent, was.Sent, is.CodeTries, is.CodeExpires, expires)
 	case !is.ResendAt.Equal(t.Now.Add(cooldown(p, is.Sent))):
 		return true, says(true, "the cool-down ends at %v", is.ResendAt)
-	case within(t.After.Sends, t.Now, day) != within(t.Before.Sends, t.Now, day)+1:
+	case within(t.After.Sends, t.Now, oneDay) != within(t.Before.Sends, t.Now, oneDay)+1:
 		return true, "it was not charged to the account"
 	case t.Now.Before(was.ResendAt), t.Now.Before(t.Before.BackoffUntil), sendsFreeAt(p, &t.Before).After(t.Now), was.Sent >= p.Sends:
 		return true, "it was too soon, or one too many"
@@ -79,7 +79,7 @@ func ruleNewCode(t *Trial) (applies bool, wrong string) {
 	return true, ""
 }
 
-func ruleSent(t *Trial) (applies bool, wrong string) {
+func checkSent(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
 	if was == nil || t.overdue(was) || !t.choosable(was) || t.Now.Before(t.Before.BackoffUntil) || was.Sent >= t.Policy.Sends ||
 		t.Now.Before(was.ResendAt) || sendsFreeAt(&t.Policy, &t.Before).After(t.Now) {
@@ -115,7 +115,7 @@ func (t *Trial) lists(id string, s authn.Status) bool {
 	return slices.ContainsFunc(t.offered(), func(f authn.Factor) bool { return f.ID == id && f.Status == s })
 }
 
-func ruleOneCode(t *Trial) (applies bool, wrong string) {
+func checkOneCode(t *Trial) (applies bool, wrong string) {
 	v := &t.Before
 	for i := range v.Transactions {
 		tx := &v.Transactions[i]
@@ -140,16 +140,25 @@ func ruleOneCode(t *Trial) (applies bool, wrong string) {
 	return applies, ""
 }
 
-func ruleAddress(t *Trial) (applies bool, wrong string) {
-	enrolls := t.Event == authn.EventEnroll || t.Event == authn.EventActivate || t.Event == authn.EventResend && t.Was() != nil && t.Was().State == authn.MFAEnrollActivate
-	if enrolls && t.Taken() && t.Outcome == authn.Done && len(t.Was().Proved) == 0 && t.has(authn.Active) {
-		return true, "a factor is enrolled on the password alone, although one is active"
+// enrolls says that the event is for a factor that is being enrolled.
+func (t *Trial) enrolls() bool {
+	return t.Event == authn.EventEnroll || t.Event == authn.EventActivate ||
+		t.Event == authn.EventResend && t.Was() != nil && t.Was().State == authn.MFAEnrollActivate
+}
+
+func checkEnrollment(t *Trial) (applies bool, wrong string) {
+	if !t.enrolls() || !t.Taken() || t.Outcome != authn.Done {
+		return false, ""
 	}
+	return true, says(len(t.Was().Proved) == 0 && t.has(authn.Active), "on the password alone, although one is active")
+}
+
+func checkAddress(t *Trial) (applies bool, wrong string) {
 	if !t.Taken() || !t.sent() {
 		return false, ""
 	}
 	want := authn.Active
-	if enrolls {
+	if t.enrolls() {
 		want = authn.NotSetUp
 	}
 	for _, e := range t.Effects {
@@ -160,7 +169,7 @@ func ruleAddress(t *Trial) (applies bool, wrong string) {
 	return true, ""
 }
 
-func ruleEnd(t *Trial) (applies bool, wrong string) {
+func checkEnd(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed {
 		return false, ""
 	}
@@ -189,7 +198,7 @@ func ruleEnd(t *Trial) (applies bool, wrong string) {
 	return applies, ""
 }
 
-func ruleTimeUp(t *Trial) (applies bool, wrong string) {
+func checkTimeUp(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
 	if was == nil || t.Event == eventTend || isTerminal(was.State) && !was.Session {
 		return false, ""
@@ -203,7 +212,7 @@ func ruleTimeUp(t *Trial) (applies bool, wrong string) {
 	return true, says(!t.Ended || t.Is().State != authn.Expired, "its time is up")
 }
 
-func ruleTerminal(t *Trial) (applies bool, wrong string) {
+func checkTerminal(t *Trial) (applies bool, wrong string) {
 	for i := range t.Before.Transactions {
 		was := &t.Before.Transactions[i]
 		if !isTerminal(was.State) || t.Err != nil {
@@ -232,7 +241,7 @@ func ruleTerminal(t *Trial) (applies bool, wrong string) {
 	return applies, ""
 }
 
-func ruleUnknown(t *Trial) (applies bool, wrong string) {
+func checkUnknown(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
 	if was != nil && t.Event != eventTend && isTerminal(was.State) && was.State != authn.Success {
 		if !t.Refused(authn.ErrFinished) {
@@ -247,7 +256,7 @@ func ruleUnknown(t *Trial) (applies bool, wrong string) {
 	return true, says(r.State != "" || r.Guard != "" || !r.RetryAt.IsZero(), "the refusal tells of %s, %s, %v", r.State, r.Guard, r.RetryAt)
 }
 
-func ruleLocked(t *Trial) (applies bool, wrong string) {
+func checkLocked(t *Trial) (applies bool, wrong string) {
 	v := &t.Before
 	if !v.Disabled && !lockEnd(&t.Policy, v).After(t.Now) {
 		return false, ""
@@ -260,7 +269,7 @@ func ruleLocked(t *Trial) (applies bool, wrong string) {
 	return true, ""
 }
 
-func ruleLockedBegin(t *Trial) (applies bool, wrong string) {
+func checkLockedBegin(t *Trial) (applies bool, wrong string) {
 	if t.Event != authn.EventPrimary {
 		return false, ""
 	}
@@ -278,7 +287,7 @@ func ruleLockedBegin(t *Trial) (applies bool, wrong string) {
 	return true, says(!t.Refusal.RetryAt.Equal(end), "locked until %v, want %v", t.Refusal.RetryAt, end)
 }
 
-func ruleBounds(t *Trial) (applies bool, wrong string) {
+func checkBounds(t *Trial) (applies bool, wrong string) {
 	v, p, live := &t.Before, &t.Policy, 0
 	for i := range v.Transactions {
 		tx := &v.Transactions[i]
@@ -289,8 +298,8 @@ func ruleBounds(t *Trial) (applies bool, wrong string) {
 			return true, says(true, "%d tries, %d codes, %d tries of the code, %d steps", tx.Tries, tx.Sent, tx.CodeTries, tx.Steps)
 		}
 	}
-	wrongs, sends := within(v.WrongCodes, t.Now, day), within(v.Sends, t.Now, hour)
-	return true, says(live > p.Live || sends > p.SendsPerHour || within(v.Sends, t.Now, day) > p.SendsPerDay ||
-		within(v.Starts, t.Now, hour) > p.StartsPerHour || wrongs > p.FailuresPerDay,
+	wrongs, sends := within(v.WrongCodes, t.Now, oneDay), within(v.Sends, t.Now, oneHour)
+	return true, says(live > p.Live || sends > p.SendsPerHour || within(v.Sends, t.Now, oneDay) > p.SendsPerDay ||
+		within(v.Starts, t.Now, oneHour) > p.StartsPerHour || wrongs > p.FailuresPerDay,
 		"%d transactions at once, %d codes in an hour, %d wrong ones in a day", live, sends, wrongs)
 }

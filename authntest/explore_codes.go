@@ -9,7 +9,7 @@ import (
 
 // The rules about codes: which are accepted, which are counted.
 
-// known says that the machine knows the factor's type; others are passed over.
+// knows says that the machine knows the factor's type; others are passed over.
 func (t *Trial) knows(f *authn.Factor) bool {
 	_, err := t.x.p.Addressee(t.Account, authn.Effect{Do: authn.NotifyBackoff, Factor: f.ID}, []authn.Factor{*f})
 	return err == nil
@@ -29,8 +29,44 @@ func (t *Trial) offered() (fs []authn.Factor) {
 		}
 		fs = append(fs, f)
 	}
+	return usable(fs)
+}
+
+// usable cuts a list to the factors that count: three, active ones before
+// others and required ones before the rest, in their order. A disabled one
+// takes no place.
+func usable(fs []authn.Factor) []authn.Factor {
+	matters := func(f *authn.Factor) int {
+		switch {
+		case f.Status == authn.Disabled:
+			return 3
+		case f.Status == authn.Active:
+			return 2
+		case f.Required:
+			return 1
+		}
+		return 0
+	}
+	n := 0
+	for i := range fs {
+		if fs[i].Status != authn.Disabled {
+			n++
+		}
+	}
+	for ; n > mostFactors; n-- {
+		least := 0
+		for i := range fs {
+			if matters(&fs[i]) <= matters(&fs[least]) {
+				least = i
+			}
+		}
+		fs = slices.Delete(fs, least, least+1)
+	}
 	return fs
 }
+
+// mostFactors is how many factors of a user count.
+const mostFactors = 3
 
 func sameFactor(a, b *authn.Factor) bool {
 	return a.ID == b.ID && a.Type == b.Type && strings.EqualFold(a.Address, b.Address)
@@ -87,7 +123,7 @@ func (t *Trial) inTime() bool { return t.looked() && t.Now.Before(t.Was().CodeEx
 // full says that the outbox has no room: then there is no verdict.
 func (t *Trial) full() bool { return t.Err != nil && t.Refusal == nil && len(t.Before.Owed) > 0 }
 
-func ruleEarned(t *Trial) (applies bool, wrong string) {
+func checkEarned(t *Trial) (applies bool, wrong string) {
 	for i := range t.After.Transactions {
 		is := &t.After.Transactions[i]
 		if was := transaction(&t.Before, is.ID); is.State != authn.Success || was != nil && was.State == authn.Success {
@@ -113,7 +149,7 @@ func ruleEarned(t *Trial) (applies bool, wrong string) {
 	return false, ""
 }
 
-func ruleRight(t *Trial) (applies bool, wrong string) {
+func checkRight(t *Trial) (applies bool, wrong string) {
 	if !t.inTime() || t.Typed != TypedRight || t.full() {
 		return false, ""
 	}
@@ -125,7 +161,7 @@ func ruleRight(t *Trial) (applies bool, wrong string) {
 	return true, says(!t.Accepted() || is == nil || is.State != want, "the right code was not accepted, or did not lead to %s", want)
 }
 
-func ruleOnce(t *Trial) (applies bool, wrong string) {
+func checkOnce(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
 	switch {
 	case !t.isCode() || was == nil:
@@ -142,7 +178,7 @@ func ruleOnce(t *Trial) (applies bool, wrong string) {
 	return false, ""
 }
 
-func ruleLate(t *Trial) (applies bool, wrong string) {
+func checkLate(t *Trial) (applies bool, wrong string) {
 	if !t.looked() || t.inTime() {
 		return false, ""
 	}
@@ -154,7 +190,7 @@ func ruleLate(t *Trial) (applies bool, wrong string) {
 		"it was counted, or the code lives on, or the state changed")
 }
 
-func ruleCounted(t *Trial) (applies bool, wrong string) {
+func checkCounted(t *Trial) (applies bool, wrong string) {
 	if !t.inTime() || t.Typed == TypedRight || t.full() {
 		return false, ""
 	}
@@ -162,9 +198,9 @@ func ruleCounted(t *Trial) (applies bool, wrong string) {
 		return true, "a wrong code was not answered as one"
 	}
 	b, a, p := &t.Before, &t.After, &t.Policy
-	span := year
+	span := oneYear
 	if p.FailuresPerYear == 0 {
-		span = day
+		span = oneDay
 	}
 	want := min(within(b.WrongCodes, t.Now, span)+1, most)
 	if a.Failures != b.Failures+1 || within(a.WrongCodes, t.Now, span) != want {
@@ -179,7 +215,7 @@ func ruleCounted(t *Trial) (applies bool, wrong string) {
 		"tries %d after %d, of the code %d after %d", is.Tries, was.Tries, is.CodeTries, was.CodeTries)
 }
 
-func ruleOnlyCodes(t *Trial) (applies bool, wrong string) {
+func checkOnlyCodes(t *Trial) (applies bool, wrong string) {
 	if t.inTime() || t.Err != nil || !t.Changed {
 		return false, ""
 	}
@@ -199,14 +235,14 @@ func ruleOnlyCodes(t *Trial) (applies bool, wrong string) {
 	return true, ""
 }
 
-func ruleLastTry(t *Trial) (applies bool, wrong string) {
+func checkLastTry(t *Trial) (applies bool, wrong string) {
 	if !t.Taken() || t.Outcome != authn.WrongCode {
 		return false, ""
 	}
 	p, a, n := &t.Policy, &t.After, t.Before.Failures+1
 	disabled := n >= p.DisableAfter
-	locks := disabled || n%p.LockEvery == 0 || within(t.Before.WrongCodes, t.Now, day)+1 >= p.FailuresPerDay ||
-		p.FailuresPerYear > 0 && within(t.Before.WrongCodes, t.Now, year)+1 >= p.FailuresPerYear
+	locks := disabled || n%p.LockEvery == 0 || within(t.Before.WrongCodes, t.Now, oneDay)+1 >= p.FailuresPerDay ||
+		p.FailuresPerYear > 0 && within(t.Before.WrongCodes, t.Now, oneYear)+1 >= p.FailuresPerYear
 	isLocked := a.Disabled || lockEnd(p, a).After(t.Now)
 	switch ends := locks || t.Was().Tries+1 >= p.Tries; {
 	case ends != (t.Is().State == authn.LockedOut):

@@ -28,7 +28,7 @@ func crowded(v *authn.AccountView) bool {
 	return n >= outbox
 }
 
-func ruleEffects(t *Trial) (applies bool, wrong string) {
+func checkEffects(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed || t.Event == eventTend {
 		return false, ""
 	}
@@ -61,7 +61,7 @@ func owes(v *authn.AccountView, key string) *authn.OwedView {
 	return nil
 }
 
-func ruleOwed(t *Trial) (applies bool, wrong string) {
+func checkOwed(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed {
 		return false, ""
 	}
@@ -92,7 +92,7 @@ func ruleOwed(t *Trial) (applies bool, wrong string) {
 // mostAttempts is how often a message is tried.
 const mostAttempts = 5
 
-func ruleDelivery(t *Trial) (applies bool, wrong string) {
+func checkDelivery(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || len(t.Effects) == 0 {
 		return false, ""
 	}
@@ -147,7 +147,7 @@ func (t *Trial) blind(v *authn.AccountView) authn.AccountView {
 	return b
 }
 
-func ruleTend(t *Trial) (applies bool, wrong string) {
+func checkTend(t *Trial) (applies bool, wrong string) {
 	if t.Event != eventTend {
 		return false, ""
 	}

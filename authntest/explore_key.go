@@ -24,8 +24,8 @@ import (
 func (x *explorer) key(s *spot, v *authn.AccountView) string {
 	b := fmt.Appendf(nil, "%s %d %t %d|%t %d %d %d|%d %d|%d %d|%d|", s.user, s.begun, s.nudged, ahead(v.Saved, s.now), v.Disabled, v.Failures,
 		ahead(v.BackoffUntil, s.now), ahead(v.LockedUntil, s.now),
-		within(v.WrongCodes, s.now, day), within(v.WrongCodes, s.now, year),
-		within(v.Sends, s.now, hour), within(v.Sends, s.now, day), within(v.Starts, s.now, hour))
+		within(v.WrongCodes, s.now, oneDay), within(v.WrongCodes, s.now, oneYear),
+		within(v.Sends, s.now, oneHour), within(v.Sends, s.now, oneDay), within(v.Starts, s.now, oneHour))
 	n, live := 0, false
 	for i := range s.tabs {
 		g := &s.tabs[i]
@@ -54,14 +54,15 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 	return string(fmt.Appendf(b, "|%s", pinned(s.handed)))
 }
 
-// last is the state of the transaction that ended last.
-func (x *explorer) last(s *spot, v *authn.AccountView) authn.State {
-	for i := len(s.tabs) - 1; i >= 0; i-- {
-		if t := transaction(v, s.tabs[i].id); t != nil {
-			return t.State
+// last is the state of the transaction that was over last.
+func (x *explorer) last(s *spot, v *authn.AccountView) (state authn.State) {
+	over := -1
+	for i := range s.tabs {
+		if t := transaction(v, s.tabs[i].id); t != nil && s.tabs[i].over > over {
+			state, over = t.State, s.tabs[i].over
 		}
 	}
-	return ""
+	return state
 }
 
 // ahead is how far a time lies in the future; what is past is 0.

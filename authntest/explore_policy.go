@@ -38,9 +38,9 @@ func inForce(p authn.Policy) authn.Policy {
 }
 
 const (
-	hour = time.Hour
-	day  = 24 * hour
-	year = 365 * day
+	oneHour = time.Hour
+	oneDay  = 24 * oneHour
+	oneYear = 365 * oneDay
 	// most is how many charges of a budget an account remembers.
 	most = 100
 )
@@ -80,16 +80,16 @@ func freeAt(at []time.Time, n int, span time.Duration) time.Time {
 // lockEnd is when the account's lock ends, of whatever kind, a disabled factor
 // apart; the zero time if there is none.
 func lockEnd(p *authn.Policy, v *authn.AccountView) time.Time {
-	end := later(v.LockedUntil, freeAt(v.WrongCodes, p.FailuresPerDay, day))
-	return later(end, freeAt(v.WrongCodes, p.FailuresPerYear, year))
+	end := latest(v.LockedUntil, freeAt(v.WrongCodes, p.FailuresPerDay, oneDay))
+	return latest(end, freeAt(v.WrongCodes, p.FailuresPerYear, oneYear))
 }
 
 // sendsFreeAt is when the account may send again.
 func sendsFreeAt(p *authn.Policy, v *authn.AccountView) time.Time {
-	return later(freeAt(v.Sends, p.SendsPerHour, hour), freeAt(v.Sends, p.SendsPerDay, day))
+	return latest(freeAt(v.Sends, p.SendsPerHour, oneHour), freeAt(v.Sends, p.SendsPerDay, oneDay))
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

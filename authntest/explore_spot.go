@@ -16,12 +16,13 @@ type explorer struct {
 	rules   []Rule
 	cells   map[cell][]authn.Transition
 	spots   []spot
-	known   map[string]bool // keys of the spots
-	foreign []authn.Code    // codes of transactions of nobody here
-	walks   map[string]way  // by what they lead to: the first step that did
-	twin    func(first, again *spot)
-	trial   Trial        // the one at hand
-	scratch authn.Result // of what is done again
+	known   map[string]int32               // spots by their keys
+	foreign []authn.Code                   // codes of transactions of nobody here
+	first   authn.TransactionView          // one of those
+	walks   map[string]way                 // by what they lead to: the first step that did
+	twin    func(first int32, again *spot) // told of accounts that are taken for one; nil: nobody
+	trial   Trial                          // the one at hand
+	scratch authn.Result                   // of what is done again
 	found   Found
 }
 
@@ -57,13 +58,14 @@ type tab struct {
 	late    int            // generation of the last code that was found to be late
 	session authn.TokenSecret
 	redeems int
+	over    int // it is the n-th that was over; 0: it is not
 }
 
 // start is when every exploration begins.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newExplorer(p probe, o Options) *explorer {
-	x := &explorer{Options: o.withDefaults(), p: p, cells: map[cell][]authn.Transition{}, known: map[string]bool{}, walks: map[string]way{}}
+	x := &explorer{Options: o.withDefaults(), p: p, cells: map[cell][]authn.Transition{}, known: map[string]int32{}, walks: map[string]way{}}
 	x.rules = append(Rules(), o.Rules...)
 	for _, t := range authn.Transitions() {
 		c := cell{t.From, t.Event}
@@ -76,7 +78,7 @@ func newExplorer(p probe, o Options) *explorer {
 // explore visits every spot once.
 func (x *explorer) explore() error {
 	x.prepare()
-	var err error
+	err := x.agree()
 	for i := 0; i < len(x.spots) && err == nil; i++ {
 		switch {
 		case i > x.Most:
@@ -113,6 +115,21 @@ func (x *explorer) prepare() {
 	}
 }
 
+// agree makes sure that the machine has the policy that the rules go by, as
+// far as a first sign-in shows it.
+func (x *explorer) agree() error {
+	if len(x.foreign) == 0 {
+		return nil
+	}
+	p, t := &x.Policy, x.first
+	code := start.Add(min(p.CodeLife, p.Life))
+	if t.Expires.Equal(start.Add(p.Life)) && t.CodeExpires.Equal(code) && t.ResendAt.Equal(start.Add(cooldown(p, 1))) && len(x.foreign[0]) == p.Digits {
+		return nil
+	}
+	return fmt.Errorf("authntest: Options.Policy is not the one that the machine was made with: a first sign-in lasts %v, its code of %d digits %v, its cool-down %v",
+		t.Expires.Sub(start), len(x.foreign[0]), t.CodeExpires.Sub(start), t.ResendAt.Sub(start))
+}
+
 // foreignCode is a real code of somebody else; "" if there is none to be had.
 func (x *explorer) foreignCode(n int) authn.Code {
 	fs := []authn.Factor{{ID: "mail", Type: authn.Email, Address: "somebody@example.org", Status: authn.Active}}
@@ -127,6 +144,7 @@ func (x *explorer) foreignCode(n int) authn.Code {
 	}
 	for _, e := range x.p.Effects(&r) {
 		if m, err := x.p.Message(&r.Account, e, fs, start); err == nil && m.Code != "" {
+			x.first = x.p.View(&r.Account).Transactions[0]
 			return m.Code
 		}
 	}
@@ -141,13 +159,13 @@ func (x *explorer) add(s spot) {
 	}
 	v := x.p.View(&a)
 	key := x.key(&s, &v)
-	if x.known[key] {
+	if first, ok := x.known[key]; ok {
 		if x.twin != nil {
-			x.twin(nil, &s)
+			x.twin(first, &s)
 		}
 		return
 	}
-	x.known[key] = true
+	x.known[key] = int32(len(x.spots))
 	x.spots = append(x.spots, s)
 }
 

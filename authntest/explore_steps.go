@@ -29,7 +29,7 @@ func (t *Trial) same(r *authn.Result, err error) string {
 	return ""
 }
 
-func rulePure(t *Trial) (applies bool, wrong string) {
+func checkPure(t *Trial) (applies bool, wrong string) {
 	if *t.Account != *t.was {
 		return true, "the account was changed in place"
 	}
@@ -43,8 +43,8 @@ func rulePure(t *Trial) (applies bool, wrong string) {
 	return true, says(*t.Account != *t.was, "the account was changed in place, the second time")
 }
 
-// ruleClock has it happen a second before the latest save.
-func ruleClock(t *Trial) (applies bool, wrong string) {
+// checkClock has it happen a second before the latest save.
+func checkClock(t *Trial) (applies bool, wrong string) {
 	saved := t.Before.Saved
 	if !saved.Equal(t.Now) || saved.IsZero() {
 		return false, ""
@@ -56,8 +56,8 @@ func ruleClock(t *Trial) (applies bool, wrong string) {
 	return true, ""
 }
 
-// ruleRepeated sends the event with a key, and again.
-func ruleRepeated(t *Trial) (applies bool, wrong string) {
+// checkRepeated sends the event with a key, and again.
+func checkRepeated(t *Trial) (applies bool, wrong string) {
 	if t.Payload == nil || !t.Taken() {
 		return false, ""
 	}
@@ -76,8 +76,8 @@ func ruleRepeated(t *Trial) (applies bool, wrong string) {
 	return true, says(!errors.Is(err, authn.ErrKeyReused), "the key on another event: %v", err)
 }
 
-// ruleRecord reads the account back, and does not read it where it is not.
-func ruleRecord(t *Trial) (applies bool, wrong string) {
+// checkRecord reads the account back, and does not read it where it is not.
+func checkRecord(t *Trial) (applies bool, wrong string) {
 	if len(t.s.record) == 0 {
 		return false, ""
 	}
@@ -101,7 +101,7 @@ func ruleRecord(t *Trial) (applies bool, wrong string) {
 	return true, says(!errors.Is(err, authn.ErrCorrupt), "it can be opened although it was altered")
 }
 
-func ruleRows(t *Trial) (applies bool, wrong string) {
+func checkRows(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed {
 		return false, ""
 	}
@@ -137,7 +137,7 @@ func ruleRows(t *Trial) (applies bool, wrong string) {
 			return true, says(true, "its rows lead to %s in %d steps, and it is in %s after %d", state[tx.ID], steps[tx.ID], tx.State, tx.Steps)
 		}
 	}
-	if t.After.Saved.Before(t.Before.Saved) || !t.After.Saved.Equal(later(t.Now, t.Before.Saved)) {
+	if t.After.Saved.Before(t.Before.Saved) || !t.After.Saved.Equal(latest(t.Now, t.Before.Saved)) {
 		return true, says(true, "saved at %v", t.After.Saved)
 	}
 	return true, says(!answered && t.Event != eventTend, "the event's own transaction has taken no row")
@@ -155,7 +155,7 @@ func (t *Trial) befalls(m *authn.Move) bool {
 	return false
 }
 
-func ruleExplained(t *Trial) (applies bool, wrong string) {
+func checkExplained(t *Trial) (applies bool, wrong string) {
 	if t.Payload == nil || t.Typed == TypedLong || t.full() {
 		return false, ""
 	}
@@ -170,7 +170,7 @@ func ruleExplained(t *Trial) (applies bool, wrong string) {
 	return true, says(!taken, "it is %s", rowName(row))
 }
 
-func ruleOthers(t *Trial) (applies bool, wrong string) {
+func checkOthers(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed || t.Event == eventTend {
 		return false, ""
 	}

@@ -150,12 +150,26 @@ func (t *Trial) settle() {
 	}
 	t.learn(&n, &a)
 	t.Settled = x.p.View(&a)
+	n.finish(&t.Settled)
 	n.record = x.p.Record(&a, x.p.Key(n.user), 1).Value
 	n.tabs = slices.DeleteFunc(n.tabs, func(g tab) bool { return transaction(&t.Settled, g.id) == nil })
 	n.handed = slices.DeleteFunc(n.handed, func(f authn.Factor) bool {
 		return !slices.ContainsFunc(t.Settled.Owed, func(o authn.OwedView) bool { return o.Do == authn.FactorActivated && o.Factor == f.ID })
 	})
 	t.to = n
+}
+
+// finish numbers the transactions that are over now.
+func (s *spot) finish(v *authn.AccountView) {
+	n := 1
+	for i := range s.tabs {
+		n = max(n, s.tabs[i].over+1)
+	}
+	for i := range s.tabs {
+		if g := &s.tabs[i]; g.over == 0 && !isLive(transaction(v, g.id)) {
+			g.over = n
+		}
+	}
 }
 
 // attempt makes one attempt at an effect; what is sent is learned by the tab.
