@@ -107,7 +107,7 @@ func (s *step) listFactors(ans *Answer) {
 // allowed walks the cells of the state with the best payload there could be,
 // and appends what moves to the list.
 func (s *step) allowed(list []Allowed) []Allowed {
-	for s.op = enroll; s.op <= redeem; s.op++ {
+	for s.op = opEnroll; s.op <= opRedeem; s.op++ {
 		if at, ok := s.soonest(); ok {
 			list = append(list, Allowed{Event: s.op.name(), At: unix(at)})
 		}

@@ -29,7 +29,7 @@ func (e *edge) transition() Transition {
 	for _, k := range e.row.Emit {
 		t.Emit = append(t.Emit, k.String())
 	}
-	if e.row.Others != primary {
+	if e.row.Others != opPrimary {
 		t.Others = e.row.Others.name()
 	}
 	return t
@@ -62,7 +62,7 @@ func expand(table []row) ([]edge, error) {
 		if (r.Refuse == nil) == (r.To == "") || r.Why == "" {
 			return nil, fmt.Errorf("authn: row %d: either To or Refuse, and Why", i)
 		}
-		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != primary || r.Outcome != Done) {
+		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != opPrimary || r.Outcome != Done) {
 			return nil, fmt.Errorf("authn: row %d: a refusal changes nothing", i)
 		}
 		timed := slices.ContainsFunc(r.When, func(g guard) bool { return guards[g].until != nil })
@@ -109,7 +109,7 @@ func compile(table []row) (*program, error) {
 				}
 				continue
 			}
-			if p.final[i] && !slices.Contains([]op{redeem, expire, lock, cancel}, o) {
+			if p.final[i] && !slices.Contains([]op{opRedeem, opExpire, opLock, opCancel}, o) {
 				return nil, fmt.Errorf("authn: %s is terminal and has rows for %s", st, o.name())
 			}
 			if p.roots[i][o], err = p.tree(c, cells[c], 0, nil); err != nil {

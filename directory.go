@@ -129,7 +129,7 @@ func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Activ
 // one at hand. The Directory has to offer it now.
 func (s *step) chosen() int {
 	t := s.tx()
-	if s.ideal && s.op == challenge && t.code.live {
+	if s.ideal && s.op == opChallenge && t.code.live {
 		return int(t.atHand)
 	}
 	for i := range t.factors {
@@ -143,9 +143,9 @@ func (s *step) chosen() int {
 
 func (s *step) chooses(i int, f *pin) bool {
 	switch s.op {
-	case enroll:
+	case opEnroll:
 		return f.status == NotSetUp && (s.ideal || s.in.factor == f.typ().name)
-	case challenge:
+	case opChallenge:
 		return f.status == Active && (s.ideal || s.in.factor == f.id)
 	}
 	return i == int(s.tx().atHand) && (s.in.factor == "" || s.in.factor == f.id)

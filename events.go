@@ -99,18 +99,18 @@ const (
 type op uint8
 
 const (
-	primary op = iota
-	enroll
-	activate
-	challenge
-	verify
-	resend
-	previous
-	skip
-	cancel
-	redeem
-	expire // time, as an event
-	lock   // the account's lock, as an event
+	opPrimary op = iota
+	opEnroll
+	opActivate
+	opChallenge
+	opVerify
+	opResend
+	opPrevious
+	opSkip
+	opCancel
+	opRedeem
+	opExpire // time, as an event
+	opLock   // the account's lock, as an event
 	ops
 )
 
@@ -121,18 +121,18 @@ var opInfos = [ops]struct {
 	doc                string
 	directory, limiter bool
 }{
-	primary:   {EventPrimary, "Begins a transaction after the host has checked the password. The host calls Service.Begin.", true, false},
-	enroll:    {EventEnroll, "Chooses the factor type to enroll, and sends a code.", true, true},
-	activate:  {EventActivate, "Submits the code that confirms the factor being enrolled.", true, false},
-	challenge: {EventChallenge, "Chooses the factor to prove, and sends it a code.", true, true},
-	verify:    {EventVerify, "Submits the code that was sent to the chosen factor.", false, false},
-	resend:    {EventResend, "Requests a new code. The previous code no longer works.", true, true},
-	previous:  {EventPrevious, "Goes back one step.", false, false},
-	skip:      {EventSkip, "Continues without enrolling another factor.", false, false},
-	cancel:    {EventCancel, "Ends the transaction.", false, false},
-	redeem:    {EventRedeem, "Exchanges the session token for an assertion, once. The host calls Service.Redeem.", true, false},
-	expire:    {EventExpire, "Internal. The transaction has reached its deadline; this event replaces any event that arrives later.", false, false},
-	lock:      {EventLock, "Internal. Another transaction has locked the account.", false, false},
+	opPrimary:   {EventPrimary, "Begins a transaction after the host has checked the password. The host calls Service.Begin.", true, false},
+	opEnroll:    {EventEnroll, "Chooses the factor type to enroll, and sends a code.", true, true},
+	opActivate:  {EventActivate, "Submits the code that confirms the factor being enrolled.", true, false},
+	opChallenge: {EventChallenge, "Chooses the factor to prove, and sends it a code.", true, true},
+	opVerify:    {EventVerify, "Submits the code that was sent to the chosen factor.", false, false},
+	opResend:    {EventResend, "Requests a new code. The previous code no longer works.", true, true},
+	opPrevious:  {EventPrevious, "Goes back one step.", false, false},
+	opSkip:      {EventSkip, "Continues without enrolling another factor.", false, false},
+	opCancel:    {EventCancel, "Ends the transaction.", false, false},
+	opRedeem:    {EventRedeem, "Exchanges the session token for an assertion, once. The host calls Service.Redeem.", true, false},
+	opExpire:    {EventExpire, "Internal. The transaction has reached its deadline; this event replaces any event that arrives later.", false, false},
+	opLock:      {EventLock, "Internal. Another transaction has locked the account.", false, false},
 }
 
 func (o op) name() EventName { return opInfos[o].name }

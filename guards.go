@@ -213,7 +213,7 @@ func askCode(s *step) guard {
 		return otherFactor
 	case s.now < s.acct.notBefore:
 		return backingOff
-	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.op == activate && s.withdrawn():
+	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.op == opActivate && s.withdrawn():
 		return noCode
 	case s.now >= t.code.expires, s.m.keyIndex(t.code.key) < 0:
 		return codeLate
@@ -249,7 +249,7 @@ func askAlarm(s *step) guard {
 func askEnrollment(s *step) guard {
 	t := s.tx()
 	proved := t.proved
-	if s.op == activate {
+	if s.op == opActivate {
 		proved |= 1 << t.atHand
 	}
 	for i := range t.factors {

@@ -11,7 +11,7 @@ import (
 // tokens. Call it when a password, a factor, an address or a status changes.
 // A user without a record is no error.
 func (s *Service) Revoke(ctx context.Context, user string) error {
-	return s.host(ctx, user, EventRevoke, "", func(st *step) error { return st.offerAll(cancel) })
+	return s.host(ctx, user, EventRevoke, "", func(st *step) error { return st.offerAll(opCancel) })
 }
 
 // Reinstate does what Revoke does and also clears locks, back-off, the
@@ -19,7 +19,7 @@ func (s *Service) Revoke(ctx context.Context, user string) error {
 // call grants one more yearly budget of guesses.
 func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 	return s.host(ctx, user, EventReinstate, reason, func(st *step) error {
-		err := st.offerAll(cancel)
+		err := st.offerAll(opCancel)
 		a := st.acct
 		a.disabled, a.fails, a.notBefore, a.lockedUntil, a.failures = false, 0, 0, 0, failures{}
 		return err
@@ -31,7 +31,7 @@ func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 // pseudonym alone, until it ends.
 func (s *Service) Erase(ctx context.Context, user string) error {
 	return s.host(ctx, user, EventErase, "", func(st *step) error {
-		err := st.offerAll(cancel)
+		err := st.offerAll(opCancel)
 		a := st.acct
 		a.user, a.txs, a.outbox = "", [maxTx]transaction{}, [maxOutbox]entry{}
 		a.failures.by = strings.Repeat("\x00", len(a.failures.by))

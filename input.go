@@ -28,14 +28,14 @@ func (m *Machine) payload(ev Event) (in input, o op, err error) {
 	return in, ev.on(), nil
 }
 
-func (Enroll) on() op    { return enroll }
-func (Activate) on() op  { return activate }
-func (Challenge) on() op { return challenge }
-func (Verify) on() op    { return verify }
-func (Resend) on() op    { return resend }
-func (Previous) on() op  { return previous }
-func (Skip) on() op      { return skip }
-func (Cancel) on() op    { return cancel }
+func (Enroll) on() op    { return opEnroll }
+func (Activate) on() op  { return opActivate }
+func (Challenge) on() op { return opChallenge }
+func (Verify) on() op    { return opVerify }
+func (Resend) on() op    { return opResend }
+func (Previous) on() op  { return opPrevious }
+func (Skip) on() op      { return opSkip }
+func (Cancel) on() op    { return opCancel }
 
 func (e Enroll) fill(in *input, _ uint8) bool    { in.factor = e.Type; return e.Type != "" }
 func (e Challenge) fill(in *input, _ uint8) bool { in.factor = e.Factor; return e.Factor != "" }

@@ -229,8 +229,8 @@ func (p id) key() string {
 }
 
 const (
-	stateToken   = "state"
-	sessionToken = "session"
+	stateKind   = "state"
+	sessionKind = "session"
 )
 
 // mint makes the token of a secret; kind keeps state and session tokens apart.

@@ -65,7 +65,7 @@ type Result struct {
 	Outcome Outcome // of the event
 
 	slot   int
-	moves  [maxMoves]move
+	moves  [maxMoves]takenRow
 	nmoves int
 }
 
@@ -154,7 +154,7 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 		return errEntropy
 	}
 	return m.do(r, a, &env, new(input), func(s *step) error {
-		s.op, s.login = primary, l
+		s.op, s.login = opPrimary, l
 		return s.begin()
 	})
 }
@@ -229,7 +229,7 @@ func (m *Machine) Redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Ass
 		if s.i = s.findSession(h); s.i < 0 {
 			return &Refusal{Event: EventRedeem, Err: ErrFinished}
 		}
-		s.op = redeem
+		s.op = opRedeem
 		was := *s.acct
 		if err := s.event(); err != nil {
 			return err
@@ -271,8 +271,8 @@ func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [
 		return nil, row, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
 	s.op = o
-	if m.overdue(a, s.i, env.Now) && m.roots[s.tx().state-1][expire] != 0 {
-		s.op = expire
+	if m.overdue(a, s.i, env.Now) && m.roots[s.tx().state-1][opExpire] != 0 {
+		s.op = opExpire
 	}
 	n := s.root()
 	if n == 0 {

@@ -133,7 +133,7 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 		return nil, &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
 	p := s.m.pseudonym(l.User)
-	c := &call{ctx: ctx, p: p, key: p.key(), op: primary, user: l.User}
+	c := &call{ctx: ctx, p: p, key: p.key(), op: opPrimary, user: l.User}
 	return s.run(c, func(a *Account, env Env, r *Result) error {
 		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
@@ -150,7 +150,7 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 	if err != nil {
 		return nil, err
 	}
-	h, p, ok := s.m.parseToken(stateToken, string(token))
+	h, p, ok := s.m.parseToken(stateKind, string(token))
 	if !ok {
 		return nil, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
@@ -161,7 +161,7 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 // Status describes the transaction of a state token. It changes nothing,
 // reads once from the store, and promises nothing: only events are decisions.
 func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error) {
-	h, p, ok := s.m.parseToken(stateToken, string(token))
+	h, p, ok := s.m.parseToken(stateKind, string(token))
 	if !ok {
 		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
@@ -184,12 +184,12 @@ func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error)
 // meanwhile, is refused ([ErrNoUser], [ErrNotOffered]). A token that is
 // unknown, used, late or void is [ErrFinished].
 func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion, error) {
-	h, p, ok := s.m.parseToken(sessionToken, string(session))
+	h, p, ok := s.m.parseToken(sessionKind, string(session))
 	if !ok {
 		return nil, &Refusal{Event: EventRedeem, Err: ErrFinished}
 	}
 	var as *Assertion
-	c := &call{ctx: ctx, p: p, key: p.key(), op: redeem}
+	c := &call{ctx: ctx, p: p, key: p.key(), op: opRedeem}
 	_, err := s.run(c, func(a *Account, env Env, r *Result) (err error) {
 		as, err = s.m.Redeem(a, h, env, r)
 		return err
@@ -246,7 +246,7 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 	if len(ans.Allowed) > 0 {
 		if ans.Token = c.token; ans.Token == "" {
-			ans.Token = StateToken(s.m.mint(stateToken, c.h, c.p))
+			ans.Token = StateToken(s.m.mint(stateKind, c.h, c.p))
 		}
 	}
 	if ans.State == Success {
@@ -254,7 +254,7 @@ func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 		secret, ok := st.sessionSecret(&a.txs[slot])
 		s.m.pool.Put(st)
 		if ok {
-			ans.Session = SessionToken(s.m.mint(sessionToken, secret, c.p))
+			ans.Session = SessionToken(s.m.mint(sessionKind, secret, c.p))
 		}
 	}
 }

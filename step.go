@@ -37,7 +37,7 @@ type step struct {
 }
 
 // move is a row that was taken.
-type move struct {
+type takenRow struct {
 	edge   *edge
 	tx     id
 	rev    uint8
@@ -137,7 +137,7 @@ func (a *Account) unskew(now int64, p *Policy) {
 
 // begin takes primary in a slot of its own.
 func (s *step) begin() error {
-	if err := s.offerAll(expire); err != nil {
+	if err := s.offerAll(opExpire); err != nil {
 		return err
 	}
 	if err := s.vacate(); err != nil {
@@ -145,7 +145,7 @@ func (s *step) begin() error {
 	}
 	*s.tx() = transaction{state: 1, born: s.now}
 	copy(s.tx().id[:], s.rnd[:16])
-	s.op = primary
+	s.op = opPrimary
 	return s.decide()
 }
 
@@ -154,9 +154,9 @@ func (s *step) event() error {
 	o, i := s.op, s.i
 	var err error
 	if s.fault {
-		err = s.offerAll(expire)
+		err = s.offerAll(opExpire)
 	} else {
-		err = s.offer(expire)
+		err = s.offer(opExpire)
 	}
 	s.i = i
 	if err != nil || s.took(i) {
@@ -252,7 +252,7 @@ func (s *step) take(e *edge) error {
 	before := *t.factor()
 	t.state = e.state
 	t.rev++
-	s.r.moves[s.r.nmoves] = move{edge: e, tx: t.id, rev: t.rev, factor: before.id}
+	s.r.moves[s.r.nmoves] = takenRow{edge: e, tx: t.id, rev: t.rev, factor: before.id}
 	s.r.nmoves++
 	for _, u := range e.row.Then {
 		updates[u].do(s)
@@ -260,7 +260,7 @@ func (s *step) take(e *edge) error {
 	if err := s.emit(e, &before); err != nil {
 		return err
 	}
-	if e.row.Others == primary {
+	if e.row.Others == opPrimary {
 		return nil
 	}
 	mine := s.i
@@ -297,7 +297,7 @@ func (s *step) vacate() error {
 		return nil
 	}
 	s.i = best
-	return s.offer(cancel)
+	return s.offer(opCancel)
 }
 
 // overdue says that the transaction's time is up, as far as it can be told
@@ -335,7 +335,7 @@ func (s *step) result(to *Result) {
 				e = r.moves[i].edge
 			}
 		}
-		r.Outcome, r.Ended = e.row.Outcome, e.op == expire
+		r.Outcome, r.Ended = e.row.Outcome, e.op == opExpire
 		s.tidy()
 	} else if l := s.tx().last; l.set {
 		r.Outcome = outcomes[l.say]

@@ -94,7 +94,7 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 		did.Deleted++
 	}
 	did.Ended += r.nmoves
-	c := &call{ctx: ctx, p: p, key: key, op: expire, user: a.user}
+	c := &call{ctx: ctx, p: p, key: key, op: opExpire, user: a.user}
 	s.auditMoves(ctx, key, r.Account.user, &r)
 	if len(es) > 0 {
 		n := len(r.Account.owed())
@@ -123,7 +123,7 @@ func (s *Service) putOff(ctx context.Context, key string, rec Record) error {
 // carried out and acknowledged. The account is not changed in place.
 func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err error) {
 	err = m.do(r, a, &Env{Now: now}, new(input), func(s *step) error {
-		if err := s.offerAll(expire); err != nil {
+		if err := s.offerAll(opExpire); err != nil {
 			return err
 		}
 		for i := range s.acct.txs {

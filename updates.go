@@ -63,7 +63,7 @@ func doNewCode(s *step) {
 func doEraseCode(s *step) {
 	t := s.tx()
 	t.code = liveCode{}
-	t.delivery = notSent
+	t.delivery = deliveryNone
 	s.acct.drop(s.i)
 }
 
