@@ -42,15 +42,14 @@ type node struct {
 	first uint16
 }
 
-// program is the table made ready: one decision tree for each cell.
+// program is the compiled table: one decision tree for each cell.
 type program struct {
 	edges []edge
 	nodes []node
 	next  []int16
 	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
 	final [len(states)]bool
-	// What is refused for want of a row: made once, as nothing in it depends on
-	// the step.
+	// refusals are those of cells without a row: they do not depend on the step.
 	refusals [len(states)][ops]Refusal
 }
 

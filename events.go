@@ -15,7 +15,7 @@ type Event interface {
 
 type (
 	// Enroll chooses, in MFA_ENROLL, the type of factor to enroll, such as
-	// [Email]; a code goes out to the address that the host's Directory has.
+	// [Email]; a code is sent to the address that the host's Directory has.
 	Enroll struct{ Type string }
 
 	// Activate hands in the code that confirms the factor being enrolled.
@@ -25,7 +25,7 @@ type (
 		Code   Code
 	}
 
-	// Challenge chooses, in MFA_REQUIRED, the factor to prove; a code goes out.
+	// Challenge chooses, in MFA_REQUIRED, the factor to prove, and sends a code.
 	Challenge struct{ Factor string }
 
 	// Verify hands in the code in MFA_CHALLENGE. Factor may be empty: it is
@@ -35,18 +35,19 @@ type (
 		Code   Code
 	}
 
-	// Resend asks for a new code; the old one is dead. Factor may be empty.
+	// Resend requests a new code; the previous one no longer works. Factor may be
+	// empty.
 	Resend struct{ Factor string }
 
 	// Previous goes one step back: to MFA_ENROLL, where the code is erased,
 	// or to MFA_REQUIRED, where it waits for the factor to be chosen again.
-	// No budget is refilled.
+	// It restores no tries and no sends.
 	Previous struct{}
 
 	// Skip leaves MFA_ENROLL when nothing that is required is missing.
 	Skip struct{}
 
-	// Cancel ends the transaction; an unredeemed session token is void.
+	// Cancel ends the transaction, and voids a session token that is not redeemed.
 	Cancel struct{}
 )
 
@@ -95,7 +96,7 @@ const (
 	EventFactorDisabled  EventName = "factor_disabled"  // only [Service.Reinstate] helps
 )
 
-// op is an event without its payload: what the table speaks of.
+// op is an event without its payload, as the table has it.
 type op uint8
 
 const (
@@ -182,8 +183,8 @@ const (
 	// RequireFactor: no SUCCESS without a second factor, proved or newly
 	// enrolled.
 	RequireFactor Requirement = iota
-	// RequireIfActive: who has an active factor proves it; who has none is
-	// offered enrollment and may skip what is not required.
+	// RequireIfActive: a user with an active factor proves it; one without is
+	// offered enrollment, and may skip what is not required.
 	RequireIfActive
 	// RequireNothing: the password is enough.
 	RequireNothing

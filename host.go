@@ -26,9 +26,9 @@ func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 	})
 }
 
-// Erase forgets a user: live transactions end and what is owed is not
-// delivered any more. A lock or a budget that still runs stays, under the
-// pseudonym alone, until it ends.
+// Erase forgets a user: live transactions end, and what is owed is not
+// delivered. A lock or a budget that is in force stays, under the pseudonym
+// alone, until it ends.
 func (s *Service) Erase(ctx context.Context, user string) error {
 	return s.host(ctx, user, EventErase, "", func(st *step) error {
 		err := st.offerAll(opCancel)
@@ -41,7 +41,7 @@ func (s *Service) Erase(ctx context.Context, user string) error {
 
 // Inspect returns the account of a user as it is stored, for operators: print
 // it with String. It holds no secret and no address. A user without a record
-// has the zero value.
+// has the zero value. See [Account.View].
 func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
 	if !validUser(user) {
 		return Account{}, &Refusal{Event: EventInspect, Err: ErrMalformed}

@@ -35,7 +35,7 @@ func (m *Machine) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "authn.Machine{Tenant: %q}", m.tenant)
 }
 
-// Env is all that a step learns from outside.
+// Env is everything that a step learns from outside.
 type Env struct {
 	Now time.Time
 	// Entropy is 64 fresh random bytes, never zero: 16 for the id of a transaction, 32
@@ -54,13 +54,13 @@ type Env struct {
 
 var errEntropy = fmt.Errorf("%w: Env.Entropy is zero, not 64 fresh random bytes", ErrUnavailable)
 
-// Result is what a step came to. The host must save Account before it does
-// anything else with a result that has Changed.
+// Result is the result of a step. If it has Changed, the host must save Account
+// before it does anything else with it.
 type Result struct {
 	Account Account
 	Changed bool // save it; false only for a repeated event
-	// Ended says that the transaction's time was up: the table's expire was
-	// taken in place of the event. Answer like an unknown token.
+	// Ended says that the transaction had expired: the table's expire was taken
+	// in place of the event. Answer as for an unknown token.
 	Ended   bool
 	Outcome Outcome // of the event
 
@@ -191,8 +191,8 @@ func (m *Machine) apply(a *Account, token digest, o op, in *input, env *Env, r *
 	})
 }
 
-// do runs f on a working copy of the account. The result is filled in place:
-// it is large, and every copy of it would show in the time of a step.
+// do runs f on a working copy of the account. It fills the result in place, since
+// copies of it cost a third of a step.
 func (m *Machine) do(r *Result, a *Account, env *Env, in *input, f func(*step) error) error {
 	s, err := m.load(a, r, env, in)
 	if err != nil {

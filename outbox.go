@@ -46,8 +46,9 @@ const (
 	lastRetry   = 10 * time.Minute
 )
 
-// An Effect is what a committed step asks the host for. It is stored with the
-// step and carried out after it, at least once, each time with the same Key.
+// An Effect is something that a committed step asks the host to do. It is saved
+// with the step and carried out after it, at least once, each time with the same
+// Key.
 type Effect struct {
 	Do          EffectKind
 	Key         string // of this effect, the same on every attempt
@@ -268,7 +269,7 @@ func (s *step) claimOwed() (es []Effect) {
 	return es
 }
 
-// retryable says that an attempt failed in a way that another may not.
+// retryable says that another attempt may succeed.
 func retryable(err error) bool {
 	return err != nil && !errors.Is(err, ErrSuperseded) && !errors.Is(err, ErrUndeliverable)
 }

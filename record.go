@@ -230,9 +230,9 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
-// reader takes fields off the front; the first fault sticks. It accepts what
-// append writes and nothing else: every bound that the machine keeps is
-// checked here, so that no step ever meets an impossible account.
+// reader takes fields off the front and remembers the first fault. It accepts
+// exactly what append writes, and checks every bound that the machine keeps, so
+// that no step ever works on an impossible account.
 type reader struct {
 	b      []byte
 	bad    bool

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Tended counts what [Service.Tend] did.
+// Tended counts what one call of [Service.Tend] did.
 type Tended struct {
 	Records    int // that were due
 	Ended      int // transactions whose time was up
 	Delivered  int // effects that were accepted
-	Deleted    int // records that said nothing any more
+	Deleted    int // records that held no limit, lock or pending delivery
 	Unreadable int // records that could not be opened; they come back in an hour
 }
 
@@ -23,11 +23,11 @@ const (
 	unreadable = time.Hour
 )
 
-// Tend does what is due: it sends again what was not acknowledged, ends
-// transactions whose time is up and deletes records that say nothing any
-// more. Call it every 10 seconds or so; any number of nodes may call it at
-// once, and safety never depends on it. It returns when nothing is due, with
-// the first fault that it met, or when ctx ends. The store must be a [Sweeper].
+// Tend does what is due: it retries deliveries, ends expired transactions, and
+// deletes records that hold no limit, lock or pending delivery. Call it every 10
+// seconds or so, on any number of nodes at once; safety never depends on it. It
+// returns when nothing is due or ctx ends, with the first error that it met. The
+// store must be a [Sweeper].
 func (s *Service) Tend(ctx context.Context) (Tended, error) {
 	var did Tended
 	sweeper, ok := s.cfg.Store.(Sweeper)

@@ -123,7 +123,7 @@ func in(o op, from ...State) (cs cells) {
 
 // What rows share.
 var (
-	open      = append(live(), Success) // a token of the transaction still leads somewhere
+	open      = append(live(), Success) // a token of the transaction is still of use
 	codeOut   = cells{{MFAEnroll, opEnroll}, {MFARequired, opChallenge}, {MFAEnrollActivate, opResend}, {MFAChallenge, opResend}}
 	again     = cells{{MFAEnroll, opEnroll}, {MFAEnrollActivate, opResend}, {MFAChallenge, opResend}}
 	userCells = append(in(opPrimary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, opActivate}, cell{Success, opRedeem})...)
@@ -131,16 +131,16 @@ var (
 )
 
 // table is the machine. A cell (state, event) without a row refuses with
-// ErrNotAllowed, or with ErrFinished where the state is an end. In a cell the
-// guards exclude each other and leave nothing out: New proves it, so the
+// ErrNotAllowed, or with ErrFinished where the state is terminal. In each cell
+// exactly one row holds for every combination of answers: New proves it, so the
 // order of the rows means nothing.
 var table = []row{
-	// What only the host can say. A row that is silent about it means that the
-	// host agrees; each event that asks the host must have these rows.
+	// What only the host can say. Other rows are taken only if the host agrees;
+	// each event that asks the host must have these rows.
 	{At: codeOut, When: all{limitedByHost}, Refuse: ErrTooSoon, Why: "Limits over many accounts are the host's: by client address, recipient or fleet."},
 	{At: userCells, When: all{noSuchUser}, Refuse: ErrNoUser, Why: "An account that is closed signs nobody in, however far its sign-in has come."},
 
-	// The password was right. What else is asked for?
+	// The password was right. What else is required?
 	{At: in(opPrimary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "A lock applies before the first step as well: nothing is saved and no token is issued."},
 	{At: in(opPrimary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Somebody who has the password cannot begin transactions without limit."},
 	{At: in(opPrimary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "No second factor is required, so the password completes the sign-in."},
@@ -148,7 +148,7 @@ var table = []row{
 	{At: in(opPrimary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "The password alone permits enrollment only while the account has no active factor."},
 	{At: in(opPrimary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is required, and the user can neither prove nor enroll one."},
 
-	// A code goes out: the first one, or another.
+	// A code is sent: the first one, or a new one.
 	{At: in(opEnroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address comes from the Directory, never from the client."},
 	{At: in(opChallenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{SendCode}, Why: "The code is sent to the chosen factor."},
 	{At: in(opResend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{SendCode}, Why: "Only the newest code is live. A resend replaces the previous code and restores no tries."},
@@ -164,7 +164,7 @@ var table = []row{
 	{At: in(opChallenge, MFARequired), When: all{accountSendsExhausted, codeGone}, Refuse: ErrTooSoon, Why: "The limit spans all transactions of the account, so that further ones cannot flood a mailbox."},
 	{At: in(opChallenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
 
-	// A code comes back.
+	// A code is submitted.
 	{At: in(opVerify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The save that records the success also consumes the code."},
 	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: opCancel, Why: "Another required factor is still missing."},
 	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: opCancel, Why: "The factor is enrolled, and every other transaction of the account ends."},
@@ -181,7 +181,7 @@ var table = []row{
 	{At: codeBack, When: all{backingOff}, Refuse: ErrTooSoon, Why: "The code is neither evaluated nor counted until the back-off ends."},
 	{At: codeBack, When: all{noCode}, Refuse: ErrNoCode, Why: "Not counted as a failure. The user requests a new code."},
 
-	// Going back, going on without, going away.
+	// The user goes back, skips or cancels.
 	{At: in(opPrevious, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "The user can choose another factor."},
 	{At: in(opPrevious, MFAChallenge), To: MFARequired, Why: "The code is kept, but cannot be used until its factor is chosen again."},
 	{At: in(opSkip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "The offered factors are optional."},
@@ -190,14 +190,14 @@ var table = []row{
 	{At: in(opCancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "Canceling invalidates the session token."},
 	{At: in(opCancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
 
-	// What nobody sends: time, and the lock of the account.
+	// Internal events: time, and the lock of the account.
 	{At: in(opExpire, open...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Replaces any event that arrives at or after the deadline."},
 	{At: in(opExpire, open...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "The deadline has not been reached."},
 	{At: in(opLock, live()...), To: LockedOut, Then: do{finish}, Why: "A lock ends every live transaction of the account."},
 	{At: in(opLock, Success), When: all{unredeemed}, To: LockedOut, Then: do{finish}, Why: "A lock also invalidates session tokens."},
 	{At: in(opLock, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
 
-	// The session token, once.
+	// The session token is redeemed, once.
 	{At: in(opRedeem, Success), When: all{unredeemed, factorsStand}, To: stay, Then: do{useSession}, Why: "The host creates its session from the assertion alone."},
 	{At: in(opRedeem, Success), When: all{unredeemed, factorWithdrawn}, Refuse: ErrNotOffered, Why: "The proof is no longer valid: the address has changed, or the factor was removed or disabled."},
 	{At: in(opRedeem, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "A session token is valid for one use."},

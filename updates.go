@@ -2,7 +2,7 @@ package authn
 
 import "crypto/sha256"
 
-// An update is a named pure change of the working copy.
+// An update is a named, pure change of the working copy.
 type update uint8
 
 const (
