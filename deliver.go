@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 )
 
 // deliver makes one attempt at each effect, after the save, and records what
@@ -86,6 +87,16 @@ func (s *Service) auditRefusal(c *call, a *Account, r *Refusal) {
 		e.From = a.txs[i].name()
 	}
 	s.note(c.ctx, e)
+}
+
+// auditFaults reports the factors of the Directory's list that cannot be used.
+func (s *Service) auditFaults(c *call) {
+	for _, f := range s.m.Faults(c.factors) {
+		s.note(c.ctx, AuditEvent{
+			Account: c.key, User: c.user, Event: EventFactorUnusable, Factor: fmt.Sprintf("%.64q", f.Factor),
+			Err: fmt.Sprintf("type %.64q: %s", f.Type, f.Reason),
+		})
+	}
 }
 
 func (s *Service) auditHost(ctx context.Context, key, user string, event EventName, reason string) {

@@ -1,30 +1,60 @@
 package authn
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 )
 
+// FactorFault is something in the Directory's list that keeps a factor from
+// being used. The host should correct it: other factors of the user still work.
+type FactorFault struct {
+	Factor string // its ID, as the Directory has it
+	Type   string
+	Reason string // holds no address
+}
+
 // consult reads what the Directory says: the factors that can be used, as many
-// as a transaction has room for.
-func (s *step) consult(factors []Factor) error {
+// as a transaction has room for. A factor that cannot be used is passed over,
+// but if it is active it still protects the account.
+func (s *step) consult(factors []Factor) {
 	for i := range factors {
-		p, err := s.pin(&factors[i])
-		if err != nil {
-			return err
-		}
-		for j := range i {
-			if factors[j].ID == p.id {
-				return fmt.Errorf("%w: directory: two factors have the ID %q", ErrUnavailable, p.id)
-			}
-		}
-		if p.status == Disabled {
+		switch p, fault := s.usable(factors, i); {
+		case p.status == Disabled:
 			s.block = true
-		} else if p.kind != 0 {
+		case fault != "":
+			s.faulty = true
+			s.unusable = s.unusable || p.status != NotSetUp
+		case p.kind != 0:
 			s.list(p)
 		}
 	}
-	return nil
+}
+
+// usable pins the i-th factor, or says why it cannot be used. One of a type that
+// is not known here and that is not set up may be another service's.
+func (s *step) usable(factors []Factor, i int) (p pin, fault string) {
+	p, fault = s.pin(&factors[i])
+	switch {
+	case slices.ContainsFunc(factors[:i], func(o Factor) bool { return o.ID == factors[i].ID }):
+		return p, "another factor has the same ID"
+	case p.status == NotSetUp && typeOf(factors[i].Type) == nil:
+		return pin{status: NotSetUp}, ""
+	}
+	return p, fault
+}
+
+// Faults says which of a user's factors cannot be used, and why. The list is the
+// Directory's.
+func (m *Machine) Faults(factors []Factor) (list []FactorFault) {
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	s.acct = new(Account)
+	for i := range factors {
+		if _, fault := s.usable(factors, i); fault != "" {
+			list = append(list, FactorFault{factors[i].ID, factors[i].Type, fault})
+		}
+	}
+	return list
 }
 
 // list adds a factor. If there is no room, the last of the least important ones
@@ -56,36 +86,36 @@ func (p *pin) matters() int {
 	return 0
 }
 
-// pin checks a factor, and replaces its address by a keyed pseudonym.
-func (s *step) pin(f *Factor) (p pin, err error) {
-	fault := func(what string) (pin, error) {
-		return pin{}, fmt.Errorf("%w: directory: factor %.64q: %s", ErrUnavailable, f.ID, what)
-	}
-	if !validFactorID(f.ID) {
-		return fault("its ID must be 1 to 64 printable ASCII bytes")
-	}
-	if f.Status < NotSetUp || f.Status > Disabled {
-		return fault("it has no status")
-	}
+// pin checks a factor, and replaces its address by a keyed pseudonym. If the
+// factor cannot be used, fault says why.
+func (s *step) pin(f *Factor) (p pin, fault string) {
 	p = pin{id: f.ID, status: f.Status, required: f.Required}
-	for i := range factorTypes {
-		typ := &factorTypes[i]
-		if typ.name != f.Type {
-			continue
-		}
-		addr, err := typ.canonical(f.Address)
-		if err != nil {
-			return fault(err.Error())
-		}
-		p.kind, p.masked = uint8(i+1), typ.mask(f.Address)
-		sum := s.keyed(len(s.m.keys), forRecipient, s.m.tenant, f.Type, addr)
-		copy(p.recipient[:], sum[:])
+	t := slices.IndexFunc(factorTypes[:], func(t factorType) bool { return t.name == f.Type })
+	switch {
+	case f.Status < NotSetUp || f.Status > Disabled:
+		p.status = 0
+		return p, "it has no status"
+	case !validFactorID(f.ID):
+		return p, "its ID is not 1 to 64 printable ASCII bytes"
+	case t < 0:
+		return p, "its type is not known here"
 	}
+	typ := &factorTypes[t]
+	addr, err := typ.canonical(trimmed(f.Address))
+	if err != nil {
+		return p, err.Error()
+	}
+	p.kind, p.masked = uint8(t+1), typ.mask(trimmed(f.Address))
+	sum := s.keyed(len(s.m.keys), forRecipient, s.m.tenant, f.Type, addr)
+	copy(p.recipient[:], sum[:])
 	if p.status == NotSetUp && (f.Verified && !s.m.policy.NoAutoActivate || s.handedOver(&p)) {
 		p.status = Active
 	}
-	return p, nil
+	return p, ""
 }
+
+// trimmed is an address without the ASCII blanks around it.
+func trimmed(address string) string { return strings.Trim(address, " \t\r\n") }
 
 // handedOver says that a factor was activated here and the Directory has not
 // taken it yet.
@@ -120,9 +150,15 @@ func (s *step) listed(i int) *pin {
 	return nil
 }
 
-// enrollmentOpen says that the password is enough for enrolling: nobody else's
-// factor is active, or this transaction has proved one.
-func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Active) }
+// isProtected says that the account has an active factor, whether or not it can
+// be proved here.
+func (s *step) isProtected() bool { return s.has(Active) || s.unusable }
+
+// enrollmentOpen says that a factor may be enrolled: none is active or this
+// transaction has proved one, and none is disabled.
+func (s *step) enrollmentOpen() bool {
+	return !s.isDisabled() && (s.tx().proved != 0 || !s.isProtected())
+}
 
 // chosen is the index of the factor that the event chooses, or -1: in
 // MFA_ENROLL one of the type, in MFA_REQUIRED the one with the ID, else the

@@ -1,43 +1,103 @@
 package authn
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
 
-// What a Directory must not say fails closed.
-func TestBadFactors(t *testing.T) {
+// A factor that cannot be used is passed over and reported. If it is active it
+// still protects: alone it lets nobody in and nobody enroll, and that is not a
+// passing fault.
+func TestUnusableFactors(t *testing.T) {
 	m := newMachine(t, Policy{})
+	spare := Factor{ID: "spare", Type: Email, Address: "s@x.co", Status: NotSetUp}
 	for name, change := range map[string]func(f *Factor){
-		"no id":       func(f *Factor) { f.ID = "" },
-		"id too long": func(f *Factor) { f.ID = strings.Repeat("x", 65) },
-		"id in utf-8": func(f *Factor) { f.ID = "é" },
-		"no status":   func(f *Factor) { f.Status = 0 },
-		"bad status":  func(f *Factor) { f.Status = 9 },
-		"no address":  func(f *Factor) { f.Address = "" },
-		"bad address": func(f *Factor) { f.Address = "a@x.co\r\nBcc: b@y.co" },
+		"no id":        func(f *Factor) { f.ID = "" },
+		"id too long":  func(f *Factor) { f.ID = strings.Repeat("x", 65) },
+		"id in utf-8":  func(f *Factor) { f.ID = "é" },
+		"no status":    func(f *Factor) { f.Status = 0 },
+		"bad status":   func(f *Factor) { f.Status = 9 },
+		"no address":   func(f *Factor) { f.Address = "" },
+		"two lines":    func(f *Factor) { f.Address = "a@x.co\r\nBcc: b@y.co" },
+		"umlaut":       func(f *Factor) { f.Address = "ä@x.co" },
+		"host umlaut":  func(f *Factor) { f.Address = "a@exämple.com" },
+		"unknown type": func(f *Factor) { f.Type = "x:y" },
+		"misspelled":   func(f *Factor) { f.Type = "Email" },
 	} {
 		f := adaMail
 		change(&f)
+		for _, require := range []Requirement{RequireFactor, RequireIfActive} {
+			for _, fs := range [][]Factor{{f}, {f, spare}, {spare, f}} {
+				var r Result
+				refused(t, &r, m.Begin(&Account{}, Login{User: "ada", Require: require}, env(0, 1, fs...), &r), ErrNoFactor)
+				faults := m.Faults(fs)
+				if !r.faulty || len(faults) != 1 || faults[0].Factor != f.ID || faults[0].Type != f.Type || faults[0].Reason == "" {
+					t.Errorf("%s: %t, %+v", name, r.faulty, faults)
+				}
+				if f.Address != "" && strings.Contains(fmt.Sprint(faults), f.Address) {
+					t.Errorf("%s: the report holds the address", name)
+				}
+			}
+		}
 		var r Result
-		err := m.Begin(&Account{}, ada, env(0, 1, f), &r)
-		var ref *Refusal
-		if !errors.Is(err, ErrUnavailable) || errors.As(err, &ref) {
-			t.Errorf("%s: %v", name, err)
+		if a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, f, adaSpare), &r)); a.txs[0].name() != MFARequired || !r.faulty {
+			t.Errorf("%s: beside a good one: %s", name, a.txs[0].name())
 		}
-		if f.Address != "" && strings.Contains(err.Error(), f.Address) {
-			t.Errorf("%s: the error holds the address", name)
+		if f.Status != Active {
+			continue
+		}
+		f.Status = NotSetUp
+		if a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, f, spare), &r)); a.txs[0].name() != MFAEnroll {
+			t.Errorf("%s: to enroll beside a good one: %s", name, a.txs[0].name())
 		}
 	}
-	var twice Result
-	if err := m.Begin(&Account{}, ada, env(0, 1, adaMail, adaMail), &twice); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("two factors with one ID: %v", err)
-	}
-	sms := Factor{ID: "s", Type: "sms", Address: "not looked at", Status: Active}
 	var r Result
+	if a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, adaMail, adaMail), &r)); a.txs[0].name() != MFARequired || !r.faulty {
+		t.Errorf("two factors with one ID: %s", a.txs[0].name())
+	}
+	blanks := adaMail
+	blanks.Address = " \t" + adaMail.Address + "\r\n "
+	a, b := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, blanks), &r)), taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, adaMail), &r))
+	if a != b || r.faulty {
+		t.Error("blanks around an address count")
+	}
+	sms := Factor{ID: "s", Type: "sms", Address: "not looked at", Status: NotSetUp}
 	refused(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms), &r), ErrNoFactor)
-	taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms, adaMail), &r))
+	if r.faulty || m.Faults([]Factor{sms}) != nil {
+		t.Error("a type of another service, not set up, is reported")
+	}
+}
+
+// While a transaction is under way, a factor may become active elsewhere, of
+// whatever type, or be disabled: then enrolling, skipping and redeeming on the
+// password alone are over.
+func TestProtectedMeanwhile(t *testing.T) {
+	offer := Factor{ID: "m", Type: Email, Address: "m@x.co", Status: NotSetUp}
+	token := Factor{ID: "k", Type: "token", Status: Active}
+	off := Factor{ID: "d", Type: Email, Address: "d@x.co", Status: Disabled}
+	login := Login{User: "ada", Require: RequireIfActive}
+	for name, more := range map[string]Factor{"active": adaMail, "of another type": token, "disabled": off} {
+		w := begun(t, Policy{}, login, offer)
+		w.fs = []Factor{offer, more}
+		w.refuses(Enroll{Email}, ErrNotOffered)
+		if name != "disabled" {
+			w.refuses(Skip{}, ErrRequired)
+		}
+
+		w = begun(t, Policy{}, login, offer)
+		w.want(w.do(Enroll{Email}), MFAEnrollActivate)
+		w.fs = []Factor{offer, more}
+		w.refuses(Activate{Code: w.right()}, ErrNoCode)
+
+		w = begun(t, Policy{}, login, offer)
+		w.want(w.do(Skip{}), Success)
+		w.fs = []Factor{offer, more}
+		session, _ := w.m.Session(&w.a, w.h)
+		var r Result
+		_, err := w.m.Redeem(&w.a, session, w.env(), &r)
+		refused(t, &r, err, ErrNotOffered)
+	}
 }
 
 // There is room for three factors. An active one is never overlooked, wherever

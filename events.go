@@ -94,6 +94,7 @@ const (
 	EventSignedIn        EventName = "signed_in"        // a sign-in has succeeded
 	EventFactorActivated EventName = "factor_activated" // a factor was enrolled
 	EventFactorDisabled  EventName = "factor_disabled"  // only [Service.Reinstate] helps
+	EventFactorUnusable  EventName = "factor_unusable"  // a factor of the Directory's list cannot be used: see Err
 )
 
 // op is an event without its payload, as the table has it.
@@ -129,7 +130,7 @@ var opInfos = [ops]struct {
 	opVerify:    {EventVerify, "Submits the code that was sent to the chosen factor.", false, false},
 	opResend:    {EventResend, "Requests a new code. The previous code no longer works.", true, true},
 	opPrevious:  {EventPrevious, "Goes back one step.", false, false},
-	opSkip:      {EventSkip, "Continues without enrolling another factor.", false, false},
+	opSkip:      {EventSkip, "Continues without enrolling another factor.", true, false},
 	opCancel:    {EventCancel, "Ends the transaction.", false, false},
 	opRedeem:    {EventRedeem, "Exchanges the session token for an assertion, once. The host calls Service.Redeem.", true, false},
 	opExpire:    {EventExpire, "Internal. The transaction has reached its deadline; this event replaces any event that arrives later.", false, false},

@@ -35,6 +35,21 @@ func ExampleNewReference() {
 	// SUCCESS true The sign-in has succeeded. The answer holds a single-use session token.
 }
 
+// Factors that cannot be used are passed over, and reported with the reason.
+func ExampleMachine_Faults() {
+	m, err := authn.NewMachine("acme",
+		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
+		[]byte("32 other random bytes, which never ever change"), authn.Policy{})
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range m.Faults([]authn.Factor{{ID: "k1", Type: "token:hardware", Status: authn.Active}}) {
+		fmt.Println(f.Factor, f.Type, f.Reason)
+	}
+	// Output:
+	// k1 token:hardware its type is not known here
+}
+
 // The pure core, for a host that runs the loop of load, step, save and effects
 // itself: here from the right password to the assertion, on a store of its own.
 func ExampleNewMachine() {

@@ -170,7 +170,7 @@ func (x *explorer) events(a *Account, i int) (as []act) {
 	add(st == MFAEnroll, "enroll email", Enroll{Email}, all)
 	add(st == MFARequired, "challenge mail", Challenge{"mail"}, all)
 	add(false, "previous", Previous{}, 1)
-	add(false, "skip", Skip{}, 1)
+	add(st == MFAEnroll, "skip", Skip{}, all)
 	add(false, "cancel", Cancel{}, 1)
 	add(st == MFAEnrollActivate || st == MFAChallenge, "resend", Resend{}, all)
 	if st == MFAEnroll {

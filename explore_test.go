@@ -391,9 +391,9 @@ func (x *explorer) recipient(f *Factor) id {
 	}
 	s := x.m.fresh()
 	s.acct = &s.own.Account
-	p, err := s.pin(f)
-	if err != nil {
-		x.t.Fatal(err)
+	p, fault := s.pin(f)
+	if fault != "" {
+		x.t.Fatal(fault)
 	}
 	x.recipients[f.Address] = p.recipient
 	return p.recipient

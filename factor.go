@@ -21,10 +21,20 @@ func (s Status) String() string {
 }
 
 // A Factor is a second factor of a user, as the host's [Directory] knows it.
+//
+// An e-mail address has an ASCII local part of at most 64 bytes without quotes,
+// and a host name in ASCII, where the host gives an internationalized domain as
+// A-labels; 254 bytes in all. Dots may stand anywhere in the local part, and the
+// host name may have underscores or a single label. ASCII blanks around the
+// address do not count.
+//
+// A factor that cannot be used, for its type, address or ID, is passed over, and
+// reported to the [Auditor] as [EventFactorUnusable]. If it is active it still
+// protects: alone, it lets nobody in and nobody enroll ([ErrNoFactor]).
 type Factor struct {
 	ID       string // the host's: 1 to 64 printable ASCII bytes, no space
-	Type     string // [Email]; factors of a type that is not known here are passed over
-	Address  string // where codes go; in answers it is masked
+	Type     string // [Email]; one of another type cannot be proved here, but if it is active it protects
+	Address  string // where codes are sent; masked in answers; see below
 	Status   Status
 	Verified bool   // the host has verified Address: see Policy.NoAutoActivate
 	Required bool   // must be enrolled before a sign-in succeeds

@@ -11,9 +11,10 @@ const Email = "email"
 var emailType = factorType{name: Email, method: "otp", channel: mailChannel, canonical: canonicalEmail, mask: maskEmail}
 
 // canonicalEmail returns the spelling under which an address is compared: in
-// lower case. It accepts an exact addr-spec with an unquoted ASCII local part
-// of at most 64 bytes and a host name of at least two labels, 254 bytes in all
-// (RFC 5321 4.5.3.1). An internationalized domain has to be given as A-labels.
+// lower case. It accepts an ASCII local part of at most 64 bytes without quotes,
+// with dots anywhere, as some carriers have them, and a host name, which may have
+// underscores and a single label; 254 bytes in all (RFC 5321 4.5.3.1). The host
+// gives an internationalized domain as A-labels.
 func canonicalEmail(s string) (string, error) {
 	local, domain, ok := strings.Cut(s, "@")
 	switch {
@@ -30,17 +31,12 @@ func canonicalEmail(s string) (string, error) {
 }
 
 func validLocal(s string) bool {
-	for atom := range strings.SplitSeq(s, ".") {
-		if atom == "" {
+	for i := range len(s) {
+		if !letterOrDigit(s[i]) && !strings.ContainsRune(".!#$%&'*+-/=?^_`{|}~", rune(s[i])) {
 			return false
 		}
-		for i := range len(atom) {
-			if !letterOrDigit(atom[i]) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", rune(atom[i])) {
-				return false
-			}
-		}
 	}
-	return true
+	return s != ""
 }
 
 func validDomain(s string) bool {
@@ -50,13 +46,12 @@ func validDomain(s string) bool {
 			return false
 		}
 		for i := range len(l) {
-			if l[i] != '-' && !letterOrDigit(l[i]) {
+			if l[i] != '-' && l[i] != '_' && !letterOrDigit(l[i]) {
 				return false
 			}
 		}
 	}
-	last := labels[len(labels)-1]
-	return len(labels) >= 2 && strings.Trim(last, "0123456789") != ""
+	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
 func letterOrDigit(c byte) bool {
@@ -68,11 +63,13 @@ func letterOrDigit(c byte) bool {
 // a length. A local part of one character is not shown.
 func maskEmail(s string) string {
 	local, domain, _ := strings.Cut(s, "@")
-	first := ""
+	first, tld := "", ""
 	if len(local) > 1 {
 		first = local[:1]
 	}
-	tld := domain[strings.LastIndexByte(domain, '.'):]
+	if i := strings.LastIndexByte(domain, '.'); i >= 0 {
+		tld = domain[i:]
+	}
 	m := first + "***@" + domain[:1] + "***" + tld
 	return m[:min(len(m), maxMasked)]
 }

@@ -115,7 +115,7 @@ var guards = [guardsEnd]struct {
 	nothingAsked:          {"no second factor required", "the host requires no second factor, or requires one only from users who have an active one", nil},
 	factorActive:          {"an active factor", "at least one factor is active", nil},
 	mayEnroll:             {"none, may enroll", "no factor is active, and at least one can be enrolled", nil},
-	mayNotEnroll:          {"none, may not enroll", "no factor is active, and none can be enrolled", nil},
+	mayNotEnroll:          {"none, may not enroll", "no factor is active and none can be enrolled, or one is active that cannot be proved here", nil},
 	notOffered:            {"not offered", "the Directory does not currently offer this factor", nil},
 	sendBackoff:           {"backing off", "a back-off is in progress", (*step).backoffEnd},
 	sendsExhausted:        {"sends exhausted", "the transaction has sent its maximum number of codes", nil},
@@ -137,14 +137,14 @@ var guards = [guardsEnd]struct {
 	triesLeft:             {"tries left", "the code, the transaction and the account have tries left", nil},
 	firstBackoff:          {"first failure with back-off", "this is the consecutive wrong code at which back-off begins", nil},
 	noNewBackoff:          {"no new back-off", "back-off does not begin yet, or began with an earlier wrong code", nil},
-	moreAsked:             {"more required", "a required factor is still missing, or a second factor is required and none is proved", nil},
+	moreAsked:             {"more required", "a required factor is still missing, or a second factor is required, or has become active, and none is proved", nil},
 	nothingLeft:           {"nothing required", "no required factor is missing", nil},
 	timeUp:                {"time up", "the transaction has reached its deadline or its 100 steps, a stricter policy leaves it no tries, or it was saved by a node whose clock was wrong", nil},
 	timeLeft:              {"time left", "the transaction's deadline is in the future", (*step).deadline},
 	unredeemed:            {"unused", "the session token has not been redeemed", nil},
 	redeemed:              {"used", "the session token has already been redeemed", nil},
 	factorsStand:          {"factors stand", "every proved factor is still active at the same address, and no factor is disabled", nil},
-	factorWithdrawn:       {"factor withdrawn", "a proved factor is no longer active at that address, or a factor is disabled", nil},
+	factorWithdrawn:       {"factor withdrawn", "a proved factor is no longer active at that address, a factor is disabled, or one became active where none was proved", nil},
 }
 
 func (g guard) String() string { return guards[g].name }
@@ -173,6 +173,8 @@ func askAccount(s *step) guard {
 		return nothingAsked
 	case s.has(Active):
 		return factorActive
+	case s.unusable:
+		return mayNotEnroll
 	case s.has(NotSetUp):
 		return mayEnroll
 	case s.login.Require == RequireIfActive:
@@ -257,7 +259,7 @@ func askEnrollment(s *step) guard {
 			return moreAsked
 		}
 	}
-	if t.require == RequireFactor && proved == 0 {
+	if proved == 0 && (t.require == RequireFactor || s.op == opSkip && !s.ideal && s.isProtected()) {
 		return moreAsked
 	}
 	return nothingLeft
@@ -287,7 +289,7 @@ func askStanding(s *step) guard {
 			return factorWithdrawn
 		}
 	}
-	if s.block {
+	if s.block || !s.ideal && t.proved == 0 && t.require == RequireIfActive && s.isProtected() {
 		return factorWithdrawn
 	}
 	return factorsStand

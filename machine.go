@@ -64,6 +64,7 @@ type Result struct {
 	Ended   bool
 	Outcome Outcome // of the event
 
+	faulty bool // a factor of Env.Factors cannot be used
 	slot   int
 	moves  [maxMoves]takenRow
 	nmoves int
@@ -161,7 +162,7 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 
 // Step applies ev to the transaction with this handle and fills r if the error
 // is nil. It is pure: a is not changed, and the same arguments always give the
-// same result; a may be &r.Account. (A result is some 2 KiB: filling it in
+// same result; a may be &r.Account. (A result is some 3 KiB: filling it in
 // place costs a third less than returning it.) Errors are a [*Refusal],
 // [ErrUnavailable] or [ErrEngine].
 func (m *Machine) Step(a *Account, h TokenSecret, ev Event, env Env, r *Result) error {
@@ -198,6 +199,7 @@ func (m *Machine) do(r *Result, a *Account, env *Env, in *input, f func(*step) e
 	if err != nil {
 		return err
 	}
+	r.faulty = s.faulty
 	if err = f(s); err == nil {
 		s.result(r)
 		m.pool.Put(s)

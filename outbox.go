@@ -287,12 +287,11 @@ func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, err
 		pinned = a.outbox[i].recipient
 	}
 	for i := range factors {
-		p, err := s.pin(&factors[i])
-		if err != nil {
-			return Factor{}, err
-		}
+		p, _ := s.pin(&factors[i])
 		if p.id == e.Factor && p.kind != 0 && (p.recipient == pinned || e.Do != SendCode && e.Do != FactorActivated) {
-			return factors[i], nil
+			f := factors[i]
+			f.Address = trimmed(f.Address)
+			return f, nil
 		}
 	}
 	return Factor{}, ErrSuperseded

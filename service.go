@@ -222,7 +222,11 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
 	r := &w.r
+	r.faulty = false
 	rec, err := s.commit(c, &w.a, r, f)
+	if r.faulty && s.cfg.Auditor != nil {
+		s.auditFaults(c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -269,21 +273,20 @@ func (s *Service) env(c *call, a *Account) (Env, error) {
 	if i >= 0 && s.m.roots[a.txs[i].state-1][c.op] == 0 {
 		return env, nil // refused in any case: nobody need be asked
 	}
-	user := c.user
-	if user == "" {
-		user = a.user
+	if c.user == "" {
+		c.user = a.user
 	}
 	if opInfos[c.op].limiter && s.cfg.Limiter != nil && i >= 0 {
-		if err := s.limit(c, user); err != nil {
+		if err := s.limit(c, c.user); err != nil {
 			return env, err
 		}
 		env.Limited = c.limited
 	}
-	if user == "" || !opInfos[c.op].directory || !env.Limited.IsZero() {
+	if c.user == "" || !opInfos[c.op].directory || !env.Limited.IsZero() {
 		return env, nil // without a user there is no record: the step finds no transaction either
 	}
 	var err error
-	c.factors, err = s.factors(c.ctx, user)
+	c.factors, err = s.factors(c.ctx, c.user)
 	env.Factors = c.factors
 	if errors.Is(err, ErrNoUser) {
 		env.NoUser, err = true, nil

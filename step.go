@@ -19,21 +19,23 @@ type step struct {
 	buf  []byte
 	sum  [32]byte
 
-	ideal   bool  // what is allowed? assume an ideal payload
-	fault   bool  // the mark of the record lies too far in the future
-	now     int64 // the later of the clock and the record's mark
-	rnd     [64]byte
-	login   Login
-	in      input
-	noUser  bool     // the Directory has no such user
-	limited int64    // from when the Limiter lets the event go on; 0: now
-	dir     []pin    // what the Directory says now, at most maxFactors
-	block   bool     // the Directory has a disabled factor
-	r       *Result  // the result: the caller's, or own
-	acct    *Account // the working copy, in r; the account itself where nothing is changed
-	own     Result
-	i       int // slot of the transaction at hand
-	op      op
+	ideal    bool  // what is allowed? assume an ideal payload
+	fault    bool  // the mark of the record lies too far in the future
+	now      int64 // the later of the clock and the record's mark
+	rnd      [64]byte
+	login    Login
+	in       input
+	noUser   bool     // the Directory has no such user
+	limited  int64    // from when the Limiter lets the event go on; 0: now
+	dir      []pin    // what the Directory says now, at most maxFactors
+	block    bool     // the Directory has a disabled factor
+	unusable bool     // the Directory has an active factor that cannot be proved here
+	faulty   bool     // the Directory has a factor that cannot be used
+	r        *Result  // the result: the caller's, or own
+	acct     *Account // the working copy, in r; the account itself where nothing is changed
+	own      Result
+	i        int // slot of the transaction at hand
+	op       op
 }
 
 // move is a row that was taken.
@@ -73,10 +75,7 @@ func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error
 		s.limited = env.Limited.UnixNano()
 	}
 	if len(env.Factors) > 0 {
-		if err := s.consult(env.Factors); err != nil {
-			m.pool.Put(s)
-			return nil, err
-		}
+		s.consult(env.Factors)
 	}
 	return s, nil
 }
@@ -101,6 +100,7 @@ func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) 
 	s.acct = a
 	s.now, s.fault = m.clock(a, now)
 	s.ideal, s.block, s.i, s.noUser, s.limited = false, false, 0, false, 0
+	s.unusable, s.faulty = false, false
 	s.in, s.login, s.dir = *in, Login{}, s.dir[:0]
 	return s, nil
 }

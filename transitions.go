@@ -126,7 +126,7 @@ var (
 	open      = append(live(), Success) // a token of the transaction is still of use
 	codeOut   = cells{{MFAEnroll, opEnroll}, {MFARequired, opChallenge}, {MFAEnrollActivate, opResend}, {MFAChallenge, opResend}}
 	again     = cells{{MFAEnroll, opEnroll}, {MFAEnrollActivate, opResend}, {MFAChallenge, opResend}}
-	userCells = append(in(opPrimary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, opActivate}, cell{Success, opRedeem})...)
+	userCells = append(in(opPrimary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, opActivate}, cell{MFAEnroll, opSkip}, cell{Success, opRedeem})...)
 	codeBack  = cells{{MFAEnrollActivate, opActivate}, {MFAChallenge, opVerify}}
 )
 

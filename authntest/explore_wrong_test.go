@@ -226,7 +226,8 @@ var wrongMachines = []struct {
 		redeem: func(d *doctored, a *authn.Account, h authn.TokenSecret, env authn.Env, r *authn.Result) (*authn.Assertion, error) {
 			was := *a
 			as, err := d.probe.Redeem(a, h, env, r)
-			if b, ok := d.before[h]; errors.Is(err, authn.ErrFinished) && ok {
+			ended := slices.ContainsFunc(a.View().Transactions, func(t authn.TransactionView) bool { return t.State != authn.Success })
+			if b, ok := d.before[h]; errors.Is(err, authn.ErrFinished) && ok && !ended {
 				return d.probe.Redeem(&b, h, env, r)
 			}
 			if err == nil {

@@ -299,6 +299,11 @@ func (o *oracle) factors() (fs []authn.Factor) {
 	return fs
 }
 
+// protected says whether the user has an active factor of whatever type.
+func (o *oracle) protected() bool {
+	return len(o.having(authn.Active)) > 0 || slices.ContainsFunc(o.ask(), func(f authn.Factor) bool { return f.Status == authn.Active })
+}
+
 // owed says whether the Directory is still to be told that a factor was
 // activated.
 func (o *oracle) owed(id string) (owed bool) {

@@ -33,10 +33,13 @@ func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
 	case !end.IsZero():
 		w.errs, w.retry = []error{authn.ErrTooSoon}, end
 		return w
-	case r == authn.RequireNothing, r == authn.RequireIfActive && !active && !offered:
+	case r == authn.RequireNothing, r == authn.RequireIfActive && !o.protected() && !offered:
 		w.state = stateSuccess
 	case active:
 		w.state = stateRequired
+	case o.protected():
+		w.errs = []error{authn.ErrNoFactor}
+		return w
 	case offered:
 		w.state = stateEnroll
 	default:

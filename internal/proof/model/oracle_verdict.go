@@ -207,7 +207,7 @@ func only(id string, from []string) []string {
 
 // offered are the factors of a type that a transaction may enroll.
 func (o *oracle) offered(tx int, kind string) []string {
-	if kind != authn.Email || len(o.having(authn.Active)) > 0 && len(o.proved(tx)) == 0 {
+	if kind != authn.Email || o.protected() && len(o.proved(tx)) == 0 {
 		return nil
 	}
 	return o.having(authn.NotSetUp)
