@@ -2,6 +2,7 @@ package authn
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -182,7 +183,7 @@ func (t *transaction) ended() bool {
 }
 
 // String describes the account for an operator, without secrets or addresses.
-func (a *Account) String() string {
+func (a Account) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "account user=%q saved=%s failures=%d", a.user, clock(a.seen), a.fails)
 	if a.disabled {
@@ -211,8 +212,9 @@ func (a *Account) String() string {
 	return b.String()
 }
 
-// GoString is String: an account never prints its bytes.
-func (a *Account) GoString() string { return a.String() }
+// Format writes what String returns, for every verb: an account never prints
+// its bytes.
+func (a Account) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
 
 func unix(ns int64) time.Time {
 	if ns == 0 {

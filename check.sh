@@ -11,6 +11,9 @@ test -z "$(gofmt -l . | tee /dev/stderr)"
 step "vet"
 go vet work
 
+step "seeded bugs still fit the sources"
+go run ./internal/mutants -check
+
 step "tests, all modules together, with the race detector"
 go test -race -shuffle=on work
 

@@ -10,7 +10,7 @@ import (
 // What can happen to an account in an exploration.
 
 // act is one thing that may happen. Its text is how the scripts in
-// testdata/paths say it.
+// internal/walks say it.
 type act struct {
 	text  string
 	op    op     // ops: none of a transaction
@@ -484,7 +484,7 @@ func (x *explorer) ends(fail failing, a *Account, i int) {
 	t := &a.txs[i]
 	now := max(zero.UnixNano(), a.seen)
 	for _, d := range []int64{-1, 0} {
-		e := Env{Now: unix(t.expires + d)}
+		e := Env{Now: unix(t.expires + d), Entropy: [64]byte{1}}
 		if t.expires+d < now {
 			continue
 		}
@@ -508,7 +508,7 @@ func (x *explorer) ends(fail failing, a *Account, i int) {
 			continue
 		}
 		var r Result
-		err := x.m.Step(a, secretOf(i), Verify{Code: x.m.liveCode(a, i)}, Env{Now: unix(t.code.expires + d)}, &r)
+		err := x.m.Step(a, secretOf(i), Verify{Code: x.m.liveCode(a, i)}, Env{Now: unix(t.code.expires + d), Entropy: [64]byte{1}}, &r)
 		if late := err == nil && r.Outcome == LateCode; late != (d == 0) {
 			fail("B1", "%dns from its expiry the code is late: %t, %v", d, late, err)
 		}
@@ -533,10 +533,12 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	for o := enroll; o <= redeem; o++ {
 		at, listed := ans.Allows(o.name())
 		when, can := zero, false
-		for wait := zero; !can && when.UnixNano() < a.txs[i].expires; when = wait {
+		for !can && when.UnixNano() < a.txs[i].expires {
+			var wait time.Time
 			if can, wait = x.best(a, i, o, when); can || !wait.After(when) {
 				break
 			}
+			when = wait
 		}
 		if can && when.Equal(zero) {
 			when = time.Time{}

@@ -440,11 +440,8 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 			b = c
 		}
 	}
-	var dates []func(b *Account) *int64
-	for _, f := range []func(b *Account) *int64{
+	dates := []func(b *Account) *int64{
 		func(b *Account) *int64 { return &b.seen }, func(b *Account) *int64 { return &b.notBefore }, func(b *Account) *int64 { return &b.lockedUntil },
-	} {
-		dates = append(dates, f)
 	}
 	for i := range b.txs {
 		if b.txs[i].state == 0 {

@@ -19,7 +19,7 @@ import (
 // scripts that anybody can read, and that are replayed through a whole service
 // (TestPaths). Together they are what the machine does.
 
-// writePaths writes testdata/paths: for each cell the shortest way that any of
+// writePaths writes internal/walks: for each cell the shortest way that any of
 // the explorations found, but none that another one begins with.
 func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 	type way struct {
@@ -73,9 +73,9 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 			fmt.Fprintf(&b, "\n# %s\nnew\n%s", strings.Join(leads[s], "\n# "), s)
 			paths++
 		}
-		golden.Same(t, filepath.Join("testdata", "paths", x.name+".txt"), b.String())
+		golden.Same(t, filepath.Join("internal", "walks", x.name+".txt"), b.String())
 	}
-	files, err := filepath.Glob("testdata/paths/*.txt")
+	files, err := filepath.Glob("internal/walks/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -465,7 +465,7 @@ func hopelessIsListed(t *testing.T, xs []*explorer, found []map[string]forbidden
 	var b strings.Builder
 	b.WriteString(`# From where a sign-in cannot succeed any more, and why: in how many states of
 # each exploration, and a shortest way to one. Found by going back from every
-# SUCCESS; from everywhere else it can. Written by go test . -update.
+# SUCCESS; from everywhere else it can. Written by go run ./internal/regen.
 `)
 	for i, x := range xs {
 		if len(found[i]) > 0 {

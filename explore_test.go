@@ -35,8 +35,7 @@ type expedition struct {
 	moods  bool // the mailer has moods, and others tend
 	deaf   bool // the directory does not take factors over
 	hosts  bool // the host revokes and reinstates
-	paths  bool // the shortest ways are written to testdata/paths
-	pin    pins
+	paths  bool // the shortest ways are written to internal/walks
 }
 
 // pins are counts that change only if the machine does.

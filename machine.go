@@ -11,6 +11,12 @@ import (
 	"github.com/looplab/fsm"
 )
 
+// Format writes the time only, for every verb: entropy makes tokens and codes,
+// and factors hold addresses.
+func (e Env) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "authn.Env{Now: %s}", e.Now.UTC().Format(time.RFC3339Nano))
+}
+
 // Machine decides. It does no I/O, reads no clock and keeps nothing between
 // calls. It is immutable and safe for concurrent use.
 type Machine struct {
@@ -32,7 +38,7 @@ func (m *Machine) Format(f fmt.State, _ rune) {
 // Env is all that a step learns from outside.
 type Env struct {
 	Now time.Time
-	// Entropy is 64 fresh random bytes: 16 for the id of a transaction, 32
+	// Entropy is 64 fresh random bytes, never zero: 16 for the id of a transaction, 32
 	// for its handle, 16 for the nonce of a code or a session token.
 	Entropy [64]byte
 	// Factors is what the Directory says, asked after the account was loaded.
@@ -45,6 +51,8 @@ type Env struct {
 	// zero, or a time that has come: now. Enroll, Challenge and Resend need it.
 	Limited time.Time
 }
+
+var errEntropy = fmt.Errorf("%w: Env.Entropy is zero, not 64 fresh random bytes", ErrUnavailable)
 
 // Result is what a step came to. The host must save Account before it does
 // anything else with a result that has Changed.
@@ -142,6 +150,9 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 	if !validUser(l.User) || l.Require > RequireNothing {
 		return &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
+	if env.Entropy == [64]byte{} {
+		return errEntropy
+	}
 	return m.do(r, a, &env, new(input), func(s *step) error {
 		s.op, s.login = primary, l
 		return s.begin()
@@ -157,6 +168,9 @@ func (m *Machine) Step(a *Account, h TokenSecret, ev Event, env Env, r *Result) 
 	in, o, err := m.payload(ev)
 	if err != nil {
 		return err
+	}
+	if env.Entropy == [64]byte{} {
+		return errEntropy
 	}
 	return m.apply(a, h.digest(), o, &in, &env, r)
 }
@@ -240,7 +254,9 @@ func (m *Machine) Status(a *Account, h TokenSecret, now time.Time) (*Answer, err
 }
 
 // Explain lists the questions that Step would ask about an event, each with
-// its answer, and the row they lead to. Nothing changes.
+// its answer, and the row they lead to. Nothing changes. It never says whether
+// a code is right: where the answer depends on that, it stops, and the row is
+// the zero Transition.
 func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [][2]string, row Transition, err error) {
 	in, o, err := m.payload(ev)
 	if err != nil {
@@ -265,6 +281,9 @@ func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [
 	for n > 0 {
 		q := &questions[m.nodes[n].q]
 		g := q.ask(s)
+		if g == codeRight || g == codeWrong {
+			return append(asked, [2]string{q.text, "not told"}), row, nil
+		}
 		asked = append(asked, [2]string{q.text, g.String()})
 		n = m.after(n, g)
 	}

@@ -1,9 +1,12 @@
 package authn
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,5 +132,56 @@ func TestEngineDisagrees(t *testing.T) {
 	var ref *Refusal
 	if !errors.Is(err, ErrEngine) || errors.As(err, &ref) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Without entropy nothing is decided: tokens and codes would be known.
+func TestZeroEntropy(t *testing.T) {
+	m := newMachine(t, Policy{})
+	var a Account
+	var r Result
+	if err := m.Begin(&a, ada, Env{Now: t0, Factors: []Factor{adaMail}}, &r); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("begin: %v", err)
+	}
+	e := env(0, 1, adaMail)
+	taken(t, &r, m.Begin(&a, ada, e, &r))
+	for _, ev := range []Event{Challenge{adaMail.ID}, Cancel{}} {
+		if err := m.Step(&r.Account, handle(e), ev, Env{Now: t0, Factors: []Factor{adaMail}}, new(Result)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%T: %v", ev, err)
+		}
+	}
+}
+
+// Explain says which questions are asked, but not whether a code is right.
+func TestExplainIsNoOracle(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	var said [2]string
+	for i, c := range []Code{w.right(), w.wrong()} {
+		asked, row, err := w.m.Explain(&w.a, w.h, Verify{Code: c}, w.env())
+		if err != nil || row.Event != "" {
+			t.Errorf("%v, %+v", err, row)
+		}
+		said[i] = fmt.Sprint(asked)
+	}
+	if said[0] != said[1] {
+		t.Errorf("%s\nis told from\n%s", said[0], said[1])
+	}
+}
+
+// What holds secrets prints none, whatever the verb, as a value and by pointer.
+func TestNothingPrints(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	e := env(0, 7, adaMail)
+	for _, x := range []any{w.a, &w.a, e, &e, struct{ A Account }{w.a}, []Env{e}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			out := fmt.Sprintf(verb, x)
+			for _, leak := range []string{"nonce", "recipient", fmt.Sprint(w.a.txs[0].code.nonce[:])[1:12], hex.EncodeToString(w.a.txs[0].code.nonce[:4]), "0x7, 0x7", "[7 7", "ada.lovelace"} {
+				if strings.Contains(out, leak) {
+					t.Errorf("%s of %T: %.300s", verb, x, out)
+				}
+			}
+		}
 	}
 }

@@ -127,7 +127,7 @@ func TestPagesNumbers(t *testing.T) {
 		if name == "docs/internals/proof.md" || name == "docs/internals/performance.md" {
 			continue // TestProofPage counts the figures of one; the other is the output of bench
 		}
-		if _, ok := checked[name]; !ok && !strings.Contains(page(t, name), "`go generate work`. Do not edit.") {
+		if _, ok := checked[name]; !ok && !strings.Contains(page(t, name), "`go run ./internal/regen`. Do not edit.") {
 			t.Errorf("nobody checks the numbers of %s", name)
 		}
 	}

@@ -12,10 +12,10 @@ func TestImpossibleClock(t *testing.T) {
 	a, h := challenged(t, m)
 	for _, now := range []time.Time{{}, time.Unix(0, 0), time.Unix(earliest-1, 0), time.Unix(latest, 0), time.Unix(1<<62, 0), time.Unix(-1<<62, 0)} {
 		var r Result
-		if err := m.Step(&a, h, Cancel{}, Env{Now: now}, &r); err == nil {
+		if err := m.Step(&a, h, Cancel{}, Env{Now: now, Entropy: [64]byte{1}}, &r); err == nil {
 			t.Errorf("%v was taken for a time", now)
 		}
-		if err := m.Begin(&a, ada, Env{Now: now}, &r); err == nil {
+		if err := m.Begin(&a, ada, Env{Now: now, Entropy: [64]byte{1}}, &r); err == nil {
 			t.Errorf("%v was taken for a time", now)
 		}
 	}

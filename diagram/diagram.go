@@ -3,7 +3,7 @@
 // a matrix of states and events.
 //
 // What is drawn is what runs: [authn.Transitions] is the engine's own table.
-// A host that adds states and events of its own draws its table the same way.
+// Any other table of Transitions is drawn the same way.
 // One transaction's history is drawn through the table as a path, or alone.
 //
 // [Options] choose what is seen. The views [Email], [Overview] and [Full] are

@@ -4,18 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/diagram"
 )
 
-// The picture of a README: GitHub shows it between ```mermaid and ```.
+// The picture of a README: GitHub shows it between ```mermaid and ```. The
+// table that runs is authn.Transitions(); this one is smaller.
 func ExampleMermaid() {
-	o := diagram.Email()
-	o.Keep = func(t authn.Transition) bool { return t.From == authn.MFAChallenge && t.Event == "verify" }
-	if err := diagram.Mermaid(os.Stdout, authn.Transitions(), o); err != nil {
+	ts := []authn.Transition{
+		{From: "SHUT", Event: "knock", To: "ASKED", Emit: []string{"call the porter"}},
+		{From: "ASKED", Event: "say", When: []string{"right word"}, To: authn.Success},
+		{From: "ASKED", Event: "say", When: []string{"wrong word"}, To: "ASKED", Outcome: authn.WrongCode},
+		{From: "ASKED", Event: "say", When: []string{"third wrong word"}, To: authn.LockedOut},
+	}
+	if err := diagram.Mermaid(os.Stdout, ts, diagram.Overview()); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
@@ -23,14 +27,15 @@ func ExampleMermaid() {
 	//     direction TB
 	//     classDef good fill:#1f883d,stroke:#116329,color:#ffffff
 	//     classDef bad fill:#cf222e,stroke:#a40e26,color:#ffffff
-	//     state "MFA_CHALLENGE" as MFA_CHALLENGE
-	//     MFA_CHALLENGE: ↻ verify [wrong code]
-	//     MFA_CHALLENGE: ↻ verify [late code]
+	//     state "SHUT" as SHUT
+	//     state "ASKED" as ASKED
+	//     ASKED: ↻ say [wrong word]
 	//     state "SUCCESS" as SUCCESS
 	//     state "LOCKED_OUT" as LOCKED_OUT
-	//     [*] --> MFA_CHALLENGE
-	//     MFA_CHALLENGE --> SUCCESS: verify<br>[right code]
-	//     MFA_CHALLENGE --> LOCKED_OUT: verify<br>[too many wrong codes]
+	//     [*] --> SHUT
+	//     SHUT --> ASKED: knock
+	//     ASKED --> SUCCESS: say<br>[right word]
+	//     ASKED --> LOCKED_OUT: say<br>[third wrong word]
 	//     SUCCESS --> [*]
 	//     LOCKED_OUT --> [*]
 	//     class SUCCESS good
@@ -96,6 +101,24 @@ func ExampleArrows() {
 	// MFA_CHALLENGE SUCCESS [4. verify [right code]]
 }
 
+// The ways to SUCCESS by e-mail, of the table that runs.
+func ExampleEmail() {
+	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Email()) {
+		if a.From[0] != a.To {
+			fmt.Println(a.From[0], "->", a.To)
+		}
+	}
+	// Unordered output:
+	// UNAUTHENTICATED -> MFA_REQUIRED
+	// UNAUTHENTICATED -> MFA_ENROLL
+	// MFA_ENROLL -> MFA_ENROLL_ACTIVATE
+	// MFA_REQUIRED -> MFA_CHALLENGE
+	// MFA_CHALLENGE -> SUCCESS
+	// MFA_ENROLL_ACTIVATE -> SUCCESS
+	// MFA_ENROLL_ACTIVATE -> LOCKED_OUT
+	// MFA_CHALLENGE -> LOCKED_OUT
+}
+
 // Where cancel, expire and lock may come is drawn once.
 func ExampleOverview() {
 	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Overview()) {
@@ -111,32 +134,37 @@ func ExampleOverview() {
 
 // The reference of a few rows.
 func ExampleMarkdown() {
-	o := diagram.Options{Refusals: true, Keep: func(t authn.Transition) bool { return t.Event == "skip" }}
-	if err := diagram.Markdown(os.Stdout, authn.Transitions(), o); err != nil {
+	ts := []authn.Transition{
+		{From: "SHUT", Event: "knock", When: []string{"porter in"}, To: "ASKED", Then: []string{"light the lamp"}, Emit: []string{"call the porter"}, Why: "Somebody has to come."},
+		{From: "SHUT", Event: "knock", When: []string{"porter out"}, Refuse: errors.New("nobody answers"), Why: "Try again later."},
+	}
+	if err := diagram.Markdown(os.Stdout, ts, diagram.Options{Refusals: true}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
 	// | From | Event | Guards | To | Updates | Effects | Others | Outcome | Why |
 	// | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-	// | MFA_ENROLL | skip | nothing required | SUCCESS | succeed | report sign-in |  |  | The offered factors are optional. |
-	// | MFA_ENROLL | skip | more required | refused: a required factor is missing |  |  |  |  | A second factor is required and none is proved, or a required factor is missing. |
+	// | SHUT | knock | porter in | ASKED | light the lamp | call the porter |  |  | Somebody has to come. |
+	// | SHUT | knock | porter out | refused: nobody answers |  |  |  |  | Try again later. |
 }
 
 // What may happen where, on one small page.
 func ExampleMatrix() {
-	o := diagram.Options{Keep: func(t authn.Transition) bool {
-		return slices.Contains([]authn.EventName{authn.EventEnroll, authn.EventActivate}, t.Event)
-	}}
-	if err := diagram.Matrix(os.Stdout, authn.Transitions(), o); err != nil {
+	ts := []authn.Transition{
+		{From: "SHUT", Event: "knock", To: "ASKED"},
+		{From: "ASKED", Event: "knock", Refuse: errors.New("once is enough")},
+		{From: "ASKED", Event: "say", When: []string{"right word"}, To: authn.Success},
+		{From: "ASKED", Event: "say", When: []string{"wrong word"}, To: "ASKED"},
+	}
+	if err := diagram.Matrix(os.Stdout, ts, diagram.Options{}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
-	// | State | enroll | activate |
+	// | State | knock | say |
 	// | --- | --- | --- |
-	// | MFA_ENROLL | MFA_ENROLL_ACTIVATE, ✗7 | · |
-	// | MFA_ENROLL_ACTIVATE | · | MFA_ENROLL, SUCCESS, ↻, LOCKED_OUT, ✗4 |
+	// | SHUT | ASKED | · |
+	// | ASKED | ✗1 | SUCCESS, ↻ |
 	// | SUCCESS | – | – |
-	// | LOCKED_OUT | – | – |
 	//
 	// ↻ stays in its state; ✗2: refused in two cases; · not allowed in this state; – the transaction is finished.
 }

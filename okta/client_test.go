@@ -233,7 +233,7 @@ func (c *client) golden() {
 		c.t.Fatal(err)
 	}
 	if got != string(want) {
-		c.t.Errorf("the exchange differs from %s (run with -update, and read the difference):\n%s", file, firstDifference(string(want), got))
+		c.t.Errorf("the exchange differs from %s (go run ./internal/regen, and read the difference):\n%s", file, firstDifference(string(want), got))
 	}
 }
 

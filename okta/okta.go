@@ -124,6 +124,9 @@ type Config struct {
 	Report func(ctx context.Context, requestID string, err error)
 }
 
+// Format writes the base URL only, for every verb: a configuration holds a key.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "okta.Config{BaseURL: %q}", c.BaseURL) }
+
 // Handler serves the endpoints. It is safe for concurrent use, keeps nothing
 // between requests, and starts no goroutine.
 type Handler struct {

@@ -48,7 +48,7 @@ func TestDefaultMails(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("the mail has changed; if it is as meant: go test . -update\ngot:\n%s\nwant:\n%s", got, want)
+				t.Errorf("the mail has changed; if it is as meant: go run ./internal/regen\ngot:\n%s\nwant:\n%s", got, want)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/internal/script"
-	"github.com/authnfsm/authn/testdata"
+	"github.com/authnfsm/authn/internal/walks"
 )
 
 // Replay runs a whole [authn.Service] on s, which must be empty and is so
@@ -30,12 +30,12 @@ func Replay(t *testing.T, s authn.Store) {
 const leastAnswers = 400
 
 func replay(ctx context.Context, s authn.Store) (answers int, err error) {
-	files, err := fs.Glob(testdata.Paths, "paths/*.txt")
+	files, err := fs.Glob(walks.Files, "*.txt")
 	if err != nil {
 		return 0, err
 	}
 	for _, f := range files {
-		text, e := fs.ReadFile(testdata.Paths, f)
+		text, e := fs.ReadFile(walks.Files, f)
 		if e == nil {
 			var n int
 			n, e = script.Replay(ctx, string(text), s)

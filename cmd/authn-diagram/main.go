@@ -18,10 +18,6 @@
 // PNG's background is transparent.
 package main
 
-//go:generate go run . -format svg -view email -o ../../docs/img/email.svg
-//go:generate go run . -format svg -view overview -o ../../docs/img/overview.svg
-//go:generate go run . -format svg -view full -o ../../docs/img/full.svg
-
 import (
 	"bytes"
 	"context"

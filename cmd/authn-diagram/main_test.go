@@ -210,7 +210,7 @@ func TestDocs(t *testing.T) {
 		file := filepath.Join("..", "..", "docs", "img", view+".svg")
 		got, err := os.ReadFile(file)
 		if err != nil || !bytes.Equal(got, output(t, "-format", "svg", "-view", view)) {
-			t.Errorf("%s is not what the table yields (%v): go generate work, and look at it", file, err)
+			t.Errorf("%s is not what the table yields (%v): go run ./internal/regen, and look at it", file, err)
 		}
 		if !bytes.Contains(got, []byte(digest)) {
 			t.Errorf("%s does not name the table %s", file, digest)

@@ -23,7 +23,7 @@ func Same(t testing.TB, path, text string) {
 	}
 	want, err := os.ReadFile(path)
 	if err != nil || text != string(want) {
-		t.Errorf("%s differs (%v): run this test with -update, and read the difference\n%s", path, err, text)
+		t.Errorf("%s differs (%v): go run ./internal/regen, and read the difference\n%s", path, err, text)
 	}
 }
 

@@ -2,11 +2,15 @@
 // sees whether a test speaks:
 //
 //	go run ./internal/mutants [-only TEXT] [-j 2] [-v]
+//	go run ./internal/mutants -check [-build] [-only TEXT]
 //
 // Each bug of mutants.txt is laid over the sources by go test -overlay; nothing
 // on disk is touched. It prints "N killed, M survived" and fails unless every
 // bug is killed. A bug whose text no longer occurs exactly once is stale, and
 // one that does not build proves nothing: both fail the run too.
+//
+// With -check no test runs: it says in a second which bugs are stale, and in
+// which file their text occurs now; with -build it builds each bug as well.
 package main
 
 import (
@@ -74,6 +78,17 @@ func parse(text string) ([]mutant, error) {
 	return ms, nil
 }
 
+// seed returns the source with the bug in it.
+func (m mutant) seed(src []byte) ([]byte, error) {
+	for _, e := range m.edits {
+		if n := bytes.Count(src, []byte(e.old)); n != 1 {
+			return nil, fmt.Errorf("stale: its text occurs %d times", n)
+		}
+		src = bytes.Replace(src, []byte(e.old), []byte(e.new), 1)
+	}
+	return src, nil
+}
+
 // apply writes the mutated file and the overlay that puts it in place.
 func (m mutant) apply(tmp string) (overlay string, err error) {
 	path, err := filepath.Abs(m.file)
@@ -84,11 +99,8 @@ func (m mutant) apply(tmp string) (overlay string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for _, e := range m.edits {
-		if n := bytes.Count(src, []byte(e.old)); n != 1 {
-			return "", fmt.Errorf("stale: its text occurs %d times", n)
-		}
-		src = bytes.Replace(src, []byte(e.old), []byte(e.new), 1)
+	if src, err = m.seed(src); err != nil {
+		return "", err
 	}
 	dir, err := os.MkdirTemp(tmp, "")
 	if err != nil {
@@ -124,7 +136,10 @@ func test(pkgs []string, dir, overlay string, usual map[string]times) (by string
 			}
 			name, d, err := runTests(pkg, bin, rounds[i], usual[pkg][i])
 			if err != nil {
-				return pkg + ": " + name, took, err
+				if where := strings.Trim(pkg, "./"); where != "" {
+					name = where + "." + name
+				}
+				return name, took, err
 			}
 			t := took[pkg]
 			t[i] = d
@@ -176,19 +191,30 @@ func main() {
 	only := flag.String("only", "", "only mutants whose name or file contains `text`")
 	jobs := flag.Int("j", 2, "how many at a time")
 	verbose := flag.Bool("v", false, "say which test killed each")
+	look := flag.Bool("check", false, "only say which mutants are stale, and where their text is now")
+	build := flag.Bool("build", false, "with -check: build each as well")
 	flag.Parse()
-	if err := run(*only, *jobs, *verbose); err != nil {
+	ms, err := seeded(*only)
+	switch {
+	case err != nil:
+	case *look:
+		err = check(ms, *jobs, *build)
+	default:
+		err = run(ms, *jobs, *verbose)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, jobs int, verbose bool) error {
+// seeded returns the mutants whose name or file contains only.
+func seeded(only string) ([]mutant, error) {
 	ms, err := parse("\n" + text)
-	if err != nil {
-		return err
-	}
-	ms = slices.DeleteFunc(ms, func(m mutant) bool { return !strings.Contains(m.name+" "+m.file, only) })
+	return slices.DeleteFunc(ms, func(m mutant) bool { return !strings.Contains(m.name+" "+m.file, only) }), err
+}
+
+func run(ms []mutant, jobs int, verbose bool) error {
 	tmp, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return err

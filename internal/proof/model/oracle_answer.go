@@ -90,7 +90,7 @@ func (o *oracle) may(tx int, event string, t time.Time) (ok bool, wait time.Time
 	case event == "challenge" && len(active) == 0, event == "enroll" && len(o.offered(tx, authn.Email)) == 0:
 		return false, wait
 	case event == "challenge" || event == "enroll" || event == "resend":
-		err, at := o.sendRefusal(tx, t)
+		at, err := o.sendRefusal(tx, t)
 		return err == nil, at
 	}
 	return true, wait

@@ -273,20 +273,20 @@ func (o *oracle) delivery(key string) authn.Delivery {
 }
 
 // sendRefusal says why no mail may go out at t, and when that ends.
-func (o *oracle) sendRefusal(tx int, t time.Time) (error, time.Time) {
+func (o *oracle) sendRefusal(tx int, t time.Time) (time.Time, error) {
 	if end := o.backoff(t); !end.IsZero() {
-		return authn.ErrTooSoon, end
+		return end, authn.ErrTooSoon
 	}
 	if o.count(tx, sent) >= o.p.Sends {
-		return authn.ErrExhausted, time.Time{}
+		return time.Time{}, authn.ErrExhausted
 	}
 	if end := o.cool(tx, t); !end.IsZero() {
-		return authn.ErrTooSoon, end
+		return end, authn.ErrTooSoon
 	}
 	if end := o.free(t, o.sends()); !end.IsZero() {
-		return authn.ErrTooSoon, end
+		return end, authn.ErrTooSoon
 	}
-	return nil, time.Time{}
+	return time.Time{}, nil
 }
 
 // says says whether a fresh record would answer differently at t: such a record

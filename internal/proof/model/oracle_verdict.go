@@ -218,7 +218,7 @@ func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want
 	if len(choice) == 0 {
 		return refuse(t, authn.ErrNotOffered)
 	}
-	if err, at := o.sendRefusal(c.tx, t); err != nil {
+	if at, err := o.sendRefusal(c.tx, t); err != nil {
 		own, ok := o.live(c.tx, t)
 		if c.event == "challenge" && ok && own.factor == c.factor && o.backoff(t).IsZero() {
 			return want{state: to, facts: []fact{{what: reused, tx: c.tx, to: to, factor: c.factor}}}

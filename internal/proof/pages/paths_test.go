@@ -23,7 +23,7 @@ type walk struct {
 // walks returns a walk to each answer of the recorded paths and scenarios, the
 // shortest first.
 func walks(t *testing.T) (ws []walk) {
-	for _, dir := range []string{"testdata/paths", "internal/proof/scenarios/testdata"} {
+	for _, dir := range []string{"internal/walks", "internal/proof/scenarios/testdata"} {
 		files, err := filepath.Glob(dir + "/*.txt")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no %s: %v", dir, err)
@@ -79,7 +79,7 @@ func span(s string) time.Duration {
 func pathsPage(t *testing.T) string {
 	ws := walks(t)
 	var b strings.Builder
-	b.WriteString("# Paths\n\nThe shortest sequence of events to every outcome, with the answer to each, found by exhaustive exploration. The policies have small limits, so that\neach limit is a few steps away. `testdata/paths` holds these sequences and many more. The tests of every store replay all of them through a\ncomplete service.\n")
+	b.WriteString("# Paths\n\nThe shortest sequence of events to every outcome, with the answer to each, found by exhaustive exploration. The policies have small limits, so that\neach limit is a few steps away. `internal/walks` holds these sequences and many more. The tests of every store replay all of them through a\ncomplete service.\n")
 	for _, end := range ends() {
 		fmt.Fprintf(&b, "\n## %s\n\n", end)
 		for _, label := range labels(func(r authn.Transition) bool { return r.To == end }) {
@@ -87,7 +87,8 @@ func pathsPage(t *testing.T) string {
 				return slices.ContainsFunc(w.rows, func(r string) bool { return quietly(r) == label })
 			})
 			if i < 0 {
-				t.Fatalf("no walk takes %s", label)
+				t.Errorf("no walk takes %s: it is not reached, or internal/walks is old", label)
+				continue
 			}
 			fmt.Fprintf(&b, "* **%s** — %s\n", label, strings.Join(ws[i].steps, ", "))
 		}

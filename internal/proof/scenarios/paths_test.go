@@ -8,5 +8,5 @@ import (
 )
 
 // TestPaths replays through a whole service what the explorer found in the
-// bare machine: testdata/paths. Every other store does it too.
+// bare machine: internal/walks. Every other store does it too.
 func TestPaths(t *testing.T) { storetest.Replay(t, new(memstore.Store)) }

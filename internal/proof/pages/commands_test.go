@@ -1,4 +1,4 @@
-package authn_test
+package pages
 
 import (
 	"archive/zip"
@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -39,19 +40,16 @@ var commands = []command{
 	{"curl -c jar -b jar -d code=CODE http://127.0.0.1:8081/signin/verify", (*reader).byHost},
 	{"go run ./cmd/authn-diagram -format svg -view overview -o overview.svg", (*reader).picture},
 	{"openssl rand -base64 32", (*reader).key},
-	{"go generate work", (*reader).generate},
+	{"go run ./internal/regen", (*reader).inCI},
 	{"go test work", (*reader).inCI},
 	{"./check.sh", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
 	{"go run ./internal/mutants", (*reader).inCI},
 	{"go run ./bench -quick", (*reader).inCI},
-	{"go run ./bench", (*reader).measure},
-	// It writes each file that these tests compare: "go generate work" runs it for the pages.
-	{"go test . -update", func(*reader) {}},
+	{"go run ./bench", (*reader).usage},
 }
 
-// A reader types what the pages say: in this directory, in a copy of it where
-// something is written, or in a module of his own.
+// A reader types what the pages say: at the root, or in a module of his own.
 type reader struct {
 	*testing.T
 	line   string
@@ -305,40 +303,6 @@ func (r *reader) key() {
 	}
 }
 
-// generate spoils the pages and pictures of a copy, and wants them back.
-func (r *reader) generate() {
-	to := r.TempDir()
-	copyTree(r.T, to)
-	for _, name := range []string{"docs/states.md", "docs/errors.md", "docs/img/email.svg", "docs/img/full.svg"} {
-		if err := os.Truncate(filepath.Join(to, name), 0); err != nil {
-			r.Fatal(err)
-		}
-	}
-	r.out(to, "")
-	names, _ := filepath.Glob("docs/*.md")
-	internals, _ := filepath.Glob("docs/internals/*.md")
-	pictures, _ := filepath.Glob("docs/img/*.svg")
-	for _, name := range append(slices.Concat(names, internals, pictures), "README.md") {
-		if read(r.T, filepath.Join(to, name)) != read(r.T, name) {
-			r.Errorf("%s is not what it makes", name)
-		}
-	}
-}
-
-func copyTree(t *testing.T, to string) {
-	t.Helper()
-	visitFiles(t, func(path string) {
-		to := filepath.Join(to, path)
-		err := os.MkdirAll(filepath.Dir(to), 0o700)
-		if err == nil {
-			err = os.WriteFile(to, []byte(read(t, path)), 0o700)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}, func(string) bool { return true })
-}
-
 // visitFiles visits the files of the directories that are wanted.
 func visitFiles(t *testing.T, visit func(path string), want func(dir string) bool) {
 	t.Helper()
@@ -358,16 +322,25 @@ func visitFiles(t *testing.T, visit func(path string), want func(dir string) boo
 	}
 }
 
-// measure takes one short measurement: all of them take minutes, and write a page.
-func (r *reader) measure() {
-	if got := r.out(".", "", "-only", "start"); !strings.Contains(got, "NewFSM") {
+// usage asks the program how it is used: what it measures takes minutes on a
+// machine that does nothing else, and is left to the script of the CI.
+func (r *reader) usage() {
+	if got := r.out(".", "", "-h"); !strings.Contains(got, "Usage: "+r.line+" ") {
 		r.Errorf("it says %s", got)
 	}
 }
 
 // inCI holds what is not run here to a line of its own in the CI's script.
 func (r *reader) inCI() {
-	if !slices.Contains(strings.Split(read(r.T, ".ci/run"), "\n"), r.line) {
-		r.Errorf(".ci/run does not run %q", r.line)
+	for line := range strings.Lines(read(r.T, ".ci/run")) {
+		if strings.TrimSpace(line) == r.line {
+			return
+		}
 	}
+	r.Errorf(".ci/run does not run %q", r.line)
+}
+
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

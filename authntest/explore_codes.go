@@ -1,0 +1,260 @@
+package authntest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// The rules about codes: which are accepted, which are counted.
+
+// knows says that the machine knows the factor's type; others are passed over.
+func (t *Trial) knows(f *authn.Factor) bool {
+	_, err := t.x.p.Addressee(t.Account, authn.Effect{Do: authn.NotifyBackoff, Factor: f.ID}, []authn.Factor{*f})
+	return err == nil
+}
+
+// offered is what the Directory says now, as the machine takes it: a factor
+// counts as active if its address is verified, or if it was activated here and
+// is still to be handed over.
+func (t *Trial) offered() (fs []authn.Factor) {
+	for _, f := range t.Factors {
+		if !t.knows(&f) {
+			continue
+		}
+		handed := slices.ContainsFunc(t.s.handed, func(h authn.Factor) bool { return sameFactor(&h, &f) })
+		if f.Status == authn.NotSetUp && (handed || f.Verified && !t.Policy.NoAutoActivate) {
+			f.Status = authn.Active
+		}
+		fs = append(fs, f)
+	}
+	return usable(fs)
+}
+
+// usable cuts a list to the factors that count: three, active ones before
+// others and required ones before the rest, in their order. A disabled one
+// takes no place.
+func usable(fs []authn.Factor) []authn.Factor {
+	matters := func(f *authn.Factor) int {
+		switch {
+		case f.Status == authn.Disabled:
+			return 3
+		case f.Status == authn.Active:
+			return 2
+		case f.Required:
+			return 1
+		}
+		return 0
+	}
+	n := 0
+	for i := range fs {
+		if fs[i].Status != authn.Disabled {
+			n++
+		}
+	}
+	for ; n > mostFactors; n-- {
+		least := 0
+		for i := range fs {
+			if matters(&fs[i]) <= matters(&fs[least]) {
+				least = i
+			}
+		}
+		fs = slices.Delete(fs, least, least+1)
+	}
+	return fs
+}
+
+// mostFactors is how many factors of a user count.
+const mostFactors = 3
+
+func sameFactor(a, b *authn.Factor) bool {
+	return a.ID == b.ID && a.Type == b.Type && strings.EqualFold(a.Address, b.Address)
+}
+
+// has says that the Directory has a factor with this status.
+func (t *Trial) has(s authn.Status) bool {
+	return slices.ContainsFunc(t.offered(), func(f authn.Factor) bool { return f.Status == s })
+}
+
+// missing says that something would still be demanded if these factors were
+// proved.
+func (g *tab) missing(proved []string) bool {
+	if g.require == authn.RequireFactor && len(proved) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(g.pins, func(f authn.Factor) bool {
+		return f.Required && f.Status != authn.Active && !slices.Contains(proved, f.ID)
+	})
+}
+
+// overdue says that the transaction's time is up, by its own account.
+func (t *Trial) overdue(tx *authn.TransactionView) bool {
+	return !t.Now.Before(tx.Expires) || tx.Steps >= mostSteps || tx.Tries >= t.Policy.Tries
+}
+
+// mostSteps is how many steps a transaction takes.
+const mostSteps = 100
+
+// looked says that a code is handed in, and everything but the code is as it
+// has to be for it to be looked at.
+func (t *Trial) looked() bool {
+	was := t.Was()
+	if !t.isCode() || was == nil || t.Typed == TypedLong || t.overdue(was) {
+		return false
+	}
+	here := was.State == authn.MFAChallenge && t.Event == authn.EventVerify || was.State == authn.MFAEnrollActivate && t.Event == authn.EventActivate
+	named := t.leg.Factor == "" || t.leg.Factor == was.Factor
+	return here && named && !t.Now.Before(t.Before.BackoffUntil) && !was.CodeExpires.IsZero() &&
+		(t.Event == authn.EventVerify || t.mayEnroll(was))
+}
+
+// mayEnroll says that the factor at hand is still offered for enrollment, at
+// the address that its code went to.
+func (t *Trial) mayEnroll(was *authn.TransactionView) bool {
+	return (len(was.Proved) > 0 || !t.has(authn.Active)) && slices.ContainsFunc(t.offered(), func(f authn.Factor) bool {
+		return f.Status == authn.NotSetUp && slices.ContainsFunc(t.g.pins, func(p authn.Factor) bool { return p.ID == was.Factor && sameFactor(&p, &f) })
+	})
+}
+
+// inTime says that a code that is looked at comes before its expiry.
+func (t *Trial) inTime() bool { return t.looked() && t.Now.Before(t.Was().CodeExpires) }
+
+// full says that the outbox has no room: then there is no verdict.
+func (t *Trial) full() bool { return t.Err != nil && t.Refusal == nil && len(t.Before.Owed) > 0 }
+
+func checkEarned(t *Trial) (applies bool, wrong string) {
+	for i := range t.After.Transactions {
+		is := &t.After.Transactions[i]
+		if was := transaction(&t.Before, is.ID); is.State != authn.Success || was != nil && was.State == authn.Success {
+			continue
+		}
+		if is.ID != t.Transaction {
+			return true, "another transaction became SUCCESS"
+		}
+		switch was := t.Was(); t.Event {
+		case authn.EventPrimary:
+			bare := t.Login.Require == authn.RequireNothing || t.Login.Require == authn.RequireIfActive && !t.has(authn.Active) && !t.has(authn.NotSetUp)
+			return true, says(!bare, "the password alone was enough")
+		case authn.EventSkip:
+			return true, says(was.State != authn.MFAEnroll || t.g.missing(was.Proved), "something required was skipped")
+		case authn.EventVerify:
+			return true, says(!t.inTime() || t.Typed != TypedRight, "it is not the right code, or may not be used")
+		case authn.EventActivate:
+			proved := append(slices.Clone(was.Proved), was.Factor)
+			return true, says(!t.inTime() || t.Typed != TypedRight || t.g.missing(proved), "it is not the right code, or may not be used, or is not enough")
+		}
+		return true, "by " + string(t.Event)
+	}
+	return false, ""
+}
+
+func checkRight(t *Trial) (applies bool, wrong string) {
+	if !t.inTime() || t.Typed != TypedRight || t.full() {
+		return false, ""
+	}
+	want := authn.Success
+	if was := t.Was(); t.Event == authn.EventActivate && t.g.missing(append(slices.Clone(was.Proved), was.Factor)) {
+		want = authn.MFAEnroll
+	}
+	is := t.Is()
+	return true, says(!t.Accepted() || is == nil || is.State != want, "the right code was not accepted, or did not lead to %s", want)
+}
+
+func checkOnce(t *Trial) (applies bool, wrong string) {
+	was := t.Was()
+	switch {
+	case !t.isCode() || was == nil:
+		return false, ""
+	case t.Typed == TypedOld:
+		return true, says(t.Accepted(), "the code was superseded")
+	case t.Typed == TypedRight && was.Sent > 0 && t.g.used == was.Sent:
+		return true, says(t.Accepted(), "the code was accepted before")
+	case t.Typed == TypedRight && was.Sent > 0 && t.g.late == was.Sent:
+		return true, says(t.Accepted(), "the code was late before")
+	case t.Typed == TypedAnother || t.Typed == TypedWrong || t.Typed == TypedLong:
+		return true, says(t.Accepted(), "it was never a code of this transaction")
+	}
+	return false, ""
+}
+
+func checkLate(t *Trial) (applies bool, wrong string) {
+	if !t.looked() || t.inTime() {
+		return false, ""
+	}
+	is, was := t.Is(), t.Was()
+	if !t.Taken() || t.Outcome != authn.LateCode || is == nil {
+		return true, "a late code was not answered as one"
+	}
+	return true, says(is.State != was.State || is.Tries != was.Tries || !is.CodeExpires.IsZero() || t.After.Failures != t.Before.Failures,
+		"it was counted, or the code lives on, or the state changed")
+}
+
+func checkCounted(t *Trial) (applies bool, wrong string) {
+	if !t.inTime() || t.Typed == TypedRight || t.full() {
+		return false, ""
+	}
+	if !t.Taken() || t.Outcome != authn.WrongCode {
+		return true, "a wrong code was not answered as one"
+	}
+	b, a, p := &t.Before, &t.After, &t.Policy
+	span := oneYear
+	if p.FailuresPerYear == 0 {
+		span = oneDay
+	}
+	want := min(within(b.WrongCodes, t.Now, span)+1, most)
+	if a.Failures != b.Failures+1 || within(a.WrongCodes, t.Now, span) != want {
+		return true, says(true, "the account has %d in a row after %d, %d in all, want %d", a.Failures, b.Failures, len(a.WrongCodes), want)
+	}
+	was, is := t.Was(), t.Is()
+	if is.State != was.State {
+		return true, says(is.State != authn.LockedOut, "it ended as %s", is.State)
+	}
+	lastOfCode := was.CodeTries+1 >= p.CodeTries
+	return true, says(is.Tries != was.Tries+1 || lastOfCode != is.CodeExpires.IsZero() || !lastOfCode && is.CodeTries != was.CodeTries+1,
+		"tries %d after %d, of the code %d after %d", is.Tries, was.Tries, is.CodeTries, was.CodeTries)
+}
+
+func checkOnlyCodes(t *Trial) (applies bool, wrong string) {
+	if t.inTime() || t.Err != nil || !t.Changed {
+		return false, ""
+	}
+	if t.After.Failures != t.Before.Failures || t.After.Disabled != t.Before.Disabled {
+		return true, "the account's failures changed"
+	}
+	for i := range t.After.Transactions {
+		is := &t.After.Transactions[i]
+		was := transaction(&t.Before, is.ID)
+		if was == nil || isTerminal(is.State) {
+			continue
+		}
+		if is.Tries != was.Tries || is.Sent == was.Sent && !is.CodeExpires.IsZero() && is.CodeTries != was.CodeTries {
+			return true, "a transaction's tries changed"
+		}
+	}
+	return true, ""
+}
+
+func checkLastTry(t *Trial) (applies bool, wrong string) {
+	if !t.Taken() || t.Outcome != authn.WrongCode {
+		return false, ""
+	}
+	p, a, n := &t.Policy, &t.After, t.Before.Failures+1
+	disabled := n >= p.DisableAfter
+	locks := disabled || n%p.LockEvery == 0 || within(t.Before.WrongCodes, t.Now, oneDay)+1 >= p.FailuresPerDay ||
+		p.FailuresPerYear > 0 && within(t.Before.WrongCodes, t.Now, oneYear)+1 >= p.FailuresPerYear
+	isLocked := a.Disabled || lockEnd(p, a).After(t.Now)
+	switch ends := locks || t.Was().Tries+1 >= p.Tries; {
+	case ends != (t.Is().State == authn.LockedOut):
+		return true, says(true, "LOCKED_OUT %t, want %t", !ends, ends)
+	case a.Disabled != (disabled || t.Before.Disabled):
+		return true, says(true, "disabled %t at %d in a row", a.Disabled, n)
+	case isLocked != locks:
+		return true, says(true, "account locked %t, want %t", isLocked, locks)
+	case n%p.LockEvery == 0 && a.LockedUntil.Before(t.Now.Add(doubling(p.Lock, n/p.LockEvery-1, p.LockMax))):
+		return true, says(true, "locked until %v only", a.LockedUntil)
+	case !locks && !p.NoBackoff && n >= p.BackoffFrom && !a.BackoffUntil.Equal(t.Now.Add(doubling(p.Backoff, n-p.BackoffFrom, p.BackoffMax))):
+		return true, says(true, "backing off until %v", a.BackoffUntil)
+	}
+	return true, ""
+}

@@ -1,0 +1,180 @@
+package authntest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+// doctored is a machine with something wrong. What it has no function for, it
+// does as the real one.
+type doctored struct {
+	probe
+	step    func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error
+	begin   func(d *doctored, a *authn.Account, l authn.Login, env authn.Env, r *authn.Result) error
+	redeem  func(d *doctored, a *authn.Account, h authn.TokenSecret, env authn.Env, r *authn.Result) (*authn.Assertion, error)
+	tend    func(d *doctored, a *authn.Account, now time.Time, r *authn.Result) ([]authn.Effect, error)
+	attempt func(errs []error)
+	status  func(ans *authn.Answer)
+	explain func(row *authn.Transition)
+	open    func(d *doctored, b []byte, key string) (authn.Account, error)
+	view    func(v *authn.AccountView)
+	moves   func(ms []authn.Move) []authn.Move
+	effects func(es []authn.Effect) []authn.Effect
+
+	ids    map[authn.TokenSecret]string
+	codes  map[string][]authn.Code // that were sent for a transaction
+	before map[authn.TokenSecret]authn.Account
+	calls  int
+	key    string
+	list   []authn.Factor
+}
+
+func (d *doctored) Begin(a *authn.Account, l authn.Login, env authn.Env, r *authn.Result) error {
+	d.ids[authn.TokenSecret(env.Entropy[16:48])] = idOf(env)
+	if d.begin != nil {
+		return d.begin(d, a, l, env, r)
+	}
+	return d.probe.Begin(a, l, env, r)
+}
+
+func (d *doctored) Step(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+	if d.step != nil {
+		return d.step(d, a, h, ev, env, r)
+	}
+	return d.probe.Step(a, h, ev, env, r)
+}
+
+func (d *doctored) Redeem(a *authn.Account, h authn.TokenSecret, env authn.Env, r *authn.Result) (*authn.Assertion, error) {
+	if d.redeem != nil {
+		return d.redeem(d, a, h, env, r)
+	}
+	return d.probe.Redeem(a, h, env, r)
+}
+
+func (d *doctored) Tend(a *authn.Account, now time.Time, r *authn.Result) ([]authn.Effect, error) {
+	if d.tend != nil {
+		return d.tend(d, a, now, r)
+	}
+	return d.probe.Tend(a, now, r)
+}
+
+func (d *doctored) Acknowledge(a *authn.Account, es []authn.Effect, errs []error, now time.Time) (authn.Account, bool, error) {
+	if d.attempt != nil {
+		errs = slices.Clone(errs)
+		d.attempt(errs)
+	}
+	return d.probe.Acknowledge(a, es, errs, now)
+}
+
+func (d *doctored) Status(a *authn.Account, h authn.TokenSecret, now time.Time) (*authn.Answer, error) {
+	ans, err := d.probe.Status(a, h, now)
+	if err == nil && d.status != nil {
+		d.status(ans)
+	}
+	return ans, err
+}
+
+func (d *doctored) Explain(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env) ([][2]string, authn.Transition, error) {
+	asked, row, err := d.probe.Explain(a, h, ev, env)
+	if err == nil && d.explain != nil {
+		d.explain(&row)
+	}
+	return asked, row, err
+}
+
+func (d *doctored) Message(a *authn.Account, e authn.Effect, fs []authn.Factor, now time.Time) (authn.Message, error) {
+	m, err := d.probe.Message(a, e, fs, now)
+	if list := d.codes[e.Transaction]; err == nil && m.Code != "" && !slices.Contains(list, m.Code) {
+		d.codes[e.Transaction] = append(list, m.Code)
+	}
+	return m, err
+}
+
+func (d *doctored) Open(b []byte, key string) (authn.Account, error) {
+	if d.open != nil {
+		return d.open(d, b, key)
+	}
+	return d.probe.Open(b, key)
+}
+
+func (d *doctored) View(a *authn.Account) authn.AccountView {
+	v := d.probe.View(a)
+	if d.view != nil {
+		d.view(&v)
+	}
+	return v
+}
+
+func (d *doctored) Moves(r *authn.Result) []authn.Move {
+	if ms := d.probe.Moves(r); d.moves == nil {
+		return ms
+	} else {
+		return d.moves(ms)
+	}
+}
+
+func (d *doctored) Effects(r *authn.Result) []authn.Effect {
+	if es := d.probe.Effects(r); d.effects == nil {
+		return es
+	} else {
+		return d.effects(es)
+	}
+}
+
+// right is the live code of a transaction: of all that were sent for it, on
+// whatever path, the one that the real machine takes.
+func (d *doctored) right(a *authn.Account, h authn.TokenSecret, env authn.Env) authn.Code {
+	for _, code := range d.codes[d.ids[h]] {
+		for _, ev := range []authn.Event{authn.Verify{Code: code}, authn.Activate{Code: code}} {
+			var r authn.Result
+			if err := d.probe.Step(a, h, ev, env, &r); err == nil && r.Outcome == authn.Done && !r.Ended {
+				return code
+			}
+		}
+	}
+	return "000000"
+}
+
+// tx is the transaction with a handle, as it really is.
+func (d *doctored) tx(a *authn.Account, h authn.TokenSecret) *authn.TransactionView {
+	if t := transaction(new(d.probe.View(a)), d.ids[h]); t != nil {
+		return t
+	}
+	return new(authn.TransactionView)
+}
+
+// TestDoctored holds machines that are wrong against the rules: each is caught,
+// by the rule that it breaks, and each rule catches one.
+func TestDoctored(t *testing.T) {
+	caught := map[string]bool{}
+	for _, c := range wrongMachines {
+		o := explorations[c.in]
+		d := c.machine
+		d.probe = bare{machine(t, o.Policy)}
+		d.ids, d.codes, d.before = map[authn.TokenSecret]string{}, map[string][]authn.Code{}, map[authn.TokenSecret]authn.Account{}
+		if c.options != nil {
+			c.options(&o)
+		}
+		x := newExplorer(&d, o)
+		var b *broken
+		err := x.explore()
+		if !errors.As(err, &b) {
+			t.Errorf("%s: nobody objects: %v, after %d steps", c.name, err, x.found.Steps)
+			continue
+		}
+		t.Logf("%s: caught by %q after %d steps", c.name, b.rules, x.found.Steps)
+		if !slices.Contains(b.rules, c.rule) {
+			t.Errorf("%s: want it caught by %q\n%v", c.name, c.rule, err)
+		}
+		caught[c.rule] = true
+	}
+	for _, r := range Rules() {
+		if !caught[r.Name] {
+			t.Errorf("no machine breaks the rule %q", r.Name)
+		}
+	}
+}

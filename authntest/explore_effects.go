@@ -1,0 +1,180 @@
+package authntest
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+
+	"github.com/authnfsm/authn"
+)
+
+// The rules about effects: what is owed, and what becomes of it.
+
+func isNotice(k authn.EffectKind) bool {
+	return k == authn.NotifyActivated || k == authn.NotifyBackoff || k == authn.NotifyLocked
+}
+
+// outbox is how many effects an account can owe, codes apart.
+const outbox = 8
+
+// crowded says that notices have had to make room.
+func crowded(v *authn.AccountView) bool {
+	n := 0
+	for _, o := range v.Owed {
+		if o.Do != authn.SendCode {
+			n++
+		}
+	}
+	return n >= outbox
+}
+
+func checkEffects(t *Trial) (applies bool, wrong string) {
+	if t.Err != nil || !t.Changed || t.Event == eventTend {
+		return false, ""
+	}
+	var want, got []string
+	for _, m := range t.Moves {
+		for _, e := range m.Row.Emit {
+			want = append(want, m.Transaction+" "+e)
+		}
+	}
+	keys := map[string]bool{}
+	for _, e := range t.Effects {
+		got = append(got, e.Transaction+" "+e.Do.String())
+		if keys[e.Key] || e.Key == "" || e.User != t.s.user {
+			return true, says(true, "the key %q comes twice, or it is of %q", e.Key, e.User)
+		}
+		keys[e.Key] = true
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	return len(want) > 0, says(!slices.Equal(want, got) && !crowded(&t.After), "the rows list %q, the effects are %q", want, got)
+}
+
+// owes finds an effect.
+func owes(v *authn.AccountView, key string) *authn.OwedView {
+	for i := range v.Owed {
+		if v.Owed[i].Key == key {
+			return &v.Owed[i]
+		}
+	}
+	return nil
+}
+
+func checkOwed(t *Trial) (applies bool, wrong string) {
+	if t.Err != nil || !t.Changed {
+		return false, ""
+	}
+	for i := range t.Before.Owed {
+		o := &t.Before.Owed[i]
+		applies = true
+		if owes(&t.After, o.Key) != nil {
+			continue
+		}
+		switch was, is := transaction(&t.Before, o.Transaction), transaction(&t.After, o.Transaction); {
+		case o.Do == authn.SendCode && (is == nil || is.Sent != was.Sent || is.CodeExpires.IsZero()):
+			continue // superseded
+		case (o.Do == authn.SendCode || isNotice(o.Do)) && t.Event == eventTend && o.Attempts >= mostAttempts:
+			continue // given up
+		case isNotice(o.Do) && crowded(&t.After):
+			continue
+		}
+		return true, says(true, "%s is owed no more", o.Do)
+	}
+	for _, e := range t.Effects {
+		if owes(&t.After, e.Key) == nil {
+			return true, says(true, "%s is asked for and not owed: a crash would lose it", e.Do)
+		}
+	}
+	return applies, ""
+}
+
+// mostAttempts is how often a message is tried.
+const mostAttempts = 5
+
+func checkDelivery(t *Trial) (applies bool, wrong string) {
+	if t.Err != nil || len(t.Effects) == 0 {
+		return false, ""
+	}
+	for i, e := range t.Effects {
+		failed, o := t.Attempts[i], owes(&t.Settled, e.Key)
+		was := owes(&t.After, e.Key)
+		if was == nil {
+			continue
+		}
+		final := failed == nil || errors.Is(failed, authn.ErrSuperseded) || errors.Is(failed, authn.ErrUndeliverable) ||
+			was.Attempts >= mostAttempts && (isNotice(e.Do) || e.Do == authn.SendCode)
+		if final != (o == nil) {
+			return true, says(true, "%s is owed: %t, after %v", e.Do, o != nil, failed)
+		}
+		if o != nil && !o.Next.After(t.Now) {
+			return true, says(true, "%s is tried again at %v", e.Do, o.Next)
+		}
+		if is := transaction(&t.Settled, e.Transaction); e.Do == authn.SendCode && is != nil {
+			want := authn.Sent
+			switch {
+			case !final:
+				want = authn.Pending
+			case failed != nil:
+				want = authn.Failed
+			}
+			if is.Delivery != want || want == authn.Failed && is.ResendAt.After(t.Now) {
+				return true, says(true, "the delivery is %q, want %q; again from %v", is.Delivery, want, is.ResendAt)
+			}
+		}
+	}
+	return true, says(!reflect.DeepEqual(t.blind(&t.After), t.blind(&t.Settled)), "more than that changed")
+}
+
+// blind is a view without what a delivery may change.
+func (t *Trial) blind(v *authn.AccountView) authn.AccountView {
+	b := *v
+	b.Owed, b.Transactions = nil, slices.Clone(b.Transactions)
+	for i := range b.Transactions {
+		tx := &b.Transactions[i]
+		j := slices.IndexFunc(t.Effects, func(e authn.Effect) bool { return e.Do == authn.SendCode && e.Transaction == tx.ID })
+		if j < 0 {
+			continue
+		}
+		tx.Delivery = ""
+		if t.Attempts[j] != nil {
+			tx.ResendAt = t.Now
+		}
+		if errors.Is(t.Attempts[j], authn.ErrSuperseded) {
+			tx.CodeExpires, tx.CodeTries = t.Now, 0
+		}
+	}
+	return b
+}
+
+func checkTend(t *Trial) (applies bool, wrong string) {
+	if t.Event != eventTend {
+		return false, ""
+	}
+	if t.Err != nil {
+		return true, t.Err.Error()
+	}
+	for i := range t.Before.Transactions {
+		was := &t.Before.Transactions[i]
+		is := transaction(&t.After, was.ID)
+		switch over := t.overdue(was); {
+		case isTerminal(was.State) && !was.Session: // its slot may be freed
+		case over != (is.State == authn.Expired):
+			return true, says(true, "overdue %t, and it is in %s", over, is.State)
+		case !over && (is.State != was.State || is.Tries != was.Tries || is.Sent != was.Sent || !is.CodeExpires.Equal(was.CodeExpires) || is.Session != was.Session):
+			return true, says(true, "it was touched: %+v", *is)
+		}
+	}
+	for _, o := range t.Before.Owed {
+		tx := transaction(&t.After, o.Transaction)
+		dead := o.Do == authn.SendCode && (tx == nil || tx.CodeExpires.IsZero())
+		due := !o.Next.After(t.Now) && !dead && (o.Attempts < mostAttempts || o.Do != authn.SendCode && !isNotice(o.Do))
+		if claimed := slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Key == o.Key }); claimed != due {
+			return true, says(true, "%s is due %t, claimed %t", o.Do, due, claimed)
+		}
+	}
+	if t.After.Failures != t.Before.Failures || t.After.Disabled != t.Before.Disabled || t.After.LockedUntil.After(t.Before.LockedUntil) {
+		return true, "the account was touched"
+	}
+	return true, ""
+}

@@ -1,0 +1,249 @@
+package authntest
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+)
+
+func machine(t testing.TB, p authn.Policy) *authn.Machine {
+	t.Helper()
+	m, err := authn.NewMachine("authntest", []authn.Key{{ID: 1, Secret: []byte("authntest key, of no use elsewhere")}}, []byte("authntest pseudonyms, of no use elsewhere"), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// tick is what every wait of the policies here is a multiple of.
+const tick = 30 * time.Second
+
+// cramped is a policy in which every limit of a transaction is near.
+var cramped = authn.Policy{
+	CodeTries: 2, Tries: 3, Sends: 2, SendsPerHour: 3, SendsPerDay: 4, Live: 1, StartsPerHour: 2,
+	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
+}
+
+// short is a policy in which every limit of an account is near.
+var short = authn.Policy{
+	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
+	BackoffFrom: 2, LockEvery: 3, FailuresPerDay: 4, FailuresPerYear: 5, DisableAfter: 4, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+}
+
+// twoTabs has room for two transactions at once.
+var twoTabs = authn.Policy{
+	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
+	BackoffFrom: 10, LockEvery: 2, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+}
+
+// touchy locks the account at once.
+var touchy = authn.Policy{
+	CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
+	BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 2, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+}
+
+func mail(s authn.Status, address string, required bool) authn.Factor {
+	return authn.Factor{ID: "mail", Type: authn.Email, Address: address, Status: s, Required: required}
+}
+
+func spare(s authn.Status) authn.Factor {
+	return authn.Factor{ID: "spare", Type: authn.Email, Address: "spare@example.org", Status: s}
+}
+
+const box, moved = "ada@example.com", "ada@example.net"
+
+// brief says that a part of each exploration is enough: the race detector makes
+// a step some ten times slower.
+func brief() bool { return testing.Short() || underRace }
+
+// explorations take every row of the table.
+var explorations = map[string]Options{
+	"sign-in": {
+		Policy: cramped,
+		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}, {User: "ada", Require: authn.RequireNothing}},
+		Listings: []Listing{
+			{"usual", []authn.Factor{mail(authn.Active, box, false), {ID: "bird", Type: "pigeon", Address: "loft 2", Status: authn.Active, Required: true}}},
+			{"gone", nil},
+			{"moved", []authn.Factor{mail(authn.Active, moved, false)}},
+			{"disabled", []authn.Factor{mail(authn.Disabled, box, false)}},
+		},
+	},
+	"enroll": {
+		Policy: cramped,
+		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}},
+		Listings: []Listing{
+			{"usual", []authn.Factor{mail(authn.NotSetUp, box, true), spare(authn.NotSetUp)}},
+			{"optional", []authn.Factor{spare(authn.NotSetUp)}},
+			{"active", []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
+		},
+	},
+	"account": {Policy: short, Begins: 3},
+	"mails":   {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
+	"tabs":    {Policy: touchy, Begins: 3, Tabs: 3},
+	"tabs-enroll": {Policy: twoTabs, Begins: 2, Tabs: 2, Listings: []Listing{
+		{"usual", []authn.Factor{mail(authn.NotSetUp, box, true)}},
+	}},
+}
+
+// never are the rows that no exploration takes, and why.
+var never = map[string]string{
+	"SUCCESS: redeem [used]": "a session token that was used leads nowhere, so the row is defense",
+}
+
+// TestExplore explores the built-in table under small policies, and replays
+// every walk that is found. Together they take every row and give every rule
+// something to check.
+func TestExplore(t *testing.T) {
+	var mu sync.Mutex
+	rows, checked := map[string]int{}, map[string]int{}
+	t.Run("from", func(t *testing.T) {
+		for name, o := range explorations {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				if brief() {
+					o.Stop = 300
+				}
+				x := newExplorer(bare{machine(t, o.Policy)}, o)
+				if err := x.explore(); err != nil {
+					t.Fatal(err)
+				}
+				walks := x.paths()
+				t.Logf("%v, %d walks", x.found, len(walks))
+				for _, w := range walks {
+					Replay(t, w, onMemory)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for row, n := range x.found.Rows {
+					rows[row] += n
+				}
+				for rule, n := range x.found.Checked {
+					checked[rule] += n
+				}
+			})
+		}
+	})
+	if brief() {
+		return // nothing can be said of all rows
+	}
+	for _, row := range authn.Transitions() {
+		if name := rowName(row); (rows[name] > 0) == (never[name] != "") {
+			t.Errorf("%s: taken %d times; %q", name, rows[name], never[name])
+		}
+	}
+	for _, r := range Rules() {
+		if checked[r.Name] < 10 {
+			t.Errorf("the rule %q had something to check %d times", r.Name, checked[r.Name])
+		}
+	}
+}
+
+// TestExploreTwice: the same arguments find the same.
+func TestExploreTwice(t *testing.T) {
+	o := explorations["sign-in"]
+	o.Stop = 400
+	m := machine(t, o.Policy)
+	a, b := Explore(t, m, o), Explore(t, m, o)
+	if !reflect.DeepEqual(a, b) || a.Complete || a.Accounts != o.Stop {
+		t.Errorf("%v complete %t, then %v", a, a.Complete, b)
+	}
+}
+
+// TestExploreRecommended: the recommended policy can be explored too.
+func TestExploreRecommended(t *testing.T) {
+	var o Options
+	if brief() {
+		o.Stop = 300
+	}
+	found := Explore(t, machine(t, authn.Policy{}), o)
+	t.Log(found)
+	if found.Complete == brief() || found.Accounts < 300 {
+		t.Errorf("%v, complete %t", found, found.Complete)
+	}
+}
+
+// TestExploreOptions: what is not to be tried is not, a bound is an error that
+// says so, and a host's own rule is checked and reported with its sentence.
+func TestExploreOptions(t *testing.T) {
+	m := machine(t, cramped)
+	found := Explore(t, m, Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}, Types: []Typed{TypedWrong}})
+	for row := range found.Rows {
+		if strings.Contains(row, "right code") || strings.Contains(row, "cancel") {
+			t.Errorf("%s was taken", row)
+		}
+	}
+
+	err := newExplorer(bare{m}, Options{Policy: cramped, Most: 100}).explore()
+	if err == nil || !strings.Contains(err.Error(), "more than 100 accounts (Options.Most)") {
+		t.Errorf("%v", err)
+	}
+
+	own := Rule{Name: "by mail only", Text: "Nobody succeeds without a mail.", Step: func(t *Trial) (bool, string) {
+		if t.Is() == nil || t.Is().State != authn.Success || t.Taken() == false {
+			return false, ""
+		}
+		return true, says(t.Is().Sent == 0, "no code was sent")
+	}}
+	o := Options{Policy: cramped, Rules: []Rule{own}}
+	if found := Explore(t, m, o); found.Checked[own.Name] == 0 {
+		t.Errorf("the host's rule had nothing to check: %v", found.Checked)
+	}
+	o.Logins = []authn.Login{{User: "ada", Require: authn.RequireNothing}}
+	err = newExplorer(bare{m}, o).explore()
+	if err == nil || !strings.Contains(err.Error(), own.Text) || !strings.Contains(err.Error(), "primary ada (directory usual)") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestInForce holds the policy that rules go by against the machine: a sign-in
+// under the zero policy ends, and its code, when the defaults say.
+func TestInForce(t *testing.T) {
+	p := inForce(authn.Policy{})
+	if p.Digits != 6 || p.Life != 10*time.Minute || len(p.Cooldowns) != 3 || p.FailuresPerYear != 100 {
+		t.Errorf("%+v", p)
+	}
+	if p := inForce(authn.Policy{Digits: 8}); p.FailuresPerYear != 0 || p.CodeTries != 5 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestExploreUsers: each user has an account of its own.
+func TestExploreUsers(t *testing.T) {
+	m := machine(t, cramped)
+	one := Explore(t, m, Options{Policy: cramped})
+	two := Explore(t, m, Options{Policy: cramped, Logins: []authn.Login{{User: "ada"}, {User: "ben"}}})
+	if two.Accounts != 2*one.Accounts || two.Steps != 2*one.Steps {
+		t.Errorf("%v for one, %v for two", one, two)
+	}
+}
+
+// TestExploreManyFactors: of more factors than count, those that count do.
+func TestExploreManyFactors(t *testing.T) {
+	var many, fewer []authn.Factor
+	for i, s := range []authn.Status{authn.NotSetUp, authn.Active, authn.NotSetUp, authn.Active, authn.Active, authn.Active} {
+		f := authn.Factor{ID: string(rune('a' + i)), Type: authn.Email, Address: string(rune('a'+i)) + "@example.org", Status: s}
+		if many = append(many, f); i < 4 {
+			f.Status, f.Required = authn.NotSetUp, i == 3
+			fewer = append(fewer, f)
+		}
+	}
+	o := Options{Policy: cramped, Listings: []Listing{{"many", many}, {"to enroll", fewer}}, Stop: 400}
+	t.Log(Explore(t, machine(t, cramped), o))
+}
+
+// TestExplorePolicy: rules that go by another policy than the machine do not
+// blame the machine.
+func TestExplorePolicy(t *testing.T) {
+	err := newExplorer(bare{machine(t, cramped)}, Options{}).explore()
+	if err == nil || !strings.Contains(err.Error(), "Options.Policy is not the one") {
+		t.Errorf("%v", err)
+	}
+}
