@@ -56,7 +56,7 @@ func Rules() []Rule {
 		{"repeated", "An event that is repeated with its idempotency key is answered again and not taken again.", checkRepeated, nil},
 		{"record", "An account reads back as what was stored, under its own key only, and takes at most 4 KiB.", nil, checkRecord},
 		{"rows", "The rows that a step takes are rows of the table, one after the other from where the transaction stood to where it stands.", checkRows, nil},
-		{"explained", "The row that Explain names is the row that answers.", checkExplained, nil},
+		{"explained", "The row that Explain names is the row that answers; it names none where that would say whether a code is right.", checkExplained, nil},
 		{"others", "A transaction that takes no row is not touched.", checkOthers, nil},
 		{"effects", "Each row that is taken asks for the effects that it lists, once.", checkEffects, nil},
 		{"owed", "What is owed stays owed until it is delivered, given up or superseded; only a notice makes room for others.", checkOwed, nil},

@@ -163,6 +163,9 @@ func checkExplained(t *Trial) (applies bool, wrong string) {
 	if err != nil {
 		return true, says(t.Err == nil || err.Error() != t.Err.Error(), "there is none: %v", err)
 	}
+	if row.Event == "" { // it never says whether a code is right
+		return true, says(t.Event != authn.EventVerify && t.Event != authn.EventActivate || t.Err != nil, "it stops before the code, and the step does not")
+	}
 	if row.Refuse != nil {
 		return true, says(t.Err == nil || !errors.Is(t.Err, row.Refuse), "it is %s", rowName(row))
 	}

@@ -323,7 +323,7 @@ var wrongMachines = []struct {
 		}}},
 	{name: "explains another row", rule: "explained", in: "sign-in", machine: doctored{
 		explain: func(row *authn.Transition) {
-			if row.Event == authn.EventVerify && row.Refuse == nil {
+			if row.Event == authn.EventChallenge && row.Refuse == nil {
 				row.When = []string{"good luck"}
 			}
 		}}},
