@@ -36,6 +36,11 @@
 // Test other factors, other requirements and operations such as
 // [authn.Service.Revoke] with a World.
 //
+// # A machine of your own
+//
+// [Explore] and [Walks] check the [authn.Machine] that a host configures, with
+// its policy, instead of the host around it.
+//
 // The page docs/testing.md has a complete test, all rules, and how to read a
 // failure.
 package authntest
