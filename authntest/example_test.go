@@ -64,6 +64,33 @@ func ExampleWorld_Fail() {
 	// ada false undeliverable
 }
 
+// The directory changes while users sign in.
+func ExampleWorld_SetFactors() {
+	ctx := context.Background()
+	var w authntest.World
+	w.SetFactors("grace", authntest.Mail("grace@example.com", authn.NotSetUp))
+	svc, err := authn.New(w.Config())
+	if err != nil {
+		panic(err)
+	}
+	a, _ := svc.Begin(ctx, authn.Login{User: "grace"})
+	a, _ = svc.Do(ctx, a.Token, authn.Enroll{Type: authn.Email})
+	a, _ = svc.Do(ctx, a.Token, authn.Activate{Code: w.Code("grace")})
+	fmt.Println(a.State, w.FactorsOf("grace")[0].Status, len(w.Messages("grace")))
+
+	w.Forget()
+	w.SetFactors("grace", authntest.Mail("new@example.com", authn.Active))
+	_, err = svc.Redeem(ctx, a.Session)
+	fmt.Println(errors.Is(err, authn.ErrNotOffered))
+	w.Remove("grace")
+	_, err = svc.Redeem(ctx, a.Session)
+	fmt.Println(errors.Is(err, authn.ErrNoUser), len(w.Calls(authntest.Factors)))
+	// Output:
+	// SUCCESS ACTIVE 2
+	// true
+	// true 2
+}
+
 // The account of a user is data, as an operator sees it.
 func ExampleWorld_View() {
 	ctx := context.Background()

@@ -9,7 +9,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Port is a method of a port, as faults and the journal name it.
+// A Port names a method of a port, for faults and in the journal.
 type Port string
 
 // The ports of a [World].
@@ -24,48 +24,50 @@ const (
 	Allow     Port = "allow"     // [authn.Limiter]
 )
 
-// ErrDown is an error for a port that is down. It is none of authn's own.
+// ErrDown is an error for faults. It wraps none of authn's errors.
 var ErrDown = errors.New("the port is down")
 
-// A Fault is what goes wrong with one call of a port. The zero value is
-// nothing. The usual ones:
+// A Fault is what goes wrong with one call of a port. The zero value is no
+// fault. Some common ones:
 //
-//	Fault{Err: ErrDown}                          // nothing has happened
-//	Fault{Err: ErrDown, After: true}             // it has happened, and the caller cannot know
-//	Fault{Err: authn.ErrConflict}                // Save: a lost race
-//	Fault{Err: authn.ErrUndeliverable}           // Send: no such mailbox
-//	Fault{Forget: true}                          // Activated, Send, Audit: taken, and thrown away
-//	Fault{Stale: true}                           // Factors: as they were before the last change
-//	Fault{RetryAt: w.Now().Add(time.Minute)}     // Allow: not before then
-//	Fault{Panic: "boom"}                         // in the driver
-//	Fault{Exit: true, After: true}               // the process dies between the write and the answer
-//	Fault{Delay: time.Second}                    // slow, by the World's clock
-//	Fault{Hang: true}                            // until the caller's context ends
+//	Fault{Err: ErrDown}                        // fails without effect
+//	Fault{Err: ErrDown, After: true}           // takes effect and reports an error
+//	Fault{Err: authn.ErrConflict}              // Save: a conflict
+//	Fault{Err: authn.ErrUndeliverable}         // Send: no such mailbox
+//	Fault{Forget: true}                        // Activated, Send, Audit: reports success without effect
+//	Fault{Stale: true}                         // Factors: the list before the last change
+//	Fault{RetryAt: w.Now().Add(time.Minute)}   // Allow: denied until then
+//	Fault{Panic: "boom"}                       // panics
+//	Fault{Exit: true, After: true}             // the process ends between the write and the response
+//	Fault{Delay: time.Second}                  // slow, by the World's clock
+//	Fault{Hang: true}                          // blocks until the caller's context ends
 type Fault struct {
 	// Err is what the call returns instead of carrying out anything.
 	Err error
 	// After lets the call be carried out before Err, Panic or Exit: what it
-	// returned is lost, be it good or bad.
+	// returned is lost, be it good or inj.
 	After bool
 	// Panic, if not nil, is what the call panics with instead of returning.
 	Panic any
-	// Exit ends the goroutine, with [runtime.Goexit], instead of returning.
+	// Exit ends the goroutine with [runtime.Goexit] instead of returning.
 	Exit bool
-	// Forget returns nil without carrying out anything. A Load that forgets
-	// returns [authn.ErrNotFound].
+	// Forget returns nil without carrying anything out. For Load, it returns
+	// [authn.ErrNotFound].
 	Forget bool
-	// Stale makes Factors return what the user had before the last change.
+	// Stale makes Factors return the user's factors as they were before the
+	// last [World.SetFactors].
 	Stale bool
-	// RetryAt is what Allow returns; zero: the step may go on.
+	// RetryAt is the result of Allow; the zero time allows the step.
 	RetryAt time.Time
-	// Delay is by how much the World's clock moves on before anything else
-	// happens. No time passes for real.
+	// Delay moves the World's clock before anything else happens. It takes
+	// no real time.
 	Delay time.Duration
-	// Hang waits until the context ends, for real, and returns its error.
+	// Hang blocks until the context ends and returns its error.
 	Hang bool
 }
 
-// Fail gives f to every call of a port from now on, in place of what it had.
+// Fail sets the fault of every call of a port from now on. It replaces an
+// earlier one.
 func (w *World) Fail(p Port, f Fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,8 +77,8 @@ func (w *World) Fail(p Port, f Fault) {
 	w.always[p] = f
 }
 
-// FailOnce gives f to one call of a port, the next that no earlier FailOnce
-// takes. It comes before what [World.Fail] has for the port.
+// FailOnce sets the fault of one call of a port: the next one that no earlier
+// FailOnce applies to. It takes precedence over [World.Fail].
 func (w *World) FailOnce(p Port, f Fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,8 +88,8 @@ func (w *World) FailOnce(p Port, f Fault) {
 	w.once[p] = append(w.once[p], f)
 }
 
-// Heal takes all faults from the ports that are named, or from every port if
-// none is. The Plan stays.
+// Heal removes the faults of these ports, or of all ports if none is given. It
+// does not change Plan.
 func (w *World) Heal(ports ...Port) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +102,7 @@ func (w *World) Heal(ports ...Port) {
 	}
 }
 
-// fault takes the fault of one call.
+// fault returns the fault of a call.
 func (w *World) fault(ctx context.Context, c Call) Fault {
 	w.mu.Lock()
 	if q := w.once[c.Port]; len(q) > 0 {
@@ -109,15 +111,19 @@ func (w *World) fault(ctx context.Context, c Call) Fault {
 		return q[0]
 	}
 	f, ok := w.always[c.Port]
+	plan := w.hook
 	w.mu.Unlock()
-	if !ok && w.Plan != nil {
-		f = w.Plan(ctx, c)
+	if plan == nil {
+		plan = w.Plan
+	}
+	if !ok && plan != nil {
+		f = plan(ctx, c)
 	}
 	return f
 }
 
-// call makes one call of a port, with what goes wrong. carryOut completes c
-// with what came of it.
+// call makes a call of a port with its fault and records it. carryOut adds the
+// result to c.
 func (w *World) call(ctx context.Context, c Call, carryOut func(c *Call, f Fault) error) error {
 	w.mu.Lock()
 	w.counted++

@@ -52,7 +52,7 @@ var found = regexp.MustCompile(`failed after (\d+) tests: authntest: broken rule
 func TestMistakes(t *testing.T) {
 	settle(t)
 	rounds, _ := strconv.Atoi(os.Getenv("AUTHNTEST_ROUNDS"))
-	all := slices.Concat(answerMistakes(), requestMistakes(), portMistakes())
+	all := slices.Concat(answerMistakes(), sessionMistakes(), shownMistakes(), requestMistakes(), keyMistakes(), portMistakes())
 	if len(all) < 30 {
 		t.Errorf("only %d mistakes", len(all))
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Ports are what [Run] gives a host to build its [authn.Service] from: the
-// ports that Run watches and breaks, the clock that it moves, and the policy
-// that its model knows. A host must use all of them, and may wrap any.
+// Ports are what a host under test builds its [authn.Service] from: the ports
+// that [Run] observes and makes fail, the clock that it moves, and the policy
+// that its model uses. A host must use all of them and may wrap them.
 type Ports struct {
 	Store     authn.Store // also an [authn.Sweeper]
 	Mailer    authn.Sender
@@ -22,8 +22,8 @@ type Ports struct {
 	Policy    authn.Policy
 }
 
-// Config returns a configuration of these ports, with a tenant and keys that
-// are good for tests only. The caller owns it.
+// Config returns a configuration with these ports, and with a tenant and keys
+// for tests. The caller owns it.
 func (p Ports) Config() authn.Config {
 	cfg := new(World).Config()
 	cfg.Store, cfg.Mailer, cfg.Directory, cfg.Auditor, cfg.Limiter = p.Store, p.Mailer, p.Directory, p.Auditor, p.Limiter
@@ -31,54 +31,53 @@ func (p Ports) Config() authn.Config {
 	return cfg
 }
 
-// Password is the right password of every user that [Run] signs in. Run looks
-// for it in all that leaves the host.
+// Password is the password of every user of [Run]. Run searches everything
+// that leaves the host for it.
 const Password = "the right password, 7Kq2"
 
-// A Host is the host under test as its clients see it. A test writes it: four
-// methods that speak the host's own protocol. They fail the test if the
-// protocol itself breaks, such as a connection that cannot be made. Do and
-// Redeem are called from two goroutines at once, unless the [Dialect] says
-// that the host is Serial.
+// A Host is the host under test as its clients see it. The test implements it
+// in the host's own protocol. If a request cannot be made at all, a method
+// returns a [Seen] whose Class is the error's text. Run calls Do and Redeem
+// from two goroutines at the same time, unless the [Dialect] is Serial.
 type Host interface {
-	// Start signs in with the user's name and [Password]. The users are in
-	// the Directory of the [Ports]; their names and ids are the same.
+	// Start signs in with the user's name and [Password]. A user's name and
+	// ID are the same, and the Directory of the [Ports] has the user.
 	Start(user string) Seen
 
-	// Do sends a request of a client that has a state token.
+	// Do sends a request with a state token.
 	Do(token string, r Request) Seen
 
 	// Redeem exchanges a session token for a session of the host.
 	Redeem(session string) Seen
 
-	// Sessions are the users of all sessions that the host has made since it
-	// was opened, in the order in which it made them.
+	// Sessions returns the users of all sessions that the host has created
+	// since it was opened, in the order of their creation.
 	Sessions() []string
 }
 
-// A Request is what a client asks of a transaction.
+// A Request is a client's request about a transaction.
 type Request struct {
 	Event  string // "challenge", "verify", …: an [authn.EventName]
 	Factor string // the factor's ID; of "enroll" the type
 	Code   string // of "verify" and "activate"
 	Key    string // the idempotency key; "" unless the [Dialect] has Keys
-	State  string // where the transaction stood by the last answer that told the client
+	State  string // the state in the last answer that the client got
 }
 
-// Seen is what came back, and what else the host wrote meanwhile.
+// Seen is an answer, and what else the host wrote meanwhile.
 type Seen struct {
-	Class   Class    // what the answer says of the request
-	State   string   // where the transaction stands; "" if the answer does not tell
-	Token   string   // the state token to go on with; "" if the answer has none
+	Class   Class    // the result of the request
+	State   string   // the state; "" if the answer does not show it
+	Token   string   // the state token to use next; "" if the answer has none
 	Session string   // the session token; "" if the answer has none
-	Allowed []string // the events that the answer says may come next; nil if it has no such list
-	Raw     string   // all that the client got: status, headers, body
-	Log     string   // all that the host logged or reported meanwhile
+	Allowed []string // the allowed events; nil if the answer does not list them
+	Raw     string   // everything that the client got: status, headers, body
+	Log     string   // everything that the host logged or reported meanwhile
 }
 
-// A Class is what an answer says of a request, however the host words it. Its
-// text is that of the sentinel error or the [authn.Outcome] that it stands
-// for, so that a host that shows those is read by a conversion.
+// A Class is the result of a request, in whatever form the host reports it.
+// Its text is that of the error or the [authn.Outcome] behind it, so that the
+// test of a host that shows those texts converts them.
 type Class string
 
 // The classes of an answer.
@@ -101,7 +100,7 @@ const (
 	Unavailable Class = "unavailable"
 )
 
-// sentinels are the errors that classes stand for.
+// sentinels returns the errors that have a class.
 func sentinels() []error {
 	return []error{
 		authn.ErrNotAllowed, authn.ErrFinished, authn.ErrMalformed, authn.ErrNotOffered, authn.ErrNoFactor, authn.ErrNoUser,
@@ -109,8 +108,9 @@ func sentinels() []error {
 	}
 }
 
-// Classify is the class of what [authn.Service] returned. A is nil for
-// [authn.Service.Redeem]. An error that is no refusal is [Unavailable].
+// Classify returns the class of what [authn.Service] returned. For
+// [authn.Service.Redeem], a is nil. An error that is not a refusal is
+// [Unavailable].
 func Classify(a *authn.Answer, err error) Class {
 	for _, e := range sentinels() {
 		if errors.Is(err, e) {
@@ -126,9 +126,9 @@ func Classify(a *authn.Answer, err error) Class {
 	return OK
 }
 
-// See is what a host that passes on the answers of [authn.Service] as they are
-// shows to its client. Raw is what printing them gives, without the text of
-// an error that is no refusal: that is the host's to hide.
+// See returns what the client of a host in process sees, one that passes on
+// what [authn.Service] returns. Raw is the printed answer or refusal. It lacks
+// the text of other errors, which a host hides from its clients.
 func See(a *authn.Answer, err error) Seen {
 	s := Seen{Class: Classify(a, err)}
 	var r *authn.Refusal
@@ -146,32 +146,32 @@ func See(a *authn.Answer, err error) Seen {
 	return s
 }
 
-// A Dialect is what is particular about a host. The zero value is a host that
-// passes on what [authn.Service] says and makes a session in Redeem.
+// A Dialect describes how a host differs from the zero value: a host that
+// passes on what [authn.Service] returns and creates a session in Redeem.
 type Dialect struct {
-	// Means says what a request asks for in a state, where the host's
-	// protocol has one request for two events. nil: as it is written.
+	// Means translates a request, if the host's protocol has one request for
+	// two events. nil: no translation.
 	Means func(state string, r Request) Request
 
-	// Says is the class of the host's answer where the model has that one,
-	// where the host does not tell two classes apart. Event is "start" of
-	// Start and "redeem" of Redeem. nil: the same.
+	// Says translates the model's class into the host's, if the host reports
+	// two classes in the same way. The event of Start is "start", and that of
+	// Redeem is "redeem". nil: no translation.
 	Says func(r Request, c Class) Class
 
 	// AtOnce is for a host that redeems the session token itself, within the
-	// request that leads to SUCCESS: no answer has a session token, and
-	// Redeem is not called.
+	// request that leads to SUCCESS. Its answers have no session token, and
+	// Run does not call Redeem.
 	AtOnce bool
 
-	// Keys is for a host that takes the idempotency key of a request.
+	// Keys is for a host that accepts idempotency keys.
 	Keys bool
 
-	// Serial is for a host, or a test's client of it, that cannot take a
-	// request while another is under way.
+	// Serial is for a host, or a test's client of it, that cannot accept a
+	// request while another is in progress.
 	Serial bool
 }
 
-// A Speaker is a [Host] with a dialect.
+// A Speaker is a [Host] with a dialect of its own.
 type Speaker interface {
 	Dialect() Dialect
 }

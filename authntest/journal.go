@@ -10,18 +10,18 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Call is one call of a port, as the journal has it. Only the fields of its
-// port are set.
+// A Call is a call of a port in the journal. Only the fields of its port are
+// set.
 type Call struct {
 	N    int // from 1, over all ports
 	Port Port
 	At   time.Time // by the World's clock
-	Done bool      // it was carried out; false also if it then found nothing to do
-	Err  error     // what it returned; nil for one that panicked or ended its goroutine
+	Done bool      // carried out without an error of its own
+	Err  error     // as returned; nil if it panicked or ended its goroutine
 
 	Key     string           // Load, Save: the record's. Send, Activated, Audit: the idempotency key
-	Old     uint64           // Save: the version that was to be replaced
-	Record  authn.Record     // Save: what was to be saved. Load: what was found
+	Old     uint64           // Save: the version to replace
+	Record  authn.Record     // Save: the new record. Load: the record found
 	User    string           // Send, Factors, Activated, Audit, Allow
 	Message authn.Message    // Send
 	Factor  authn.Factor     // Activated
@@ -29,9 +29,9 @@ type Call struct {
 	Attempt authn.Attempt    // Allow
 }
 
-// Calls returns the journal: every call of the ports that are named, or of all
-// if none is, the oldest first. The caller owns the slice, and must not
-// change the records in it.
+// Calls returns the journal: the calls of these ports, or of all ports if none
+// is given, oldest first. The caller owns the slice, but must not change the
+// records in it.
 func (w *World) Calls(ports ...Port) []Call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,8 +47,8 @@ func (w *World) Calls(ports ...Port) []Call {
 	return cs
 }
 
-// tried are the messages that were tried from the n-th call in the journal on,
-// and how long the journal is.
+// tried returns the messages of all attempts after the first n calls in the
+// journal, and the length of the journal.
 func (w *World) tried(n int) (ms []authn.Message, now int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,15 +60,16 @@ func (w *World) tried(n int) (ms []authn.Message, now int) {
 	return ms, len(w.calls)
 }
 
-// Forget empties the journal, and with it the inbox. Calls go on counting.
+// Forget clears the journal and the inbox. The numbers of calls continue.
 func (w *World) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = nil
 }
 
-// Messages is the inbox of a user, or of all users if user is "": what was
-// accepted, once for each Key, the oldest first. The caller owns the slice.
+// Messages returns the inbox of a user, or of all users if user is "": the
+// accepted messages, once for each Key, oldest first. The caller owns the
+// slice.
 func (w *World) Messages(user string) []authn.Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,7 +86,7 @@ func (w *World) Messages(user string) []authn.Message {
 	return ms
 }
 
-// Code returns the code that reached a user last; "" if none did.
+// Code returns the last code in a user's inbox, or "" if there is none.
 func (w *World) Code(user string) authn.Code {
 	for _, m := range slices.Backward(w.Messages(user)) {
 		if m.Kind == authn.CodeMessage {
@@ -95,9 +96,8 @@ func (w *World) Code(user string) authn.Code {
 	return ""
 }
 
-// Records returns every record that was saved through the World and is still
-// in the store, by key. It reads past all faults and leaves no trace in the
-// journal. The caller owns the result.
+// Records returns the stored records that were saved through the World, by
+// key. It bypasses faults and the journal. The caller owns the result.
 func (w *World) Records(ctx context.Context) (map[string]authn.Record, error) {
 	w.mu.Lock()
 	keys := make([]string, 0, len(w.keys))
@@ -118,9 +118,9 @@ func (w *World) Records(ctx context.Context) (map[string]authn.Record, error) {
 	return all, nil
 }
 
-// View returns the account of a user as it is stored. m is a machine with the
-// tenant, the keys and the policy of the service, such as [World.Machine]
-// makes. Like [World.Records] it reads past all faults. A user without a
+// View returns the stored account of a user. m is a machine with the tenant,
+// the keys and the policy of the service, such as the one of [World.Machine].
+// Like [World.Records], it bypasses faults and the journal. A user without a
 // record has the zero value.
 func (w *World) View(ctx context.Context, m *authn.Machine, user string) (v authn.AccountView, err error) {
 	key := m.Key(user)
@@ -138,7 +138,8 @@ func (w *World) View(ctx context.Context, m *authn.Machine, user string) (v auth
 	return a.View(), nil
 }
 
-// Machine returns the bare machine of [World.Config], with that policy.
+// Machine returns a machine with the tenant and the keys of [World.Config], and
+// with that policy.
 func (w *World) Machine(p authn.Policy) (*authn.Machine, error) {
 	cfg := w.Config()
 	return authn.NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, p)

@@ -8,47 +8,48 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// weather is what goes wrong during one request.
-type weather struct {
+// injection is a fault during one request.
+type injection struct {
 	name   string
 	plan   func(Call) Fault
 	effect effect
-	waives bool // a mail that failed for good: the next need not wait
-	fired  bool // something did go wrong
+	waives bool // the code is undeliverable: the cool-down ends
+	fired  bool // a fault was injected
 }
 
-// effect is what it means for the request.
+// effect is what the faults of an injection do to the request.
 type effect int
 
 const (
-	harmless effect = iota // none: the host has a way round it
-	nothing                // no verdict, and nothing has happened
-	hidden                 // no verdict, though it has happened
+	harmless effect = iota // the service recovers: the verdict stays the same
+	nothing                // no verdict, and no change
+	hidden                 // no verdict, but the change was stored
 )
 
-// under makes a request in bad weather.
-func (h *history) under(bad *weather, f func() Seen) func() Seen {
-	if bad == nil {
+// under makes a request with faults.
+func (h *history) under(inj *injection, f func() Seen) func() Seen {
+	if inj == nil {
 		return f
 	}
 	return func() Seen {
-		defer func() { h.w.Plan = nil }()
-		h.w.Plan = h.planned(bad)
+		h.w.inject(h.planned(inj))
+		defer h.w.inject(nil)
 		return f()
 	}
 }
 
-// begin signs a person in with the right password.
-func (h *history) begin(p *person, bad *weather) *tx {
+// begin signs a user in with the right password. It returns nil if that is
+// refused.
+func (h *history) begin(p *account, inj *injection) *tx {
 	h.Helper()
-	h.pass(1) // so that no two begin at one moment
+	h.pass(1) // so that no two transactions begin at the same moment
 	now := h.w.Now()
 	v := h.m.begin(p, now)
-	what := p.name + " signs in" + told(bad)
-	o := h.ask(what, nil, h.under(bad, func() Seen { return h.host.Start(p.name) }))
+	what := p.name + " signs in" + during(inj)
+	o := h.ask(what, nil, h.under(inj, func() Seen { return h.host.Start(p.name) }))
 	var x *tx
-	if bad != nil && bad.fired && bad.effect != harmless {
-		if bad.effect == hidden && v.class == OK {
+	if inj != nil && inj.fired && inj.effect != harmless {
+		if inj.effect == hidden && v.class == OK {
 			x = h.m.began(p, v.to, "", now)
 		}
 		h.unavailable(o)
@@ -69,30 +70,30 @@ func (h *history) begin(p *person, bad *weather) *tx {
 	return x
 }
 
-// send makes a request of a transaction.
-func (h *history) send(x *tx, r Request, bad *weather) verdict {
+// send makes a request and returns the verdict on it.
+func (h *history) send(x *tx, r Request, inj *injection) verdict {
 	h.Helper()
 	v := h.expect(x, r)
-	o := h.ask(describe(x, r)+told(bad), x, h.under(bad, func() Seen { return h.do(x, x.token, r) }))
-	if bad != nil && bad.fired && bad.effect != harmless {
-		if bad.effect == hidden {
+	o := h.ask(describe(x, r)+during(inj), x, h.under(inj, func() Seen { return h.do(x, x.token, r) }))
+	if inj != nil && inj.fired && inj.effect != harmless {
+		if inj.effect == hidden {
 			h.follow(x, r, v, unknown)
 		}
 		h.unavailable(o)
 		v.class = Unavailable
 		return v
 	}
-	h.settle(o, x, r, v, bad)
+	h.settle(o, x, r, v, inj)
 	return v
 }
 
-// do makes a request by the client of a transaction.
+// do makes a request as the client of a transaction.
 func (h *history) do(x *tx, token string, r Request) Seen {
 	r.State = x.shown
 	return h.host.Do(token, r)
 }
 
-// expect is the model's verdict on a request as the host's protocol means it.
+// expect returns the model's verdict on a request in the host's dialect.
 func (h *history) expect(x *tx, r Request) verdict {
 	return h.m.event(x, h.meant(x, r), h.w.Now(), false)
 }
@@ -104,7 +105,7 @@ func (h *history) meant(x *tx, r Request) Request {
 	return r
 }
 
-// follow makes the model follow a request with that verdict.
+// follow applies a request with that verdict to the model.
 func (h *history) follow(x *tx, r Request, v verdict, code string) {
 	was := x.state
 	h.m.took(x, h.meant(x, r), v, code, h.w.Now())
@@ -113,15 +114,16 @@ func (h *history) follow(x *tx, r Request, v verdict, code string) {
 	}
 }
 
-// settle holds an outcome against the verdict, and makes the model follow.
-func (h *history) settle(o outcome, x *tx, r Request, v verdict, bad *weather) {
+// settle applies a request to the model and compares its outcome with the
+// verdict.
+func (h *history) settle(o outcome, x *tx, r Request, v verdict, inj *injection) {
 	h.Helper()
 	code := unknown
 	if len(o.mail) > 0 {
 		code = string(o.mail[len(o.mail)-1].Code)
 	}
 	h.follow(x, r, v, code)
-	if bad != nil && bad.waives && v.sends {
+	if inj != nil && inj.waives && v.sends {
 		x.cool = time.Time{}
 	}
 	if v.class == OK && v.to == success && h.d.AtOnce {
@@ -132,7 +134,7 @@ func (h *history) settle(o outcome, x *tx, r Request, v verdict, bad *weather) {
 	h.judge(o, x, r, v)
 }
 
-// redeemed uses the session token up, if it is good.
+// redeemed consumes the session token if it is valid.
 func (h *history) redeemed(x *tx, what string) verdict {
 	h.Helper()
 	v := h.m.redeem(x, h.w.Now())
@@ -144,12 +146,13 @@ func (h *history) redeemed(x *tx, what string) verdict {
 	return v
 }
 
-// handedOver says that the directory was told of the factor of an enrollment.
+// handedOver reports whether the directory was given the enrolled factor.
 func (h *history) handedOver(x *tx) bool {
 	return slices.ContainsFunc(h.w.Calls(Activated), func(c Call) bool { return c.User == x.who.name && c.Factor.Address == x.address })
 }
 
-// activated follows the directory, which was told of a factor, or was not.
+// activated updates the model after an enrollment: the directory has accepted
+// the factor, or the account still owes it.
 func (h *history) activated(x *tx) {
 	p := x.who
 	p.active = slices.ContainsFunc(h.w.Calls(Activated), func(c Call) bool { return c.Done && c.User == p.name && c.Factor.Address == p.address })
@@ -158,7 +161,7 @@ func (h *history) activated(x *tx) {
 	}
 }
 
-// judge holds an outcome against the verdict, after the model has followed it.
+// judge compares an outcome with the verdict, which was applied before.
 func (h *history) judge(o outcome, x *tx, r Request, v verdict) {
 	h.Helper()
 	h.count(r.Event, v.class)
@@ -171,10 +174,10 @@ func (h *history) judge(o outcome, x *tx, r Request, v verdict) {
 		h.broken(ruleVerdict, "%s: the host says: %s. It should say: %s", o.what, shown(s, len(o.mail)), shown(Seen{Class: want, State: v.to}, 0))
 	}
 	if s.State != v.to && (s.State != "" || v.class == OK && v.to != canceled) {
-		h.broken(ruleState, "%s: the host says %q, and it is in %q", o.what, s.State, v.to)
+		h.broken(ruleState, "%s: the host shows the state %q. It should show %q", o.what, s.State, v.to)
 	}
 	if v.class == OK && (r.Event == "activate" || r.Event == "redeem" && x.enrolls) && !h.handedOver(x) {
-		h.broken(ruleHanded, "%s: the directory was not told of the factor", o.what)
+		h.broken(ruleHanded, "%s: the directory was not given the factor", o.what)
 	}
 	h.judgeMail(o, x, v)
 	h.judgeTokens(o, x, v)
@@ -189,33 +192,33 @@ func (h *history) judgeMail(o outcome, x *tx, v verdict) {
 		want = 1
 	}
 	if len(o.mail) != want {
-		h.broken(ruleMail, "%s: %d codes were sent, not %d", o.what, len(o.mail), want)
+		h.broken(ruleMail, "%s: %d codes were sent. It should be: %d", o.what, len(o.mail), want)
 	}
 	for _, m := range o.mail {
 		if m.User != x.who.name || m.To != x.who.address {
-			h.broken(ruleMail, "%s: the code went to another address than the one that the directory has", o.what)
+			h.broken(ruleMail, "%s: the code was sent to an address that is not in the directory", o.what)
 		}
 	}
 }
 
-// judgeTokens looks at the tokens of an answer, and takes them over.
+// judgeTokens checks the tokens of an answer and stores them.
 func (h *history) judgeTokens(o outcome, x *tx, v verdict) {
 	h.Helper()
 	s := o.s
 	if x == nil {
 		if s.Token != "" || s.Session != "" {
-			h.broken(ruleToken, "%s: there is no transaction, and the answer has a token", o.what)
+			h.broken(ruleToken, "%s: the answer has a token, and there is no transaction", o.what)
 		}
 		return
 	}
 	want := v.class == OK && x.state == success && !h.d.AtOnce && !x.redeemed
 	if (s.Session != "") != want {
-		h.broken(ruleToken, "%s: a session token is in the answer: %t. It should be: %t", o.what, s.Session != "", want)
+		h.broken(ruleToken, "%s: the answer has a session token: %t. It should be: %t", o.what, s.Session != "", want)
 	}
-	for _, p := range h.m.people {
+	for _, p := range h.m.accounts {
 		for _, y := range p.txs {
 			if y != x && (s.Token != "" && s.Token == y.token || s.Session != "" && s.Session == y.session) {
-				h.broken(ruleToken, "%s: the token is that of another transaction", o.what)
+				h.broken(ruleToken, "%s: the answer has the token of another transaction", o.what)
 			}
 		}
 	}
@@ -239,8 +242,8 @@ func (h *history) know(what string, x *tx, token string) {
 	}
 }
 
-// judgeAllowed wants the list of what may come next, if the host has shown one
-// before: in each answer about a live transaction, refusals as well.
+// judgeAllowed checks the list of allowed events. A host that has shown one
+// must show it in every answer and refusal of a live transaction.
 func (h *history) judgeAllowed(o outcome, x *tx) {
 	h.Helper()
 	now := h.w.Now()
@@ -251,33 +254,33 @@ func (h *history) judgeAllowed(o outcome, x *tx) {
 	got := slices.Clone(o.s.Allowed)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		h.broken(ruleAllowed, "%s: the answer says that %v may come next, and it is %v", o.what, got, want)
+		h.broken(ruleAllowed, "%s: the answer lists %v as allowed. Allowed are %v", o.what, got, want)
 	}
 }
 
-// unavailable is an answer while a port failed: no verdict.
+// unavailable checks the answer to a request during which a port failed.
 func (h *history) unavailable(o outcome) {
 	h.Helper()
 	s := o.s
 	if s.Class != Unavailable || s.Session != "" {
-		h.broken(ruleFault, "%s: the host says: %s. A port has failed, so there is no verdict", o.what, shown(s, len(o.mail)))
+		h.broken(ruleFault, "%s: the host says: %s. It should say: unavailable", o.what, shown(s, len(o.mail)))
 	}
 	if len(o.mail) > 0 {
-		h.broken(ruleFault, "%s: a code was sent, and nothing is stored of it", o.what)
+		h.broken(ruleFault, "%s: a code was sent for a step that was not stored", o.what)
 	}
 	h.holds(o.what)
 }
 
 // exchange redeems a session token.
-func (h *history) exchange(x *tx, bad *weather) {
+func (h *history) exchange(x *tx, inj *injection) {
 	h.Helper()
 	if x.session == "" || h.d.AtOnce {
 		return
 	}
-	what := fmt.Sprintf("%s redeems the session token%s", x.who.name, told(bad))
-	o := h.ask(what, x, h.under(bad, func() Seen { return h.host.Redeem(x.session) }))
-	if bad != nil && bad.fired && bad.effect != harmless {
-		if bad.effect == hidden && h.m.redeem(x, h.w.Now()).class == OK {
+	what := fmt.Sprintf("%s redeems the session token%s", x.who.name, during(inj))
+	o := h.ask(what, x, h.under(inj, func() Seen { return h.host.Redeem(x.session) }))
+	if inj != nil && inj.fired && inj.effect != harmless {
+		if inj.effect == hidden && h.m.redeem(x, h.w.Now()).class == OK {
 			x.redeemed = true
 		}
 		h.unavailable(o)
@@ -301,12 +304,12 @@ func (h *history) settleRedeem(o outcome, x *tx) {
 	h.fresh(o)
 }
 
-// fresh wants a session that nobody can guess from what came before it.
+// fresh checks that the new session reveals no token that came before it.
 func (h *history) fresh(o outcome) {
 	h.Helper()
 	for _, s := range h.secrets {
 		if s.of != nil && s.in(o.s.Raw, "") {
-			h.broken(ruleToken, "%s: the answer shows %s: a session has an id of its own", o.what, s.what)
+			h.broken(ruleToken, "%s: the answer shows %s. A session needs a new ID", o.what, s.what)
 		}
 	}
 }
@@ -332,11 +335,11 @@ func describe(x *tx, r Request) string {
 	return s + " in " + x.state
 }
 
-func told(bad *weather) string {
-	if bad == nil {
+func during(inj *injection) string {
+	if inj == nil {
 		return ""
 	}
-	return ", " + bad.name
+	return ", " + inj.name
 }
 
 func (h *history) count(event string, c Class) {

@@ -92,6 +92,10 @@ type mistake struct {
 	flaw
 }
 
+// behavior are the rules that may find a host that does something else: which
+// one depends on what comes first.
+const behavior = "verdict allowed mail state fault session token repeated"
+
 func (m *mistake) open(t testing.TB, p Ports) Host {
 	cfg := p.Config()
 	if m.service != nil {
@@ -141,6 +145,11 @@ func answerMistakes() []mistake {
 			}
 			return s
 		})},
+	}
+}
+
+func sessionMistakes() []mistake {
+	return []mistake{
 		{"makes a session when it sees SUCCESS", "session", after(func(h *flawed, token string, _ Request, s Seen) Seen {
 			if s.State == success {
 				h.signIn(h.userOf(token))
@@ -159,6 +168,11 @@ func answerMistakes() []mistake {
 			}
 			return s
 		})},
+	}
+}
+
+func shownMistakes() []mistake {
+	return []mistake{
 		{"drops what a refusal allows", "allowed", after(func(_ *flawed, _ string, _ Request, s Seen) Seen {
 			if s.Class != OK {
 				s.Allowed = nil
@@ -191,7 +205,7 @@ func answerMistakes() []mistake {
 			s.Log += "session " + s.Session
 			return s
 		})},
-		{"answers from a cache", "verdict mail allowed fault", flaw{do: func(h *flawed, token string, r Request) Seen {
+		{"answers from a cache", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			k := token + r.Event + r.Code
@@ -216,7 +230,7 @@ func requestMistakes() []mistake {
 			s.Log += "name " + user + " password " + Password
 			return s
 		}}},
-		{"begins anew where a resend is too soon", "verdict mail state fault", flaw{do: func(h *flawed, token string, r Request) Seen {
+		{"begins anew where a resend is too soon", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			s := h.plain.Do(token, r)
 			if user := h.userOf(token); r.Event == "resend" && s.Class == TooSoon && s.State == proving {
 				h.plain.Do(token, Request{Event: "cancel"})
@@ -224,27 +238,32 @@ func requestMistakes() []mistake {
 			}
 			return s
 		}}},
-		{"has one sign-in for each user", "verdict allowed fault", flaw{start: func(h *flawed, user string) Seen {
+		{"has one sign-in for each user", behavior, flaw{start: func(h *flawed, user string) Seen {
 			if old := h.lastOf(user); old != "" {
 				h.plain.Do(old, Request{Event: "cancel"})
 			}
 			return h.plain.Start(user)
 		}}},
-		{"goes by the user, not by the token", "verdict allowed token fault", flaw{do: func(h *flawed, token string, r Request) Seen {
+		{"goes by the user, not by the token", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			if last := h.lastOf(strings.TrimPrefix(r.Factor, "factor-of-")); last != "" {
 				token = last
 			}
 			return h.plain.Do(token, r)
 		}}},
-		{"uses one idempotency key for all", "verdict fault", flaw{do: func(h *flawed, token string, r Request) Seen {
+	}
+}
+
+func keyMistakes() []mistake {
+	return []mistake{
+		{"uses one idempotency key for all", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			r.Key = "the same"
 			return h.plain.Do(token, r)
 		}}},
-		{"drops the idempotency key", "repeated verdict", flaw{do: func(h *flawed, token string, r Request) Seen {
+		{"drops the idempotency key", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			r.Key = ""
 			return h.plain.Do(token, r)
 		}}},
-		{"cancels on the client's side only", "verdict allowed", flaw{do: func(h *flawed, token string, r Request) Seen {
+		{"cancels on the client's side only", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			if r.Event == "cancel" && h.userOf(token) != "" {
 				return Seen{State: canceled}
 			}
@@ -256,7 +275,7 @@ func requestMistakes() []mistake {
 			}
 			return h.plain.Do(token, r)
 		}}},
-		{"keeps its sign-ins in memory", "verdict", flaw{do: func(h *flawed, token string, r Request) Seen {
+		{"keeps its sign-ins in memory", behavior, flaw{do: func(h *flawed, token string, r Request) Seen {
 			if h.userOf(token) == "" {
 				return Seen{Class: Finished}
 			}
@@ -284,17 +303,17 @@ func requestMistakes() []mistake {
 
 func portMistakes() []mistake {
 	return []mistake{
-		{"keeps the directory in a cache", "mail verdict state", flaw{service: func(c *authn.Config) {
+		{"keeps the directory in a cache", behavior, flaw{service: func(c *authn.Config) {
 			c.Directory = &cached{Directory: c.Directory, kept: map[string][]authn.Factor{}}
 		}}},
 		{"forgets a factor that was enrolled", "directory", flaw{service: func(c *authn.Config) { c.Directory = forgetful{c.Directory} }}},
 		{"lets everything pass if the limiter fails", "fault", flaw{service: func(c *authn.Config) { c.Limiter = lenient{c.Limiter} }}},
-		{"has no limiter", "fault verdict", flaw{service: func(c *authn.Config) { c.Limiter = nil }}},
-		{"has a clock of its own", "verdict allowed", flaw{service: func(c *authn.Config) { c.Now = time.Now }}},
-		{"has a policy of its own", "verdict allowed", flaw{service: func(c *authn.Config) { c.Policy = authn.Policy{Digits: 10} }}},
+		{"has no limiter", behavior, flaw{service: func(c *authn.Config) { c.Limiter = nil }}},
+		{"has a clock of its own", behavior, flaw{service: func(c *authn.Config) { c.Now = time.Now }}},
+		{"has a policy of its own", behavior, flaw{service: func(c *authn.Config) { c.Policy = authn.Policy{Digits: 10} }}},
 		{"sends each mail twice", "mail", flaw{service: func(c *authn.Config) { c.Mailer = twice{c.Mailer} }}},
 		{"sends no mail", "mail", flaw{service: func(c *authn.Config) { c.Mailer = silent{} }}},
-		{"saves over a conflict", "verdict session mail", flaw{service: func(c *authn.Config) { c.Store = stubborn{c.Store} }}},
+		{"saves over a conflict", behavior, flaw{service: func(c *authn.Config) { c.Store = stubborn{c.Store} }}},
 		{"says that it has saved", "fault", flaw{service: func(c *authn.Config) { c.Store = hopeful{c.Store} }}},
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// The model says what a host has to answer. It is written from the
-// documentation, keeps plain facts, and shares no code with the machine.
+// The model predicts what a host answers. It follows the documentation and
+// shares no code with the machine.
 
-// Where a transaction stands.
+// The states of a transaction.
 const (
 	outside   = "UNAUTHENTICATED"
 	toEnroll  = "MFA_ENROLL"
@@ -22,76 +22,75 @@ const (
 	canceled  = "CANCELED"
 )
 
-// person is a user as the model knows him: one factor, and what his account
-// remembers.
-type person struct {
+// account is a user with one factor, and the account's counters.
+type account struct {
 	name    string
 	factor  string // its ID
-	address string // as the directory has it; "": it lists no factor
-	active  bool   // as the directory has it
-	handed  string // the address of an activation that the directory did not take
+	address string // in the directory; "" if it lists no factor
+	active  bool   // in the directory
+	handed  string // the address of an enrolled factor that the directory has not accepted
 
 	starts   []charge
 	sends    []charge
 	failures []charge
-	row      int       // wrong codes, one after the other
+	row      int       // consecutive wrong codes
 	wait     time.Time // end of the back-off
-	lock     time.Time // end of the lock by wrong codes in a row
+	lock     time.Time // end of the lock
 	disabled bool
 	txs      []*tx
 }
 
-// charge is a moment on a budget, and the transaction that caused it.
+// charge is a use of a budget, and the transaction that caused it.
 type charge struct {
 	at time.Time
 	by *tx
 }
 
-// proved says that the person has an active factor.
-func (p *person) proved() bool { return p.active || p.handed != "" && p.handed == p.address }
+// proved reports whether the user has an active factor.
+func (p *account) proved() bool { return p.active || p.handed != "" && p.handed == p.address }
 
 // tx is a transaction.
 type tx struct {
-	who             *person
-	token, session  string // "" if the client never got one
+	who             *account
+	token, session  string // "" if the client has none
 	state           string
-	shown           string // by the last answer that told
-	enrolls         bool   // it began without an active factor
+	shown           string // the state that the client was told last
+	enrolls         bool   // began without an active factor
 	address         string
 	born, ends      time.Time
-	code            string // live; "": none, unknown: sent, and never seen
+	code            string // the live code; "" if there is none
 	codeEnds, cool  time.Time
-	tries, wrong    int // wrong codes, of the transaction and of its code
+	tries, wrong    int // wrong codes, of the transaction and of the live code
 	sends           int
 	redeemed, ended bool
 }
 
-// unknown is a code that was made and never seen.
+// unknown is a live code that was never sent.
 const unknown = "?"
 
 func (x *tx) over(now time.Time) bool { return x.ended || !now.Before(x.ends) }
 
 func (x *tx) live(now time.Time) bool { return !x.over(now) && x.state != success }
 
-// kept says that a code could still be used, as far as time goes.
+// kept reports whether there is a live code that has not expired.
 func (x *tx) kept(now time.Time) bool { return x.code != "" && now.Before(x.codeEnds) }
 
-// verdict is what a request comes to.
+// verdict is the predicted result of a request.
 type verdict struct {
 	class Class
-	to    string    // the state after it; "" if there is no transaction any more
-	sends bool      // a code goes out
-	retry time.Time // TooSoon: until then
+	to    string    // the state after it; "" if there is no transaction
+	sends bool      // a code is sent
+	retry time.Time // of TooSoon
 }
 
-// model is everybody, under one policy.
+// model holds all accounts.
 type model struct {
 	authn.Policy
-	people []*person
+	accounts []*account
 }
 
-// spent is when a budget of n charges in a span has room again; the zero time
-// if it has room now.
+// spent returns when a budget of n charges in a span has room again; the zero
+// time if it has room now.
 func spent(cs []charge, n int, span time.Duration, now time.Time) time.Time {
 	if len(cs) < n {
 		return time.Time{}
@@ -111,8 +110,8 @@ func later(a, b time.Time) time.Time {
 
 const day = 24 * time.Hour
 
-// lockedUntil says whether the account is locked, and until when.
-func (m *model) lockedUntil(p *person, now time.Time) (time.Time, bool) {
+// lockedUntil returns whether the account is locked, and until when.
+func (m *model) lockedUntil(p *account, now time.Time) (time.Time, bool) {
 	end := spent(p.failures, m.FailuresPerDay, day, now)
 	if p.lock.After(now) {
 		end = later(end, p.lock)
@@ -120,8 +119,8 @@ func (m *model) lockedUntil(p *person, now time.Time) (time.Time, bool) {
 	return end, p.disabled || !end.IsZero()
 }
 
-// begin is the verdict on a right password.
-func (m *model) begin(p *person, now time.Time) verdict {
+// begin returns the verdict on a sign-in with the right password.
+func (m *model) begin(p *account, now time.Time) verdict {
 	if _, yes := m.lockedUntil(p, now); yes {
 		return verdict{class: Locked, to: locked}
 	}
@@ -136,8 +135,8 @@ func (m *model) begin(p *person, now time.Time) verdict {
 	return verdict{to: toEnroll}
 }
 
-// event is the verdict on a request. With best the request is the best that
-// its event could be: the right code, a factor that is on offer.
+// event returns the verdict on a request. best assumes the best request with
+// that event: the right code, an offered factor.
 func (m *model) event(x *tx, r Request, now time.Time, best bool) verdict {
 	out := x.state == proving || x.state == enrolling
 	switch {
@@ -171,7 +170,7 @@ func (m *model) event(x *tx, r Request, now time.Time, best bool) verdict {
 	return verdict{class: NotAllowed, to: x.state}
 }
 
-// digits says that a code as typed has n digits and nothing else.
+// digits reports whether s is n digits.
 func digits(s string, n int) bool {
 	for _, c := range s {
 		if c < '0' || c > '9' {
@@ -181,7 +180,7 @@ func digits(s string, n int) bool {
 	return len(s) == n
 }
 
-// sending is the verdict on a request for a code.
+// sending returns the verdict on a request for a code.
 func (m *model) sending(x *tx, r Request, to string, now time.Time, best bool) verdict {
 	p := x.who
 	named := r.Factor == p.factor || r.Event == "enroll" && r.Factor == authn.Email
@@ -205,7 +204,7 @@ func (m *model) sending(x *tx, r Request, to string, now time.Time, best bool) v
 	return no
 }
 
-// judge is the verdict on a code.
+// judge returns the verdict on a code.
 func (m *model) judge(x *tx, r Request, now time.Time, best bool) verdict {
 	p := x.who
 	gone := x.state == enrolling && !best && (p.address != x.address || p.proved())
@@ -226,13 +225,13 @@ func (m *model) judge(x *tx, r Request, now time.Time, best bool) verdict {
 	return verdict{class: WrongCode, to: x.state}
 }
 
-// locks says that one more wrong code locks the account.
-func (m *model) locks(p *person, now time.Time) bool {
+// locks reports whether one more wrong code locks the account.
+func (m *model) locks(p *account, now time.Time) bool {
 	n := p.row + 1
 	return n >= m.DisableAfter || n%m.LockEvery == 0 || !spent(p.failures, m.FailuresPerDay-1, day, now).IsZero()
 }
 
-// redeem is the verdict on a session token.
+// redeem returns the verdict on a session token.
 func (m *model) redeem(x *tx, now time.Time) verdict {
 	switch {
 	case x.over(now) || x.state != success || x.redeemed:
@@ -243,8 +242,8 @@ func (m *model) redeem(x *tx, now time.Time) verdict {
 	return verdict{to: success}
 }
 
-// allowed are the events that move a live transaction, now or after a wait, if
-// nothing else happens meanwhile.
+// allowed returns the events that a live transaction accepts, now or after a
+// wait.
 func (m *model) allowed(x *tx, now time.Time) (list []string) {
 	for _, e := range []string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "cancel"} {
 		for t := now; t.Before(x.ends); {

@@ -27,7 +27,7 @@ func (w *World) base() authn.Store {
 	return &w.mem
 }
 
-// Load implements [authn.Store] by the store that the World wraps.
+// Load implements [authn.Store] with the World's Base.
 func (w *World) Load(ctx context.Context, key string) (r authn.Record, err error) {
 	err = w.call(ctx, Call{Port: Load, Key: key}, func(c *Call, _ Fault) (err error) {
 		r, err = w.base().Load(ctx, key)
@@ -40,7 +40,7 @@ func (w *World) Load(ctx context.Context, key string) (r authn.Record, err error
 	return r, err
 }
 
-// Save implements [authn.Store] by the store that the World wraps.
+// Save implements [authn.Store] with the World's Base.
 func (w *World) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
 	return w.call(ctx, Call{Port: Save, Key: key, Old: old, Record: cloned(r)}, func(*Call, Fault) error {
 		w.mu.Lock()
@@ -53,8 +53,8 @@ func (w *World) Save(ctx context.Context, key string, old uint64, r authn.Record
 	})
 }
 
-// Due implements [authn.Sweeper] by the store that the World wraps. It fails
-// if that is no Sweeper.
+// Due implements [authn.Sweeper] with the World's Base. It fails if Base is
+// not a Sweeper.
 func (w *World) Due(ctx context.Context, before time.Time, limit int) (keys []string, err error) {
 	err = w.call(ctx, Call{Port: Due}, func(*Call, Fault) (err error) {
 		s, ok := w.base().(authn.Sweeper)
@@ -70,8 +70,7 @@ func (w *World) Due(ctx context.Context, before time.Time, limit int) (keys []st
 	return keys, err
 }
 
-// Send implements [authn.Sender]: the message is in the journal, see
-// [World.Messages].
+// Send implements [authn.Sender]. See [World.Messages].
 func (w *World) Send(ctx context.Context, m authn.Message) error {
 	return w.call(ctx, Call{Port: Send, Key: m.Key, User: m.User, Message: m}, func(*Call, Fault) error { return nil })
 }
@@ -98,8 +97,8 @@ func (w *World) Factors(ctx context.Context, user string) (fs []authn.Factor, er
 	return fs, err
 }
 
-// Activated implements [authn.Directory]: the factor with f's ID and address
-// becomes active. One whose address has changed meanwhile stays as it is.
+// Activated implements [authn.Directory]. The factor with f's ID and address
+// becomes active; one with another address does not change.
 func (w *World) Activated(ctx context.Context, key, user string, f authn.Factor) error {
 	return w.call(ctx, Call{Port: Activated, Key: key, User: user, Factor: f}, func(*Call, Fault) error {
 		w.mu.Lock()
@@ -115,13 +114,13 @@ func (w *World) Activated(ctx context.Context, key, user string, f authn.Factor)
 	})
 }
 
-// Audit implements [authn.Auditor]: the event is in the journal.
+// Audit implements [authn.Auditor]. See [World.Calls].
 func (w *World) Audit(ctx context.Context, e authn.AuditEvent) error {
 	return w.call(ctx, Call{Port: Audit, Key: e.Key, User: e.User, Event: e}, func(*Call, Fault) error { return nil })
 }
 
-// Allow implements [authn.Limiter]: it lets every step go on unless a
-// [Fault] says otherwise.
+// Allow implements [authn.Limiter]. It allows every step, unless a [Fault] has
+// a RetryAt.
 func (w *World) Allow(ctx context.Context, a authn.Attempt) (retryAt time.Time, err error) {
 	err = w.call(ctx, Call{Port: Allow, User: a.User, Attempt: a}, func(_ *Call, f Fault) error {
 		retryAt = f.RetryAt

@@ -10,27 +10,28 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Run drives the host that open makes with random histories, and fails t at
-// the first answer, code, session or secret that should not be. Each of the
-// 100 histories, about 30 steps long, has a host and a world of its own.
-// RAPID_CHECKS in the environment sets their number, RAPID_STEPS their length.
+// Run drives the host that open returns with random histories. It fails t at
+// the first answer, code, session or secret that is wrong. By default there
+// are 100 histories of about 30 steps, each with its own host and ports;
+// RAPID_CHECKS and RAPID_STEPS in the environment change that.
 //
-// open builds the host on the ports it is given. It is called once for each
-// history, and again on the same ports for each restart in it. What it
-// registers with Cleanup is done when its host is left, not at the end of the
-// test. A failure reads
+// open builds the host on the ports that it gets. Run calls it once for each
+// history, and again with the same ports to restart the host. Functions that
+// open registers with Cleanup run when Run closes that host, not at the end of
+// the test.
+//
+// A failure names the broken rule, as in
 //
 //	authntest: broken rule "mail": …
 //
-// after the steps that led there, shrunk to as few as rapid finds. The rules
-// are those of docs/testing.md.
+// and lists the steps that lead there, as few as rapid finds. The page
+// docs/testing.md explains the rules.
 func Run(t *testing.T, open func(testing.TB, Ports) Host) {
 	t.Helper()
 	check(t, t, open, nil)
 }
 
-// check is Run, with the failures going to r. cover, if not nil, counts what
-// the histories come to.
+// check is Run, reporting to r. cover, if not nil, counts the verdicts.
 func check(r rapid.TB, t testing.TB, open func(testing.TB, Ports) Host, cover map[string]int) {
 	r.Helper()
 	rapid.Check(r, func(r *rapid.T) {
@@ -49,22 +50,22 @@ type history struct {
 	w     *World
 	ports Ports
 	m     *model
-	t     *stage // of the host at hand
+	t     *stage // of the current host
 	host  Host
 	d     Dialect
 
-	cover    map[string]int // what was come to, for this package's own tests
-	moves    int            // of addresses
-	keys     int            // idempotency keys drawn
+	cover    map[string]int // verdicts, for the tests of this package
+	moves    int            // changes of addresses
+	keys     int            // idempotency keys used
 	deaf     int            // failures of the Auditor
-	looked   int            // calls of the world that were looked at
+	looked   int            // length of the journal at the last look
 	mailed   map[string]bool
 	secrets  []secret
-	lists    bool     // the host says what is allowed
-	serial   bool     // it takes one request at a time
-	halfway  bool     // the first of two requests is looked at, and both were made
-	sessions []string // that there have to be
-	before   []string // sessions made before the last restart
+	lists    bool     // the host lists the allowed events
+	serial   bool     // the host handles one request at a time
+	halfway  bool     // two requests were made, and the first is being compared
+	sessions []string // that should exist
+	before   []string // sessions created before the last restart
 }
 
 func newHistory(r *rapid.T, t testing.TB, open func(testing.TB, Ports) Host) *history {
@@ -72,8 +73,8 @@ func newHistory(r *rapid.T, t testing.TB, open func(testing.TB, Ports) Host) *hi
 	p := ps[rapid.IntRange(0, len(ps)-1).Draw(r, "policy")]
 	h := &history{T: r, outer: t, open: open, w: new(World), m: &model{Policy: p}, mailed: map[string]bool{}}
 	for _, name := range []string{"ann", "bob", "eve"} {
-		h.m.people = append(h.m.people, &person{name: name, factor: "factor-of-" + name, active: name != "eve"})
-		h.move(h.m.people[len(h.m.people)-1])
+		h.m.accounts = append(h.m.accounts, &account{name: name, factor: "factor-of-" + name, active: name != "eve"})
+		h.move(h.m.accounts[len(h.m.accounts)-1])
 	}
 	w := h.w
 	h.ports = Ports{Store: w, Mailer: w, Directory: w, Auditor: w, Limiter: w, Now: w.Now, Policy: p}
@@ -92,15 +93,15 @@ func (h *history) enter() {
 	h.serial = h.serial || h.d.Serial
 }
 
-// leave ends the host at hand.
+// leave closes the current host.
 func (h *history) leave() {
 	if h.t != nil {
 		h.t.leave()
 	}
 }
 
-// put tells the directory what the model has of a person.
-func (h *history) put(p *person) {
+// put stores the model's factor of a user in the directory.
+func (h *history) put(p *account) {
 	if p.address == "" {
 		h.w.SetFactors(p.name)
 		return
@@ -113,8 +114,8 @@ func (h *history) put(p *person) {
 	h.w.SetFactors(p.name, f)
 }
 
-// move gives a person another address.
-func (h *history) move(p *person) {
+// move gives a user another address.
+func (h *history) move(p *account) {
 	h.moves++
 	local := fmt.Sprintf("%s.private.%d", p.name, h.moves)
 	p.address = local + "@mail.example"
@@ -122,8 +123,8 @@ func (h *history) move(p *person) {
 	h.put(p)
 }
 
-// stage is the [testing.TB] of one host: it ends before the test does, and
-// what fails there fails the history.
+// stage is the [testing.TB] of one host. It ends when the host is closed, and
+// its failures fail the history.
 type stage struct {
 	testing.TB
 	r        *rapid.T

@@ -11,14 +11,13 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// Epoch is the time at which the clock of a new World stands: noon on the
-// first of March 2026, UTC.
+// Epoch returns the time of a new World's clock: noon on March 1, 2026, UTC.
 func Epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// A World is what surrounds an [authn.Service] in a test: a clock that only
-// the test moves, a directory of users, an inbox, an auditor, a limiter and a
-// store. It is all of these ports itself, keeps a journal of every call of
-// them, and fails on demand.
+// A World provides every port of an [authn.Service] in memory: a clock that
+// only the test moves, a directory of users, an inbox, an auditor, a limiter
+// and a store. It implements these ports itself, records every call of them in
+// a journal, and fails on demand.
 //
 //	var w authntest.World
 //	w.SetFactors("ada", authntest.Mail("ada@example.com", authn.Active))
@@ -28,28 +27,29 @@ func Epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 //	w.Advance(30 * time.Second)
 //	w.Fail(authntest.Save, authntest.Fault{Err: authntest.ErrDown})
 //
-// The zero value is ready: nobody is in the directory, nothing fails, the
-// clock stands at [Epoch]. A World is safe for concurrent use, starts no
-// goroutine, and must not be copied. Its exported fields are set before the
-// first use and not changed while calls are under way.
+// The zero value is ready to use: its directory is empty, its clock says
+// [Epoch], and nothing fails. A World is safe for concurrent use, starts no
+// goroutine, and must not be copied. Set its exported fields before the first
+// use, or while no call is in progress.
 type World struct {
 	// Base is the store that the World wraps; nil: an empty [memstore.Store].
 	Base authn.Store
 
-	// Plan, if not nil, says what goes wrong with a call of a port that
-	// neither [World.Fail] nor [World.FailOnce] has a fault for. It is called
-	// before the call is carried out, on the caller's goroutine and without
-	// a lock: it may call the World, wait, or end the goroutine.
+	// Plan, if not nil, returns the fault of a call for which neither
+	// [World.Fail] nor [World.FailOnce] has one. It runs before the call, on
+	// the caller's goroutine and without a lock: it may use the World, wait,
+	// or end the goroutine.
 	Plan func(ctx context.Context, c Call) Fault
 
-	// Watch, if not nil, is told of each call of a port after it was carried
-	// out or has failed, before its caller learns of it; like Plan, on the
-	// caller's goroutine and without a lock.
+	// Watch, if not nil, gets each call after it was carried out or has
+	// failed, before it returns; like Plan, on the caller's goroutine and
+	// without a lock.
 	Watch func(ctx context.Context, c Call)
 
 	mu      sync.Mutex // guards what follows
 	mem     memstore.Store
-	moved   time.Duration // of the clock, since Epoch
+	hook    func(context.Context, Call) Fault // of Run, before Plan
+	moved   time.Duration                     // of the clock, since Epoch
 	users   map[string]*entry
 	always  map[Port]Fault
 	once    map[Port][]Fault
@@ -64,27 +64,35 @@ type entry struct {
 	unknown     bool // authn.ErrNoUser
 }
 
-// Now is the World's clock: an [authn.Config] takes it as Now.
+// Now returns the time of the World's clock. It serves as Now in an
+// [authn.Config].
 func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return Epoch().Add(w.moved)
 }
 
-// Advance moves the clock by d, which may be negative: a clock that falls back.
+// Advance moves the clock by d. A negative d moves it back.
 func (w *World) Advance(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moved += d
 }
 
-// Mail is an e-mail factor with that address, whose ID is "mail".
+// inject sets the hook. Unlike Plan, it may change while calls are in progress.
+func (w *World) inject(f func(context.Context, Call) Fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hook = f
+}
+
+// Mail returns an email factor with that address and the ID "mail".
 func Mail(address string, status authn.Status) authn.Factor {
 	return authn.Factor{ID: "mail", Type: authn.Email, Address: address, Status: status}
 }
 
-// SetFactors puts a user into the directory, with these factors in place of
-// what he had. The World keeps a copy.
+// SetFactors adds a user to the directory, or replaces the user's factors. The
+// World keeps a copy.
 func (w *World) SetFactors(user string, fs ...authn.Factor) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,7 +107,8 @@ func (w *World) SetFactors(user string, fs ...authn.Factor) {
 	e.before, e.now, e.unknown = e.now, slices.Clone(fs), false
 }
 
-// Remove takes a user out of the directory: it answers with [authn.ErrNoUser].
+// Remove removes a user from the directory: [World.Factors] then returns
+// [authn.ErrNoUser].
 func (w *World) Remove(user string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,9 +117,9 @@ func (w *World) Remove(user string) {
 	}
 }
 
-// FactorsOf returns the factors of a user as the directory has them, also of
-// one who was removed. The caller owns the result. Unlike [World.Factors] it
-// never fails and leaves no trace in the journal.
+// FactorsOf returns a user's factors, even after [World.Remove]. The caller
+// owns the result. Unlike [World.Factors], it never fails and is not recorded
+// in the journal.
 func (w *World) FactorsOf(user string) []authn.Factor {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,9 +129,8 @@ func (w *World) FactorsOf(user string) []authn.Factor {
 	return nil
 }
 
-// Config returns a configuration with the World in all its ports and keys that
-// are good for tests only. The caller owns it, and may put other ports or a
-// Policy into it.
+// Config returns a configuration with the World as every port, and with keys
+// for tests. The caller owns it and may replace ports or set a Policy.
 func (w *World) Config() authn.Config {
 	return authn.Config{
 		Tenant: "authntest", Keys: []authn.Key{{ID: 1, Secret: []byte("a key of package authntest, for tests")}},
@@ -131,9 +139,9 @@ func (w *World) Config() authn.Config {
 	}
 }
 
-// Service returns a service on [World.Config], which each change may alter
-// first. Every call makes another node on the same store. The test ends if
-// the configuration is refused.
+// Service returns a service with [World.Config], to which it applies each
+// change first. Each call makes another node on the same store. An invalid
+// configuration fails the test.
 func (w *World) Service(t testing.TB, change ...func(*authn.Config)) *authn.Service {
 	t.Helper()
 	cfg := w.Config()

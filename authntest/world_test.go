@@ -12,13 +12,7 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/memstore"
-	"github.com/authnfsm/authn/storetest"
 )
-
-// A World is a store as good as the one it wraps.
-func TestStore(t *testing.T) {
-	storetest.Run(t, func(*testing.T) authn.Store { return new(World) })
-}
 
 // open returns a world with ada in it.
 func open(t *testing.T) (*World, *authn.Service) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,8 +69,10 @@ func (s *socket) Due(ctx context.Context, before time.Time, limit int) ([]string
 }
 
 func (c *contest) open(t testing.TB) *arena {
-	a := &arena{stage: c.situation(t), clients: c.clients, records: map[string]authn.Record{}}
-	a.users = maps.Clone(a.Host.Users)
+	a := &arena{stage: c.situation(t), clients: c.clients, records: map[string]authn.Record{}, users: map[string][]authn.Factor{}}
+	for _, user := range []string{"ada", "grace"} {
+		a.users[user] = a.World.FactorsOf(user)
+	}
 	keys, err := a.Store.Due(ctx, testhost.Start.Add(aYear), 100)
 	if err != nil || len(keys) == 0 {
 		t.Fatalf("no records: %v", err)
@@ -81,7 +82,7 @@ func (c *contest) open(t testing.TB) *arena {
 			t.Fatal(err)
 		}
 	}
-	n, now, last := len(c.clients), time.Unix(0, a.Clock.Load()), time.Time{}
+	n, now, last := len(c.clients), a.World.Now(), time.Time{}
 	a.sockets, a.nodes = make([]socket, n+1), make([]*authn.Service, n+1)
 	for i := range a.nodes {
 		cfg := a.Config
@@ -147,7 +148,10 @@ func (a *arena) play(s authn.Store, pick func(int) int) (outcome string, turns [
 
 func (a *arena) start(s authn.Store) {
 	a.fill(s)
-	a.Host.Users = maps.Clone(a.users)
+	a.World.Forget() // contests are many
+	for user, fs := range a.users {
+		a.World.SetFactors(user, fs...)
+	}
 	a.mail, a.begun, a.won = new(memsender.Sender), make([]authn.StateToken, len(a.clients)), make([]authn.SessionToken, len(a.clients))
 }
 

@@ -143,7 +143,7 @@ func TestOvertakenWhileMailing(t *testing.T) {
 					t.Error("no session")
 				}
 			}
-			return d.Inbox.Send(ctx, m)
+			return d.World.Send(ctx, m)
 		})
 	})
 	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})

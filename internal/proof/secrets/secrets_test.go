@@ -174,9 +174,13 @@ func (p *spill) Audit(_ context.Context, e authn.AuditEvent) error {
 
 func (p *spill) Factors(ctx context.Context, user string) ([]authn.Factor, error) {
 	if p.wreck == "directory" {
-		panic(p.Users[user])
+		panic(p.World.FactorsOf(user))
 	}
-	return p.Host.Factors(ctx, user)
+	return p.World.Factors(ctx, user)
+}
+
+func (p *spill) Activated(ctx context.Context, key, user string, f authn.Factor) error {
+	return p.World.Activated(ctx, key, user, f)
 }
 
 // keyUses are what keys are derived for: TestKeyUses of the root keeps this list
@@ -188,10 +192,8 @@ var keyUses = []string{"code", "session", "seal", "once", "account", "token", "r
 func everything(t *testing.T) (sinks, map[string]string) {
 	p := &spill{sinks: sinks{}, secrets: map[string]string{}}
 	p.Host = testhost.New(t, func(d *testhost.Host, c *authn.Config) {
-		d.Users = map[string][]authn.Factor{
-			"ada":   {{ID: "ada-mail", Type: authn.Email, Address: "canary.mailbox@hidden-domain.example", Status: authn.Active}},
-			"grace": {{ID: "grace-mail", Type: authn.Email, Address: "canary.mailbox@hidden-domain.example", Status: authn.NotSetUp}},
-		}
+		d.Move("ada", "canary.mailbox@hidden-domain.example")
+		d.Move("grace", "canary.mailbox@hidden-domain.example")
 		c.Store, c.Mailer, c.Directory, c.Auditor = watched{&d.Store, p.sinks}, p, p, p
 		c.Policy = authn.Policy{Digits: 12, LockEvery: 5}
 	})

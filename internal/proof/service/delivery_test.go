@@ -98,9 +98,7 @@ func TestSupersededMail(t *testing.T) {
 	fail = true
 	d.Wait(time.Minute)
 	d.MustDo(t, a.Token, authn.Resend{})
-	d.Mu.Lock()
-	d.Users["ada"][0].Address = "new@example.com"
-	d.Mu.Unlock()
+	d.Move("ada", "new@example.com")
 	fail = false
 	d.Wait(time.Minute)
 	d.Tend(t.Context())
@@ -208,11 +206,11 @@ func TestHandedOverOnce(t *testing.T) {
 		})
 	})
 	a := d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
-	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Last("grace").Code})
 	down = false
 	d.Wait(time.Hour)
-	if _, err := d.Tend(t.Context()); err != nil || len(d.Took) != 1 {
-		t.Errorf("handed over %d times, %v", len(d.Took), err)
+	if _, err := d.Tend(t.Context()); err != nil || len(d.Took()) != 1 {
+		t.Errorf("handed over %d times, %v", len(d.Took()), err)
 	}
 }
 
@@ -235,7 +233,7 @@ func TestTendBesideTheCaller(t *testing.T) {
 		})
 	})
 	cfg := d.Config
-	cfg.Now = func() time.Time { return time.Unix(0, d.Clock.Load()).Add(-time.Second) }
+	cfg.Now = func() time.Time { return d.World.Now().Add(-time.Second) }
 	var err error
 	if behind, err = authn.New(cfg); err != nil {
 		t.Fatal(err)

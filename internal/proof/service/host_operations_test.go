@@ -31,7 +31,7 @@ func TestHostOperations(t *testing.T) {
 	if l := d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)}); l.State != authn.LockedOut || !l.Until.IsZero() || l.Token != "" {
 		t.Errorf("%+v", l)
 	}
-	if n := d.Inbox.Last("ada@example.com"); n.Kind != authn.LockedMessage || !n.Until.IsZero() {
+	if n := d.Last("ada"); n.Kind != authn.LockedMessage || !n.Until.IsZero() {
 		t.Errorf("notice %+v", n)
 	}
 	_, err := d.Begin(t.Context(), authn.Login{User: "ada"})
@@ -87,7 +87,7 @@ func TestNoUser(t *testing.T) {
 	}
 	a, code := d.Challenged(t)
 	a = d.MustDo(t, a.Token, authn.Verify{Code: code})
-	delete(d.Users, "ada")
+	d.World.Remove("ada")
 	if _, err := d.Redeem(t.Context(), a.Session); !errors.Is(err, authn.ErrNoUser) {
 		t.Error(err)
 	}

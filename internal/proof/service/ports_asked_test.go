@@ -33,7 +33,7 @@ func (c *counted) Allow(context.Context, authn.Attempt) (time.Time, error) {
 func TestNobodyIsAsked(t *testing.T) {
 	c := new(counted)
 	d := testhost.New(t, func(d *testhost.Host, cfg *authn.Config) {
-		c.Directory = d
+		c.Directory = &d.World
 		cfg.Directory, cfg.Limiter = c, c
 	})
 	a, _ := d.Challenged(t)
@@ -50,7 +50,7 @@ func TestNobodyIsAsked(t *testing.T) {
 func TestLimiterIsAskedOnce(t *testing.T) {
 	c := new(counted)
 	d := testhost.New(t, func(d *testhost.Host, cfg *authn.Config) {
-		c.Directory = d
+		c.Directory = &d.World
 		cfg.Directory, cfg.Limiter = c, c
 	})
 	a := d.MustBegin(t, "ada")
@@ -73,11 +73,11 @@ func TestLimiterIsAskedOnce(t *testing.T) {
 func TestRefusalIsAudited(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")
-	began := d.Audited[len(d.Audited)-1].Transaction
+	began := d.Audited()[len(d.Audited())-1].Transaction
 	if _, err := d.Do(t.Context(), a.Token, authn.Verify{Code: "123456"}); !errors.Is(err, authn.ErrNotAllowed) {
 		t.Fatal(err)
 	}
-	e := d.Audited[len(d.Audited)-1]
+	e := d.Audited()[len(d.Audited())-1]
 	if e.Event != "verify" || e.From != authn.MFARequired || e.Transaction != began || len(began) != 32 || e.Err == "" || e.User != "ada" {
 		t.Errorf("%+v, of transaction %s", e, began)
 	}
@@ -88,7 +88,7 @@ func TestHostSaveFails(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")
 	told := func() (n int) {
-		for _, e := range d.Audited {
+		for _, e := range d.Audited() {
 			if e.Event == "revoke" {
 				n++
 			}
@@ -127,7 +127,7 @@ func TestDeliveredIsCounted(t *testing.T) {
 		})
 	})
 	a := d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
-	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Last("grace").Code})
 	for _, want := range []int{0, 1, 1, 0} {
 		d.Wait(time.Hour)
 		if did, err := d.Tend(t.Context()); err != nil || did.Delivered != want {
@@ -148,14 +148,14 @@ func TestAddressMoves(t *testing.T) {
 		c.Policy.BackoffFrom = 1
 		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
 			if m.Kind == authn.CodeMessage {
-				return d.Inbox.Send(ctx, m)
+				return d.World.Send(ctx, m)
 			}
 			if fail == nil {
 				to = append(to, m.To)
 			}
 			return fail
 		})
-		c.Directory = activatedFunc{d, func(f authn.Factor) error {
+		c.Directory = activatedFunc{&d.World, func(f authn.Factor) error {
 			if fail == nil {
 				handed = append(handed, f)
 			}
@@ -163,9 +163,7 @@ func TestAddressMoves(t *testing.T) {
 		}}
 	})
 	move := func(user string) {
-		d.Mu.Lock()
-		d.Users[user][0].Address = "new@example.com"
-		d.Mu.Unlock()
+		d.Move(user, "new@example.com")
 		fail = nil
 		d.Wait(time.Hour)
 		if _, err := d.Tend(t.Context()); err != nil {
@@ -179,7 +177,7 @@ func TestAddressMoves(t *testing.T) {
 	}
 	fail, to = down, nil
 	a = d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
-	d.MustDo(t, a.Token, authn.Activate{Code: d.Inbox.Last("grace@example.com").Code})
+	d.MustDo(t, a.Token, authn.Activate{Code: d.Last("grace").Code})
 	if move("grace"); len(handed) != 0 || !slices.Equal(to, []string{"new@example.com"}) {
 		t.Errorf("handed over: %v; the notice went to %v", handed, to)
 	}

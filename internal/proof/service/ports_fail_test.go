@@ -101,7 +101,7 @@ func TestDamagedOnTheWay(t *testing.T) {
 	}
 	d.Wait(time.Minute)
 	d.Tend(t.Context())
-	d.Clock.Store(testhost.Start.UnixNano())
+	d.World.Advance(testhost.Start.Sub(d.World.Now()))
 	if _, err := sound.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"}); err != nil {
 		t.Errorf("the stored record was overwritten: %v", err)
 	}
@@ -122,10 +122,10 @@ func TestCanceledContext(t *testing.T) {
 		if c.Err() != nil {
 			return c.Err()
 		}
-		return d.Inbox.Send(c, m)
+		return d.World.Send(c, m)
 	})
 	ans := testhost.OK(t)(d.Open(t).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
-	if ans.Delivery != authn.Sent || d.Inbox.Last("ada@example.com").Code == "" {
+	if ans.Delivery != authn.Sent || d.Last("ada").Code == "" {
 		t.Errorf("the request ended and the mail did not go: %s", ans.Delivery)
 	}
 }
@@ -148,7 +148,7 @@ func TestLimiter(t *testing.T) {
 	until = testhost.Start.Add(time.Hour)
 	_, err := d.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"})
 	var r *authn.Refusal
-	if !errors.As(err, &r) || !errors.Is(err, authn.ErrTooSoon) || !r.RetryAt.Equal(until) || r.Answer == nil || len(d.Inbox.All()) != 0 {
+	if !errors.As(err, &r) || !errors.Is(err, authn.ErrTooSoon) || !r.RetryAt.Equal(until) || r.Answer == nil || len(d.World.Messages("")) != 0 {
 		t.Errorf("%v", err)
 	}
 	until, fault = time.Time{}, errors.New("down")

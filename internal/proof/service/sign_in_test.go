@@ -39,15 +39,15 @@ func TestBothPaths(t *testing.T) {
 		t.Fatalf("%+v", g)
 	}
 	g = d.MustDo(t, g.Token, authn.Enroll{Type: authn.Email})
-	m := d.Inbox.Last("grace@example.com")
+	m := d.Last("grace")
 	if m.Purpose != authn.PurposeEnroll || m.Locale != "en" || m.Tenant != "acme" || m.Generation != 1 {
 		t.Errorf("mail: %+v", m)
 	}
 	g = d.MustDo(t, g.Token, authn.Activate{Code: m.Code})
-	if g.State != authn.Success || len(d.Took) != 1 || d.Took[0].Address != "grace@example.com" {
-		t.Errorf("%+v, handed over %+v", g, d.Took)
+	if g.State != authn.Success || len(d.Took()) != 1 || d.Took()[0].Address != "grace@example.com" {
+		t.Errorf("%+v, handed over %+v", g, d.Took())
 	}
-	if n := d.Inbox.Last("grace@example.com"); n.Kind != authn.ActivatedMessage || n.Code != "" {
+	if n := d.Last("grace"); n.Kind != authn.ActivatedMessage || n.Code != "" {
 		t.Errorf("notice: %+v", n)
 	}
 	if a := d.MustBegin(t, "grace"); a.State != authn.MFARequired {
@@ -138,7 +138,7 @@ func TestRoundTrips(t *testing.T) {
 	var a *authn.Answer
 	step("begin", 1, 1, func() { a = d.MustBegin(t, "ada") })
 	step("challenge", 1, 2, func() { d.MustDo(t, a.Token, authn.Challenge{Factor: "ada-mail"}) })
-	code := d.Inbox.Last("ada@example.com").Code
+	code := d.Last("ada").Code
 	step("refused", 1, 0, func() { d.Do(t.Context(), a.Token, authn.Resend{}) })
 	step("wrong", 1, 1, func() { d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)}) })
 	step("right", 1, 1, func() { a = d.MustDo(t, a.Token, authn.Verify{Code: code}) })
@@ -182,13 +182,13 @@ func TestNothingLeaks(t *testing.T) {
 	note(d.Do(t.Context(), a.Token+"x", authn.Cancel{}))
 	s := d.MustDo(t, a.Token, authn.Verify{Code: code})
 	note(s, nil)
-	fmt.Fprintf(&out, "%+v\n", d.Audited)
+	fmt.Fprintf(&out, "%+v\n", d.Audited())
 	for _, secret := range []string{string(code), string(wrong), string(a.Token), string(s.Session), "ada@example.com"} {
 		if strings.Contains(out.String(), secret) {
 			t.Errorf("%q got out", secret)
 		}
 	}
-	if len(d.Audited) < 5 {
-		t.Errorf("%d audit events", len(d.Audited))
+	if len(d.Audited()) < 5 {
+		t.Errorf("%d audit events", len(d.Audited()))
 	}
 }

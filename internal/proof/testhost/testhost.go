@@ -1,51 +1,39 @@
-// Package testhost is a host in memory, for the tests of the service: a
-// directory with two users, an inbox, a store, an audit trail, and a clock that
-// the test moves.
+// Package testhost is a service in a world of its own, for the tests of the
+// service: two users, an inbox, a store, an audit trail, and a clock that the
+// test moves.
 package testhost
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memsender"
+	"github.com/authnfsm/authn/authntest"
 	"github.com/authnfsm/authn/memstore"
 )
 
 // Start is what the clock of a new host says.
-var Start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+var Start = authntest.Epoch()
 
 // Host is a service with everything it needs.
 type Host struct {
 	*authn.Service
-	Config  authn.Config
-	Store   memstore.Store
-	Inbox   memsender.Sender
-	Clock   atomic.Int64 // nanoseconds since 1970
-	Mu      sync.Mutex   // guards what follows
-	Users   map[string][]authn.Factor
-	Took    []authn.Factor // handed over as activated
-	Audited []authn.AuditEvent
+	Config authn.Config
+	Store  memstore.Store
+	World  authntest.World
 }
 
 // New returns a host that knows ada, whose factor is active, and grace, who
 // must enroll. change may put other ports in place; it may be nil.
 func New(t testing.TB, change func(*Host, *authn.Config)) *Host {
 	t.Helper()
-	h := &Host{Users: map[string][]authn.Factor{
-		"ada":   {{ID: "ada-mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}},
-		"grace": {{ID: "grace-mail", Type: authn.Email, Address: "grace@example.com", Status: authn.NotSetUp, Locale: "en"}},
-	}}
-	h.Clock.Store(Start.UnixNano())
-	h.Config = authn.Config{
-		Tenant: "acme", Keys: []authn.Key{{ID: 1, Secret: []byte("key A for tests: 0123456789abcdef")}},
-		PseudonymKey: []byte("pseudonym key for tests: 0123456789"),
-		Store:        &h.Store, Mailer: &h.Inbox, Directory: h, Auditor: h,
-		Now: func() time.Time { return time.Unix(0, h.Clock.Load()) },
-	}
+	h := new(Host)
+	h.World.Base = &h.Store
+	h.World.SetFactors("ada", authn.Factor{ID: "ada-mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active})
+	h.World.SetFactors("grace", authn.Factor{ID: "grace-mail", Type: authn.Email, Address: "grace@example.com", Status: authn.NotSetUp, Locale: "en"})
+	h.Config = h.World.Config()
+	h.Config.Tenant, h.Config.Store, h.Config.Limiter = "acme", &h.Store, nil
 	if change != nil {
 		change(h, &h.Config)
 	}
@@ -63,36 +51,39 @@ func (h *Host) Open(t testing.TB) *authn.Service {
 	return s
 }
 
-// Factors is the host's Directory.
-func (h *Host) Factors(_ context.Context, user string) ([]authn.Factor, error) {
-	h.Mu.Lock()
-	defer h.Mu.Unlock()
-	if fs, ok := h.Users[user]; ok {
-		return append([]authn.Factor{}, fs...), nil
+// Last is the last message that reached a user, of any kind.
+func (h *Host) Last(user string) authn.Message {
+	if ms := h.World.Messages(user); len(ms) > 0 {
+		return ms[len(ms)-1]
 	}
-	return nil, authn.ErrNoUser
+	return authn.Message{}
 }
 
-// Activated is the host's Directory.
-func (h *Host) Activated(_ context.Context, key, user string, f authn.Factor) error {
-	h.Mu.Lock()
-	defer h.Mu.Unlock()
-	h.Took = append(h.Took, f)
-	f.Status = authn.Active
-	h.Users[user] = []authn.Factor{f}
-	return nil
+// Took are the factors that were handed over as activated.
+func (h *Host) Took() (fs []authn.Factor) {
+	for _, c := range h.World.Calls(authntest.Activated) {
+		fs = append(fs, c.Factor)
+	}
+	return fs
 }
 
-// Audit is the host's Auditor.
-func (h *Host) Audit(_ context.Context, e authn.AuditEvent) error {
-	h.Mu.Lock()
-	defer h.Mu.Unlock()
-	h.Audited = append(h.Audited, e)
-	return nil
+// Audited are the events that the Auditor got.
+func (h *Host) Audited() (es []authn.AuditEvent) {
+	for _, c := range h.World.Calls(authntest.Audit) {
+		es = append(es, c.Event)
+	}
+	return es
+}
+
+// Move gives a user another address.
+func (h *Host) Move(user, address string) {
+	fs := h.World.FactorsOf(user)
+	fs[0].Address = address
+	h.World.SetFactors(user, fs...)
 }
 
 // Wait moves the clock.
-func (h *Host) Wait(by time.Duration) { h.Clock.Add(int64(by)) }
+func (h *Host) Wait(by time.Duration) { h.World.Advance(by) }
 
 // MustBegin begins a sign-in that is not refused.
 func (h *Host) MustBegin(t testing.TB, user string) *authn.Answer {
@@ -110,7 +101,7 @@ func (h *Host) MustDo(t testing.TB, token authn.StateToken, ev authn.Event) *aut
 func (h *Host) Challenged(t testing.TB) (*authn.Answer, authn.Code) {
 	t.Helper()
 	a := h.MustDo(t, h.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
-	return a, h.Inbox.Last("ada@example.com").Code
+	return a, h.Last("ada").Code
 }
 
 // OK fails the test if there is an error.

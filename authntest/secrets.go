@@ -8,51 +8,50 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// rule names what a host has broken. docs/testing.md says what each means.
+// rule is what a host has broken. docs/testing.md explains each.
 type rule string
 
 const (
-	ruleVerdict rule = "verdict"   // the answer says what came of the request
-	ruleFault   rule = "fault"     // a port that fails gives no verdict
-	ruleState   rule = "state"     // the answer says where the transaction stands
-	ruleAllowed rule = "allowed"   // answers and refusals say what may come next
-	ruleToken   rule = "token"     // state and session tokens are where they belong
-	ruleMail    rule = "mail"      // a code goes out when it should, to where it should
-	ruleHanded  rule = "directory" // a factor that was enrolled is handed to the directory
-	ruleSession rule = "session"   // there is a session for each token redeemed, and no other
-	ruleSecret  rule = "secret"    // an answer shows nothing that is not the client's
-	ruleLog     rule = "log"       // a log shows no secret at all
-	ruleRepeat  rule = "repeated"  // under its idempotency key a request is done once
+	ruleVerdict rule = "verdict"   // the answer reports the right class
+	ruleFault   rule = "fault"     // no verdict and no effect while a port fails
+	ruleState   rule = "state"     // the answer shows the right state
+	ruleAllowed rule = "allowed"   // answers and refusals list the allowed events
+	ruleToken   rule = "token"     // tokens appear where they should, and are not mixed up
+	ruleMail    rule = "mail"      // one code is sent when due, to the right address
+	ruleHanded  rule = "directory" // the directory gets each enrolled factor
+	ruleSession rule = "session"   // one session for each redeemed token
+	ruleSecret  rule = "secret"    // answers reveal no secret
+	ruleLog     rule = "log"       // logs hold no secret
+	ruleRepeat  rule = "repeated"  // a repeated request is applied once
 )
 
-// broken fails the history. The message is the same whenever the history is
-// the same: no code, token or real time is in it.
+// broken fails the history. Equal histories give equal messages, as rapid
+// requires: no code, token or real time is in them.
 func (h *history) broken(r rule, format string, args ...any) {
 	h.Helper()
 	h.Fatalf("authntest: broken rule %q: %s", string(r), fmt.Sprintf(format, args...))
 }
 
-// secret is a text that must not leave the host, or only in some answers.
+// secret is text that must not leave the host, or only in certain answers.
 type secret struct {
 	what string
 	text string
-	of   *tx // whose client may see it; nil: nobody
+	of   *tx // the transaction whose client may see it; nil: none
 }
 
-// inner is what the errors of ports say that Run breaks: it is nobody's
-// business but the host's.
+// inner is in the text of every injected error. No answer may repeat it.
 const inner = "(an inner matter of a port)"
 
-// outcome is one request of a client, and what it has led to.
+// outcome is a request and its result.
 type outcome struct {
-	what string // for the reader
-	x    *tx    // nil: of nobody
+	what string // the request, in words
+	x    *tx    // nil if the request is not about one
 	s    Seen
-	mail []authn.Message // codes that went out
+	mail []authn.Message // codes sent
 }
 
-// codes are the messages with a code that were tried since this was last asked,
-// once for each key.
+// codes returns the codes that the host tried to send since the last call, once
+// for each key.
 func (h *history) codes() (ms []authn.Message) {
 	all, n := h.w.tried(h.looked)
 	h.looked = n
@@ -66,7 +65,7 @@ func (h *history) codes() (ms []authn.Message) {
 	return ms
 }
 
-// ask makes a request, and looks at what leaves the host.
+// ask makes a request and checks what leaves the host.
 func (h *history) ask(what string, x *tx, f func() Seen) outcome {
 	h.Helper()
 	h.codes()
@@ -76,7 +75,7 @@ func (h *history) ask(what string, x *tx, f func() Seen) outcome {
 	return o
 }
 
-// noted tells the reader of an outcome, and looks for secrets in it.
+// noted logs an outcome and searches it for secrets.
 func (h *history) noted(o outcome) {
 	h.Helper()
 	h.Logf("%s  %s: %s", h.w.Now().Format("15:04:05"), o.what, shown(o.s, len(o.mail)))
@@ -84,7 +83,7 @@ func (h *history) noted(o outcome) {
 	raw, log := o.s.Raw, o.s.Log
 	tight, tightLog := plain.Replace(raw), plain.Replace(log)
 	if strings.Contains(raw, inner) {
-		h.broken(ruleSecret, "%s: the answer repeats what the error of a port says", o.what)
+		h.broken(ruleSecret, "%s: the answer shows the error text of a port", o.what)
 	}
 	for _, s := range h.secrets {
 		mine := s.of != nil && s.of == o.x
@@ -102,15 +101,16 @@ func (h *history) noted(o outcome) {
 	}
 }
 
-// in finds the secret in a text; tight is the text without blanks and hyphens.
+// in reports whether a text contains the secret; tight is the text without
+// spaces and hyphens.
 func (s *secret) in(text, tight string) bool {
 	return strings.Contains(text, s.text) || s.what == "a code" && strings.Contains(tight, s.text)
 }
 
-// needle is the part of a token that is looked for.
+// needle returns the part of a token to search for.
 func needle(token string) string { return token[max(0, len(token)-24):] }
 
-// shown is an answer without its secrets.
+// shown describes an answer without its secrets.
 func shown(s Seen, mails int) string {
 	class, end := string(s.Class), ""
 	if s.Class == OK {
@@ -135,7 +135,7 @@ func known(c Class) bool {
 		slices.ContainsFunc(sentinels(), func(err error) bool { return Class(err.Error()) == c })
 }
 
-// holds compares the sessions that there are with those that there have to be.
+// holds compares the host's sessions with those that should exist.
 func (h *history) holds(what string) {
 	h.Helper()
 	if h.halfway {
@@ -143,6 +143,6 @@ func (h *history) holds(what string) {
 	}
 	got := slices.Concat(h.before, h.host.Sessions())
 	if !slices.Equal(got, h.sessions) {
-		h.broken(ruleSession, "%s: the host has made sessions of %v, and those redeemed were of %v", what, got, h.sessions)
+		h.broken(ruleSession, "%s: the host has sessions of %v. It should have sessions of %v", what, got, h.sessions)
 	}
 }

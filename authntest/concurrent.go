@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// patience is how long a request waits, for real, for another that was put in
-// the middle of it. A host that takes one at a time makes it wait.
+// patience is how long a request waits, in real time, for the one that was
+// started in the middle of it. A host that handles one at a time runs into it.
 const patience = time.Second
 
-// asked is one of two requests that are made at once.
+// asked is one of two concurrent requests.
 type asked struct {
 	x    *tx
 	r    Request
@@ -18,7 +18,7 @@ type asked struct {
 	seen Seen
 }
 
-// twoAtOnce makes a request, and another one in the middle of it.
+// twoAtOnce makes two concurrent requests.
 func (h *history) twoAtOnce() {
 	if h.serial {
 		return
@@ -47,14 +47,14 @@ func (h *history) twoAtOnce() {
 	h.settleBoth(h.both(ask(x, h.next(x)), ask(y, q)))
 }
 
-// redeemable says that a client has a session token that is good.
+// redeemable reports whether the client has a valid session token.
 func (h *history) redeemable(x *tx) bool {
 	return x.session != "" && h.m.redeem(x, h.w.Now()).class == OK
 }
 
-// both makes request a, and b just before the first save of a, or after it if
-// there is none. It returns them in the order in which they have to count: what
-// comes in between is saved before.
+// both makes request a, and b just before the first save of a, or after a if
+// a saves nothing. It returns them in the order in which they take effect: a
+// loses its first save to b.
 func (h *history) both(a, b *asked) (first, second *asked) {
 	var begun atomic.Bool
 	var fault any
@@ -65,7 +65,7 @@ func (h *history) both(a, b *asked) (first, second *asked) {
 		defer func() { fault = recover() }()
 		b.seen = b.do()
 	}
-	h.w.Plan = func(_ context.Context, c Call) Fault {
+	h.w.inject(func(_ context.Context, c Call) Fault {
 		if c.Port != Save || begun.Swap(true) {
 			return Fault{}
 		}
@@ -78,7 +78,7 @@ func (h *history) both(a, b *asked) (first, second *asked) {
 		case <-t.C:
 		}
 		return Fault{}
-	}
+	})
 	h.codes()
 	a.seen = a.do()
 	late := !begun.Swap(true)
@@ -86,7 +86,7 @@ func (h *history) both(a, b *asked) (first, second *asked) {
 		run()
 	}
 	<-done
-	h.w.Plan = nil
+	h.w.inject(nil)
 	if fault != nil {
 		panic(fault)
 	}
@@ -96,7 +96,7 @@ func (h *history) both(a, b *asked) (first, second *asked) {
 	return a, b
 }
 
-// settleBoth holds both against the model, one after the other.
+// settleBoth compares both with the model, one after the other.
 func (h *history) settleBoth(first, second *asked) {
 	h.Helper()
 	mails := h.codes()

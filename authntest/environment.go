@@ -2,11 +2,10 @@ package authntest
 
 import "time"
 
-// What happens around the users: time passes, the directory changes, the host
-// starts anew.
+// Changes around the users: time, the directory, restarts.
 
-// wait lets the clock leap: a second, or to just before or just at the moment
-// when something ends.
+// wait moves the clock by a second, or to the moment at which something ends,
+// or to a second before it.
 func (h *history) wait() {
 	now := h.w.Now()
 	ends := []time.Time{now.Add(time.Second)}
@@ -17,7 +16,7 @@ func (h *history) wait() {
 			}
 		}
 	}
-	p := h.person()
+	p := h.account()
 	add(p.wait)
 	for _, x := range p.txs {
 		if !x.over(now) {
@@ -28,20 +27,19 @@ func (h *history) wait() {
 		add(until, spent(p.sends, h.m.SendsPerHour, time.Hour, now), spent(p.starts, h.m.StartsPerHour, time.Hour, now), now.Add(day))
 	}
 	h.w.Advance(ends[h.pick("until", len(ends))].Sub(now))
-	h.Logf("%s  the clock has moved", h.w.Now().Format("15:04:05"))
+	h.Logf("%s  the clock moves", h.w.Now().Format("15:04:05"))
 }
 
-// change gives a person another address, or takes the factor away for a
-// moment.
+// change gives a user another address, or removes the factor for one request.
 func (h *history) change() {
-	p := h.person()
+	p := h.account()
 	gone := h.pick("gone", 3) == 0
 	if gone {
-		h.Logf("%s has no factor any more", p.name)
+		h.Logf("          %s has no factor now", p.name)
 		p.address = ""
 		h.put(p)
 	} else {
-		h.Logf("%s has another address", p.name)
+		h.Logf("          %s has another address", p.name)
 		h.move(p)
 	}
 	x := h.any(func(x *tx) bool { return x.who == p && x.token != "" && !x.over(h.w.Now()) })
@@ -54,25 +52,25 @@ func (h *history) change() {
 		h.send(x, h.next(x), nil)
 	}
 	if gone {
-		h.Logf("%s has a factor again", p.name)
+		h.Logf("          %s has a factor again", p.name)
 		h.move(p)
 	}
 }
 
-// closed is a person whom the directory does not know for a moment.
-func (h *history) closed() {
-	p := h.person()
+// unknownUser signs in a user whom the directory does not know at the moment.
+func (h *history) unknownUser() {
+	p := h.account()
 	h.w.Remove(p.name)
 	h.pass(1)
-	o := h.ask(p.name+" signs in, whom the directory does not know any more", nil, func() Seen { return h.host.Start(p.name) })
+	o := h.ask(p.name+" signs in, the directory does not know the user", nil, func() Seen { return h.host.Start(p.name) })
 	h.judge(o, nil, Request{Event: "start"}, verdict{class: NoUser, to: outside})
 	h.put(p)
 }
 
-// restart leaves the host, and opens another on the same ports.
+// restart closes the host and opens it again on the same ports.
 func (h *history) restart() {
 	h.before = append(h.before, h.host.Sessions()...)
 	h.leave()
 	h.enter()
-	h.Logf("the host has started anew")
+	h.Logf("          the host restarts")
 }

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// actions are what may happen next, each as often as its weight says. Some are
-// off in a history, so that the others go further.
+// actions returns the possible next steps, each repeated by its weight. Every
+// history turns some of them off, so that the others get further.
 func (h *history) actions() map[string]func(*rapid.T) {
 	off := rapid.Uint64().Draw(h.T, "off") & rapid.Uint64().Draw(h.T, "off too")
 	all := map[string]func(*rapid.T){}
@@ -19,12 +19,12 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		weight int
 		do     func()
 	}{
-		{"go on", 6, h.goOn}, {"sign in", 2, h.signIn}, {"wait", 3, h.wait}, // these are never off
+		{"go on", 6, h.goOn}, {"sign in", 2, h.signIn}, {"wait", 3, h.wait}, // never off
 		{"start", 1, h.start}, {"wrong code", 3, h.wrong}, {"guess", 1, h.guess}, {"old code", 1, h.old}, {"late code", 1, h.late}, {"malformed", 2, h.malformed},
 		{"anything", 2, h.anything}, {"resend", 2, h.resend}, {"back", 2, h.back}, {"cancel", 1, h.cancel},
 		{"redeem again", 2, h.redeemAgain}, {"no such token", 1, h.noSuchToken}, {"finished", 1, h.finished}, {"again", 2, h.again},
-		{"store", 3, h.badStore}, {"mail", 2, h.badMail}, {"directory", 2, h.badDirectory}, {"limiter", 2, h.badLimiter}, {"auditor", 1, h.badAuditor},
-		{"address", 2, h.change}, {"stranger", 1, h.closed}, {"two at once", 3, h.twoAtOnce}, {"restart", 1, h.restart},
+		{"store", 3, h.failStore}, {"mail", 2, h.failMail}, {"directory", 2, h.failDirectory}, {"limiter", 2, h.failLimiter}, {"auditor", 1, h.failAuditor},
+		{"address", 2, h.change}, {"unknown user", 1, h.unknownUser}, {"two at once", 3, h.twoAtOnce}, {"restart", 1, h.restart},
 	} {
 		for n := range a.weight {
 			if i < 3 || off&(1<<i) == 0 {
@@ -37,16 +37,16 @@ func (h *history) actions() map[string]func(*rapid.T) {
 
 func (h *history) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(h.T, label) }
 
-func (h *history) person() *person { return h.m.people[h.pick("who", len(h.m.people))] }
+func (h *history) account() *account { return h.m.accounts[h.pick("who", len(h.m.accounts))] }
 
-// pass lets seconds pass.
+// pass moves the clock by seconds.
 func (h *history) pass(n int) { h.w.Advance(time.Duration(n) * time.Second) }
 
-// some is a transaction that a client has the token of: one under way, and if
-// there is none, a new one. It is nil where none can begin.
+// some returns a live transaction whose token the client has, or a new one if
+// there is none. It is nil if none can begin.
 func (h *history) some() *tx {
 	h.Helper()
-	p := h.person()
+	p := h.account()
 	var live []*tx
 	for _, x := range p.txs {
 		if x.live(h.w.Now()) && x.token != "" {
@@ -59,7 +59,7 @@ func (h *history) some() *tx {
 	return live[h.pick("which", len(live))]
 }
 
-// next is the request that leads on from where a transaction stands.
+// next returns the request that continues a transaction.
 func (h *history) next(x *tx) Request {
 	p := x.who
 	switch {
@@ -73,7 +73,7 @@ func (h *history) next(x *tx) Request {
 	return h.code(x, x.code)
 }
 
-// code hands a code in, by the event that the transaction is for.
+// code returns the request that submits a code.
 func (h *history) code(x *tx, code string) Request {
 	r := Request{Event: "verify", Factor: x.who.factor, Code: code}
 	if x.enrolls {
@@ -82,7 +82,7 @@ func (h *history) code(x *tx, code string) Request {
 	return r
 }
 
-// other is a code of the right form that is not the right one.
+// other returns a wrong code of the right form.
 func (h *history) other(x *tx) string {
 	code := "2718281828"
 	if x.code == code {
@@ -91,9 +91,9 @@ func (h *history) other(x *tx) string {
 	return code
 }
 
-// start begins one sign-in after the other.
+// start begins several sign-ins of one user.
 func (h *history) start() {
-	p := h.person()
+	p := h.account()
 	for range 1 + h.pick("starts", 4) {
 		h.begin(p, nil)
 	}
@@ -108,7 +108,7 @@ func (h *history) goOn() {
 	}
 }
 
-// signIn goes on to a session, over every wait.
+// signIn continues to a session and waits where it has to.
 func (h *history) signIn() {
 	x := h.some()
 	for range 6 {
@@ -130,7 +130,7 @@ func (h *history) wrong() {
 	}
 }
 
-// guess is somebody who has the password and tries codes, as fast as he may.
+// guess submits wrong codes, as fast as the limits allow.
 func (h *history) guess() {
 	x := h.some()
 	for range 4 + h.pick("guesses", 6) {
@@ -148,15 +148,15 @@ func (h *history) guess() {
 	}
 }
 
-// await lets the time pass that a request has to wait, if the transaction
-// lives so long.
+// await moves the clock to the time from which a request is allowed, if the
+// transaction lives that long.
 func (h *history) await(x *tx, r Request) {
 	if v := h.expect(x, r); v.class == TooSoon && v.retry.Before(x.ends) {
 		h.w.Advance(v.retry.Sub(h.w.Now()))
 	}
 }
 
-// old hands in a code that was sent to anybody, ever.
+// old submits any code that was ever sent, to any user.
 func (h *history) old() {
 	x := h.some()
 	var sent []string
@@ -172,7 +172,7 @@ func (h *history) old() {
 
 func (h *history) malformed() {
 	if x := h.some(); x != nil {
-		if x.state == required || x.state == toEnroll { // where a code may be handed in, if one can go out
+		if x.state == required || x.state == toEnroll { // first to where a code is expected
 			h.send(x, h.next(x), nil)
 		}
 		h.send(x, h.code(x, []string{"12345", "l23456789O"}[h.pick("malformed", 2)]), nil)
@@ -202,7 +202,7 @@ func (h *history) anything() {
 	h.send(x, r, nil)
 }
 
-// resend asks for another code, at once or as soon as it may, and again.
+// resend asks for more codes, at once or as soon as that is allowed.
 func (h *history) resend() {
 	x := h.some()
 	if x == nil {
@@ -219,7 +219,7 @@ func (h *history) resend() {
 	}
 }
 
-// late hands in the right code when its time is up.
+// late submits the right code at the moment when it expires.
 func (h *history) late() {
 	now := h.w.Now()
 	if x := h.any(func(x *tx) bool {
@@ -230,24 +230,24 @@ func (h *history) late() {
 	}
 }
 
-// back goes one step back, or wants to go on without enrolling.
+// back goes one step back, or tries to skip enrollment.
 func (h *history) back() {
 	if x := h.some(); x != nil {
 		h.send(x, Request{Event: []string{"previous", "skip"}[h.pick("skip", 2)]}, nil)
 	}
 }
 
-// cancel ends a transaction: one under way, or one that has succeeded.
+// cancel cancels a transaction that is live or has succeeded.
 func (h *history) cancel() {
 	if x := h.any(func(x *tx) bool { return x.token != "" && !x.over(h.w.Now()) }); x != nil {
 		h.send(x, Request{Event: "cancel"}, nil)
 	}
 }
 
-// any draws one of all transactions for which f holds; nil if there is none.
+// any draws one of the transactions for which f holds; nil if there is none.
 func (h *history) any(f func(*tx) bool) *tx {
 	var from []*tx
-	for _, p := range h.m.people {
+	for _, p := range h.m.accounts {
 		for _, x := range p.txs {
 			if f(x) {
 				from = append(from, x)
@@ -266,7 +266,7 @@ func (h *history) redeemAgain() {
 	}
 }
 
-// finished comes back to a transaction that is over.
+// finished returns to a transaction that has ended.
 func (h *history) finished() {
 	x := h.any(func(x *tx) bool { return x.token != "" && (x.over(h.w.Now()) || x.state == success) })
 	if x == nil {
@@ -278,8 +278,8 @@ func (h *history) finished() {
 	h.send(x, r, nil)
 }
 
-// noSuchToken sends tokens that were never given: of the right form, damaged,
-// or of the other kind.
+// noSuchToken sends tokens that the host never issued: damaged ones, nonsense,
+// and tokens of the other kind.
 func (h *history) noSuchToken() {
 	x := h.some()
 	if x == nil || x.token == "" {
@@ -303,7 +303,7 @@ func (h *history) noSuchToken() {
 		r = Request{Event: "cancel"}
 	}
 	token := tokens[h.pick("token", len(tokens))]
-	o := h.ask(x.who.name+": "+r.Event+" with a token that was never given", x, func() Seen { return h.do(x, token, r) })
+	o := h.ask(x.who.name+": "+r.Event+" with a token that was never issued", x, func() Seen { return h.do(x, token, r) })
 	h.judge(o, nil, r, verdict{class: Finished})
 	if h.d.AtOnce {
 		return
@@ -313,12 +313,12 @@ func (h *history) noSuchToken() {
 		tokens = append(tokens, turned(x.session))
 	}
 	token = tokens[h.pick("session", len(tokens))]
-	o = h.ask(x.who.name+" redeems a token that is no session token", x, func() Seen { return h.host.Redeem(token) })
+	o = h.ask(x.who.name+" redeems what is not a session token", x, func() Seen { return h.host.Redeem(token) })
 	h.judge(o, nil, Request{Event: "redeem"}, verdict{class: Finished})
 }
 
-// again makes a request twice under one idempotency key, and then another
-// under the same.
+// again repeats a request under its idempotency key, and then uses the key for
+// another request.
 func (h *history) again() {
 	x := h.some()
 	if x == nil || !h.d.Keys {
@@ -333,14 +333,14 @@ func (h *history) again() {
 	what := describe(x, r)
 	v := h.send(x, r, nil)
 	if v.class != OK && v.class != WrongCode && v.class != LateCode {
-		return // nothing was stored, so nothing is remembered
+		return // nothing was stored, so the key is not remembered
 	}
 	if h.d.AtOnce && v.to == success {
 		return
 	}
 	o := h.ask(what+", again", x, func() Seen { return h.do(x, x.token, r) })
 	if o.s.Class != v.class || len(o.mail) > 0 {
-		h.broken(ruleRepeat, "%s, again: the host says: %s. It should say what it said before, and do nothing", what, shown(o.s, len(o.mail)))
+		h.broken(ruleRepeat, "%s, again: the host says: %s. It should repeat its answer and do nothing else", what, shown(o.s, len(o.mail)))
 	}
 	h.holds(o.what)
 	if !x.live(h.w.Now()) {

@@ -7,11 +7,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// What a request that was taken changes in the model.
+// How the model changes with a request that was accepted.
 
-// began notes a new transaction. One too many makes room: the oldest without a
-// code, then the oldest; one that has succeeded last.
-func (m *model) began(p *person, to, token string, now time.Time) *tx {
+// began adds a transaction. If there are too many, one is canceled: the oldest
+// without a live code, else the oldest; one that has succeeded only as a last
+// resort.
+func (m *model) began(p *account, to, token string, now time.Time) *tx {
 	var live []*tx
 	for _, o := range p.txs {
 		if !o.over(now) && !o.redeemed {
@@ -41,8 +42,8 @@ func (m *model) began(p *person, to, token string, now time.Time) *tx {
 	return x
 }
 
-// took notes what a request with that verdict has changed. code is the one
-// that went out, if one did.
+// took applies a request with that verdict. code is the code that was sent, if
+// any.
 func (m *model) took(x *tx, r Request, v verdict, code string, now time.Time) {
 	switch {
 	case v.class == WrongCode:
@@ -110,8 +111,8 @@ func (m *model) missed(x *tx, to string, now time.Time) {
 	x.state = to
 }
 
-// succeeded forgives what this transaction has cost, and gives it a session
-// token. After an enrollment every other sign-in of the user ends.
+// succeeded removes the transaction's own charges and starts the life of its
+// session token. An enrollment cancels the user's other transactions.
 func (m *model) succeeded(x *tx, now time.Time) {
 	p := x.who
 	mine := func(c charge) bool { return c.by == x }
@@ -128,7 +129,7 @@ func (m *model) succeeded(x *tx, now time.Time) {
 	}
 }
 
-// doubled is d, doubled n times, at most limit.
+// doubled returns d, doubled n times, but at most limit.
 func doubled(d time.Duration, n int, limit time.Duration) time.Duration {
 	for ; n > 0 && d < limit; n-- {
 		d *= 2
@@ -136,12 +137,12 @@ func doubled(d time.Duration, n int, limit time.Duration) time.Duration {
 	return min(d, limit)
 }
 
-// policies are those that histories are run under. All of them are small, so
-// that a history of thirty requests comes to every limit; in the first the
-// account's own are out of the way.
+// policies returns the policies of the histories. Limits are low, so that a
+// history of thirty requests reaches them; in the first policy those of the
+// account are out of reach.
 func policies() []authn.Policy {
 	p := authn.Policy{
-		Digits:    10, // a code is found in what leaves the host, and never by chance
+		Digits:    10, // so that no other number is taken for a code
 		CodeTries: 2, Tries: 4, Sends: 3, Cooldowns: []time.Duration{30 * time.Second, time.Minute},
 		CodeLife: 2 * time.Minute, Life: 6 * time.Minute, SessionLife: time.Minute, Live: 2,
 		SendsPerHour: 100, SendsPerDay: 100, StartsPerHour: 100, BackoffFrom: 10, Backoff: 20 * time.Second, BackoffMax: time.Minute,
