@@ -49,7 +49,7 @@ func (h *history) begin(p *person, bad *weather) *tx {
 	var x *tx
 	if bad != nil && bad.fired && bad.effect != harmless {
 		if bad.effect == hidden && v.class == OK {
-			x = h.m.began(p, v.to, "", now)
+			h.m.began(p, v.to, "", now)
 		}
 		h.unavailable(o)
 		return nil
