@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 	"github.com/authnfsm/authn/okta"
 )
 
