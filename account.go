@@ -17,17 +17,17 @@ const (
 	maxUser = 128
 )
 
-// Account is everything that is stored about one account: its budgets and its
-// live transactions. It is a plain value: == compares it and = copies it;
-// nothing in it can be changed from outside. The zero value is a fresh account.
-// It holds no code, no token, no key and no address.
+// Account is everything that is stored about one account: its budgets, its
+// transactions and the effects that it owes. It is a plain value: == compares it
+// and = copies it. The zero value is an account without a record. It holds no
+// code, no token, no key and no address. [Account.View] shows it as data.
 type Account struct {
 	ledger
 	txs    [maxTx]transaction
 	outbox [maxOutbox]entry
 }
 
-// ledger is what is remembered of the account itself.
+// ledger holds what outlives transactions: budgets, locks and counts.
 type ledger struct {
 	user        string // the host's user id; "" after Erase
 	seen        int64  // latest time at which it was saved, Unix nanoseconds like all times here
@@ -40,8 +40,8 @@ type ledger struct {
 	starts      window
 }
 
-// transaction is one sign-in under way, or the little that is kept of a
-// finished one. The zero value is a free slot.
+// transaction is one sign-in under way, or what is kept of a finished one to
+// answer repeats. The zero value is a free slot.
 type transaction struct {
 	id       id     // public: audit, keys of messages
 	token    digest // SHA-256 of the state token's secret
@@ -71,7 +71,7 @@ type limits struct {
 	cooldowns                       [maxCooldown]int64
 }
 
-// liveCode is what derives the one code that a transaction accepts.
+// liveCode holds what the one code that a transaction accepts is derived from.
 type liveCode struct {
 	live    bool
 	tries   uint8
@@ -83,7 +83,7 @@ type liveCode struct {
 // good says that the code may still be used.
 func (c *liveCode) good(now int64) bool { return c.live && now < c.expires }
 
-// session is what derives the session token, until it is redeemed.
+// session holds what the session token is derived from, until it is redeemed.
 type session struct {
 	live  bool
 	key   uint32
@@ -93,7 +93,6 @@ type session struct {
 // lastEvent remembers the last saved event that had an idempotency key.
 type lastEvent struct {
 	set   bool
-	op    op
 	say   uint8 // index in outcomes
 	key   uint32
 	id    id // hash of the client's key
@@ -102,8 +101,8 @@ type lastEvent struct {
 
 var outcomes = [...]Outcome{Done, WrongCode, LateCode}
 
-// copyFrom is *a = *b without copying what is empty in both: most of an
-// account is room that it seldom needs.
+// copyFrom is *a = *b, but skips what is empty in both: most of an account is
+// seldom used.
 func (a *Account) copyFrom(b *Account) {
 	a.ledger = b.ledger
 	for i := range a.txs {
@@ -131,7 +130,8 @@ func (a *Account) find(token digest) int {
 	return -1
 }
 
-// idle says that the account tells nothing that a fresh one would not.
+// idle says that the account holds no limit, lock, transaction or delivery, so
+// that its record can be deleted.
 func (a *Account) idle() bool {
 	return a.quiet() && a.fails == 0 && !a.disabled
 }
@@ -147,8 +147,7 @@ func (a *Account) quiet() bool {
 		a.failures.at == "" && a.sends == "" && a.starts == ""
 }
 
-// info is what is known of the state that the transaction is in; nothing of a
-// free slot.
+// info is the description of the transaction's state; empty for a free slot.
 func (t *transaction) info() *StateInfo {
 	if t.state == 0 || int(t.state) > len(states) {
 		return new(StateInfo)
@@ -166,7 +165,7 @@ func (t *transaction) isLive() bool {
 	return t.state != 0 && (!t.info().Terminal || t.session.live)
 }
 
-// before says that t has to make room before o.
+// before says that t is evicted before o.
 func (t *transaction) before(o *transaction, now int64) bool {
 	if t.session.live != o.session.live {
 		return o.session.live

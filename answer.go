@@ -5,44 +5,44 @@ import (
 	"time"
 )
 
-// Delivery says what became of the live code's mail.
+// Delivery says whether the message with the live code was sent.
 type Delivery string
 
-// The deliveries. A mail that failed for good lets the user resend early.
+// The deliveries. After [Failed] the user may resend before the cool-down ends.
 const (
-	NotSent Delivery = ""        // nothing was to be sent, or its code is gone
-	Pending Delivery = "pending" // not accepted yet: it is tried again
-	Sent    Delivery = "sent"    // accepted by the Mailer
+	NotSent Delivery = ""        // no code is live, or none was sent
+	Pending Delivery = "pending" // not accepted yet; retried
+	Sent    Delivery = "sent"    // accepted by the Sender
 	Failed  Delivery = "failed"  // given up
 )
 
-// Answer is where a transaction stands and what it allows. The caller owns it.
+// Answer says where a transaction stands and what it allows. The caller owns it.
 type Answer struct {
 	State       State
 	Outcome     Outcome      // of the event that was just taken
-	Token       StateToken   // the state token to use next; "" when there is nothing left to do with it
-	Session     SessionToken // in SUCCESS, until it is redeemed: for [Service.Redeem]
+	Token       StateToken   // the state token to use next; "" if no event is allowed any more
+	Session     SessionToken // in SUCCESS, until it is redeemed; [Service.Redeem] takes it
 	User        string       // the host's user id
 	Factors     []Factor     // to choose from, addresses masked
-	Factor      Factor       // at hand, address masked
-	Allowed     []Allowed    // what may come next
-	TriesLeft   int          // wrong codes that this transaction still takes
-	Generation  int          // of the last code: mails carry it too
+	Factor      Factor       // the one that a code was sent for, address masked
+	Allowed     []Allowed    // the events that are allowed, now or later
+	TriesLeft   int          // wrong codes left before this transaction ends
+	Generation  int          // number of the last code, from 1; messages carry it too
 	CodeExpires time.Time    // zero: there is no live code
 	Delivery    Delivery     // of the live code
 	Expires     time.Time    // of the transaction; in SUCCESS of the session token
-	Until       time.Time    // in LOCKED_OUT: end of the account's lock; zero: only this transaction is meant
-	Now         time.Time    // the machine's clock, for countdowns
+	Until       time.Time    // in LOCKED_OUT: end of the account's lock; zero: only this transaction ended, or a factor is disabled
+	Now         time.Time    // the machine's time, for countdowns
 }
 
 // Allowed is an event that the state allows.
 type Allowed struct {
 	Event EventName
-	At    time.Time // from when on, if nothing else comes before; zero: now
+	At    time.Time // from which time, if nothing else happens first; zero: now
 }
 
-// Allows says whether event, such as [EventResend], is allowed, and from when on:
-// the zero time means now.
+// Allows says whether event, such as [EventResend], is allowed, and from which
+// time: the zero time means now.
 func (a *Answer) Allows(event EventName) (at time.Time, ok bool) {
 	for _, x := range a.Allowed {
 		if x.Event == event {
@@ -104,10 +104,10 @@ func (s *step) listFactors(ans *Answer) {
 	}
 }
 
-// allowed walks the cells of the state with the best payload there could be,
-// and appends what moves to the list.
+// allowed asks each cell of the state with an ideal payload, and lists the
+// events that would be taken.
 func (s *step) allowed(list []Allowed) []Allowed {
-	for s.op = enroll; s.op <= redeem; s.op++ {
+	for s.op = opEnroll; s.op <= opRedeem; s.op++ {
 		if at, ok := s.soonest(); ok {
 			list = append(list, Allowed{Event: s.op.name(), At: unix(at)})
 		}
@@ -115,9 +115,9 @@ func (s *step) allowed(list []Allowed) []Allowed {
 	return list
 }
 
-// soonest is when the event at hand moves the transaction if nothing else
-// comes before: 0 is now. One wait may lead to another, or to a refusal that
-// no waiting ends, and the transaction's own end comes first.
+// soonest is when the event at hand would be taken if nothing else happens
+// first; 0 is now. One wait may lead to another, or to a refusal that waiting
+// does not end, and the transaction's deadline comes first.
 func (s *step) soonest() (at int64, ok bool) {
 	now := s.now
 	defer func() { s.now = now }()

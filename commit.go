@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// commit runs load, step and save until one save is not lost to another. It
-// returns the record as it was saved. No verdict leaves before that.
+// commit runs load, step and save until a save does not conflict. It returns the
+// record as saved. No result leaves before that.
 func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
 	for try := range maxReruns {
 		if err := pause(c.ctx, try); err != nil {
@@ -44,8 +44,8 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 	return next, fmt.Errorf("%w: %d save conflicts in a row", ErrUnavailable, maxReruns)
 }
 
-// confirm finds out what became of a save that returned an error: it happened
-// if the record carries its version.
+// confirm finds out whether a save that returned an error took place: it did if
+// the record carries its version.
 func (s *Service) confirm(c *call, next Record, cause error) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.ctx), s.m.policy.DeliveryTimeout)
 	defer stop()
@@ -56,7 +56,7 @@ func (s *Service) confirm(c *call, next Record, cause error) error {
 	return cause
 }
 
-// forgetUnheard drops what is only for an Auditor that the host does not have.
+// forgetUnheard drops reports to the Auditor if the host has none.
 func (s *Service) forgetUnheard(a *Account) {
 	if s.cfg.Auditor != nil {
 		return

@@ -29,7 +29,7 @@ func (e *edge) transition() Transition {
 	for _, k := range e.row.Emit {
 		t.Emit = append(t.Emit, k.String())
 	}
-	if e.row.Others != primary {
+	if e.row.Others != opPrimary {
 		t.Others = e.row.Others.name()
 	}
 	return t
@@ -42,15 +42,14 @@ type node struct {
 	first uint16
 }
 
-// program is the table made ready: one decision tree for each cell.
+// program is the compiled table: one decision tree for each cell.
 type program struct {
 	edges []edge
 	nodes []node
 	next  []int16
 	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
 	final [len(states)]bool
-	// What is refused for want of a row: made once, as nothing in it depends on
-	// the step.
+	// refusals are those of cells without a row: they do not depend on the step.
 	refusals [len(states)][ops]Refusal
 }
 
@@ -62,7 +61,7 @@ func expand(table []row) ([]edge, error) {
 		if (r.Refuse == nil) == (r.To == "") || r.Why == "" {
 			return nil, fmt.Errorf("authn: row %d: either To or Refuse, and Why", i)
 		}
-		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != primary || r.Outcome != Done) {
+		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != opPrimary || r.Outcome != Done) {
 			return nil, fmt.Errorf("authn: row %d: a refusal changes nothing", i)
 		}
 		timed := slices.ContainsFunc(r.When, func(g guard) bool { return guards[g].until != nil })
@@ -109,7 +108,7 @@ func compile(table []row) (*program, error) {
 				}
 				continue
 			}
-			if p.final[i] && !slices.Contains([]op{redeem, expire, lock, cancel}, o) {
+			if p.final[i] && !slices.Contains([]op{opRedeem, opExpire, opLock, opCancel}, o) {
 				return nil, fmt.Errorf("authn: %s is terminal and has rows for %s", st, o.name())
 			}
 			if p.roots[i][o], err = p.tree(c, cells[c], 0, nil); err != nil {

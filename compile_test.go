@@ -33,7 +33,7 @@ func TestBadTables(t *testing.T) {
 		}, "either To or Refuse"},
 		"a refusal that changes": {func(rs []row) []row { rs[2].Then = do{begin}; return rs }, "a refusal changes nothing"},
 		"an end with a way out": {func(rs []row) []row {
-			return append(rs, row{At: in(verify, Canceled), To: Success, Why: "x"})
+			return append(rs, row{At: in(opVerify, Canceled), To: Success, Why: "x"})
 		}, "is terminal and has rows"},
 	} {
 		_, err := compile(c.change(slices.Clone(table)))
@@ -41,8 +41,8 @@ func TestBadTables(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	gone := slices.DeleteFunc(slices.Clone(table), func(r row) bool { return r.At[0].op == cancel })
-	gone = append(gone, row{At: in(cancel, live()...), To: stay, Why: "x"}, row{At: in(cancel, Success), To: stay, Why: "x"})
+	gone := slices.DeleteFunc(slices.Clone(table), func(r row) bool { return r.At[0].op == opCancel })
+	gone = append(gone, row{At: in(opCancel, live()...), To: stay, Why: "x"}, row{At: in(opCancel, Success), To: stay, Why: "x"})
 	if _, err := compile(gone); err == nil || !strings.Contains(err.Error(), "CANCELED is not reachable") {
 		t.Errorf("an unreachable state: %v", err)
 	}

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// consult pins what the Directory says: the factors that can be used, as many
-// as there is room for.
+// consult reads what the Directory says: the factors that can be used, as many
+// as a transaction has room for.
 func (s *step) consult(factors []Factor) error {
 	for i := range factors {
 		p, err := s.pin(&factors[i])
@@ -27,9 +27,9 @@ func (s *step) consult(factors []Factor) error {
 	return nil
 }
 
-// list adds a factor; where there is no room, the last of those that matter
-// least goes. An active one must not be overlooked: without one the password
-// alone would be enough for enrolling.
+// list adds a factor. If there is no room, the last of the least important ones
+// goes: an active factor is never overlooked, since without one the password
+// alone would permit enrollment.
 func (s *step) list(p pin) {
 	if len(s.dir) == maxFactors {
 		least := 0
@@ -56,7 +56,7 @@ func (p *pin) matters() int {
 	return 0
 }
 
-// pin checks a factor and replaces its address by a keyed pseudonym.
+// pin checks a factor, and replaces its address by a keyed pseudonym.
 func (s *step) pin(f *Factor) (p pin, err error) {
 	fault := func(what string) (pin, error) {
 		return pin{}, fmt.Errorf("%w: directory: factor %.64q: %s", ErrUnavailable, f.ID, what)
@@ -129,7 +129,7 @@ func (s *step) enrollmentOpen() bool { return s.tx().proved != 0 || !s.has(Activ
 // one at hand. The Directory has to offer it now.
 func (s *step) chosen() int {
 	t := s.tx()
-	if s.ideal && s.op == challenge && t.code.live {
+	if s.ideal && s.op == opChallenge && t.code.live {
 		return int(t.atHand)
 	}
 	for i := range t.factors {
@@ -143,15 +143,15 @@ func (s *step) chosen() int {
 
 func (s *step) chooses(i int, f *pin) bool {
 	switch s.op {
-	case enroll:
+	case opEnroll:
 		return f.status == NotSetUp && (s.ideal || s.in.factor == f.typ().name)
-	case challenge:
+	case opChallenge:
 		return f.status == Active && (s.ideal || s.in.factor == f.id)
 	}
 	return i == int(s.tx().atHand) && (s.in.factor == "" || s.in.factor == f.id)
 }
 
-// moved says that the factor at hand has another address by now.
+// moved says that the Directory has another address now for the factor at hand.
 func (s *step) moved() bool {
 	if s.ideal {
 		return false
@@ -160,7 +160,7 @@ func (s *step) moved() bool {
 	return d == nil || d.recipient != s.tx().factor().recipient
 }
 
-// withdrawn says that what is being activated is no longer on offer.
+// withdrawn says that the factor being activated is no longer offered.
 func (s *step) withdrawn() bool {
 	return !s.ideal && (s.moved() || !s.enrollmentOpen())
 }

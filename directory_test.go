@@ -71,7 +71,7 @@ func TestVerifiedAddress(t *testing.T) {
 	verified := Factor{ID: "m", Type: Email, Address: "ada@example.com", Status: NotSetUp, Verified: true}
 	w := begun(t, Policy{}, ada, verified)
 	w.want(w.a.txs[0].name(), MFARequired)
-	if w.a.txs[0].delivery != notSent || w.a.outbox[0].kind != 0 {
+	if w.a.txs[0].delivery != deliveryNone || w.a.outbox[0].kind != 0 {
 		t.Error("mail went out before a factor was chosen")
 	}
 	w.want(w.do(Challenge{"m"}), MFAChallenge)

@@ -11,30 +11,32 @@ import (
 var (
 	ErrNotAllowed = errors.New("not allowed in this state")               // the answer says what is
 	ErrFinished   = errors.New("transaction is unknown or finished")      // begin again
-	ErrMalformed  = errors.New("malformed input")                         // uncounted
+	ErrMalformed  = errors.New("malformed input")                         // not counted as a failure
 	ErrNotOffered = errors.New("factor is not offered here")              // choose one that the answer lists
 	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // respond as to a wrong password
 	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
-	ErrNoCode     = errors.New("no live code")                            // ask for a new one; uncounted
-	ErrRequired   = errors.New("a required factor is missing")            // enroll it
-	ErrExhausted  = errors.New("no sends left in this transaction")       // waiting does not help
+	ErrNoCode     = errors.New("no live code")                            // request a new one; not counted as a failure
+	ErrRequired   = errors.New("a required factor is missing")            // enroll it first
+	ErrExhausted  = errors.New("no sends left in this transaction")       // waiting does not help: begin again
 	ErrTooSoon    = errors.New("too soon")                                // RetryAt says when
 	ErrLocked     = errors.New("account is locked")                       // RetryAt says until when; zero: the host must step in
 	ErrKeyReused  = errors.New("idempotency key was used for another event")
 )
 
-// What ports return, and faults that are never refusals.
+// What ports return, and faults. A fault is never a [*Refusal]: its outcome is
+// unknown, and the same event may be sent again.
 var (
 	ErrNotFound      = errors.New("not found")                       // a Store has no such record
 	ErrConflict      = errors.New("conflict")                        // a Store's record has another version
 	ErrUndeliverable = errors.New("undeliverable")                   // a Mailer's answer: do not try again
 	ErrSuperseded    = errors.New("superseded")                      // of an effect: its code is dead, or its address has changed
-	ErrUnavailable   = errors.New("unavailable")                     // a port failed: no verdict, try again
-	ErrCorrupt       = errors.New("stored record is corrupt")        // never taken as a fresh account
-	ErrEngine        = errors.New("engine disagrees with the table") // a bug: no verdict
+	ErrUnavailable   = errors.New("unavailable")                     // a port failed: outcome unknown, retry
+	ErrCorrupt       = errors.New("stored record is corrupt")        // never treated as an account without a record
+	ErrEngine        = errors.New("engine disagrees with the table") // a bug: nothing was decided
 )
 
-// Outcome says how an event that was taken turned out.
+// Outcome says how an event that was taken turned out: a wrong code is taken,
+// and counted.
 type Outcome string
 
 // The outcomes of an event that was taken.

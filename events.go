@@ -15,7 +15,7 @@ type Event interface {
 
 type (
 	// Enroll chooses, in MFA_ENROLL, the type of factor to enroll, such as
-	// [Email]; a code goes out to the address that the host's Directory has.
+	// [Email]; a code is sent to the address that the host's Directory has.
 	Enroll struct{ Type string }
 
 	// Activate hands in the code that confirms the factor being enrolled.
@@ -25,7 +25,7 @@ type (
 		Code   Code
 	}
 
-	// Challenge chooses, in MFA_REQUIRED, the factor to prove; a code goes out.
+	// Challenge chooses, in MFA_REQUIRED, the factor to prove, and sends a code.
 	Challenge struct{ Factor string }
 
 	// Verify hands in the code in MFA_CHALLENGE. Factor may be empty: it is
@@ -35,18 +35,19 @@ type (
 		Code   Code
 	}
 
-	// Resend asks for a new code; the old one is dead. Factor may be empty.
+	// Resend requests a new code; the previous one no longer works. Factor may be
+	// empty.
 	Resend struct{ Factor string }
 
 	// Previous goes one step back: to MFA_ENROLL, where the code is erased,
 	// or to MFA_REQUIRED, where it waits for the factor to be chosen again.
-	// No budget is refilled.
+	// It restores no tries and no sends.
 	Previous struct{}
 
 	// Skip leaves MFA_ENROLL when nothing that is required is missing.
 	Skip struct{}
 
-	// Cancel ends the transaction; an unredeemed session token is void.
+	// Cancel ends the transaction, and voids a session token that is not redeemed.
 	Cancel struct{}
 )
 
@@ -95,22 +96,22 @@ const (
 	EventFactorDisabled  EventName = "factor_disabled"  // only [Service.Reinstate] helps
 )
 
-// op is an event without its payload: what the table speaks of.
+// op is an event without its payload, as the table has it.
 type op uint8
 
 const (
-	primary op = iota
-	enroll
-	activate
-	challenge
-	verify
-	resend
-	previous
-	skip
-	cancel
-	redeem
-	expire // time, as an event
-	lock   // the account's lock, as an event
+	opPrimary op = iota
+	opEnroll
+	opActivate
+	opChallenge
+	opVerify
+	opResend
+	opPrevious
+	opSkip
+	opCancel
+	opRedeem
+	opExpire // time, as an event
+	opLock   // the account's lock, as an event
 	ops
 )
 
@@ -121,18 +122,18 @@ var opInfos = [ops]struct {
 	doc                string
 	directory, limiter bool
 }{
-	primary:   {EventPrimary, "Begins a transaction after the host has checked the password. The host calls Service.Begin.", true, false},
-	enroll:    {EventEnroll, "Chooses the factor type to enroll, and sends a code.", true, true},
-	activate:  {EventActivate, "Submits the code that confirms the factor being enrolled.", true, false},
-	challenge: {EventChallenge, "Chooses the factor to prove, and sends it a code.", true, true},
-	verify:    {EventVerify, "Submits the code that was sent to the chosen factor.", false, false},
-	resend:    {EventResend, "Requests a new code. The previous code no longer works.", true, true},
-	previous:  {EventPrevious, "Goes back one step.", false, false},
-	skip:      {EventSkip, "Continues without enrolling another factor.", false, false},
-	cancel:    {EventCancel, "Ends the transaction.", false, false},
-	redeem:    {EventRedeem, "Exchanges the session token for an assertion, once. The host calls Service.Redeem.", true, false},
-	expire:    {EventExpire, "Internal. The transaction has reached its deadline; this event replaces any event that arrives later.", false, false},
-	lock:      {EventLock, "Internal. Another transaction has locked the account.", false, false},
+	opPrimary:   {EventPrimary, "Begins a transaction after the host has checked the password. The host calls Service.Begin.", true, false},
+	opEnroll:    {EventEnroll, "Chooses the factor type to enroll, and sends a code.", true, true},
+	opActivate:  {EventActivate, "Submits the code that confirms the factor being enrolled.", true, false},
+	opChallenge: {EventChallenge, "Chooses the factor to prove, and sends it a code.", true, true},
+	opVerify:    {EventVerify, "Submits the code that was sent to the chosen factor.", false, false},
+	opResend:    {EventResend, "Requests a new code. The previous code no longer works.", true, true},
+	opPrevious:  {EventPrevious, "Goes back one step.", false, false},
+	opSkip:      {EventSkip, "Continues without enrolling another factor.", false, false},
+	opCancel:    {EventCancel, "Ends the transaction.", false, false},
+	opRedeem:    {EventRedeem, "Exchanges the session token for an assertion, once. The host calls Service.Redeem.", true, false},
+	opExpire:    {EventExpire, "Internal. The transaction has reached its deadline; this event replaces any event that arrives later.", false, false},
+	opLock:      {EventLock, "Internal. Another transaction has locked the account.", false, false},
 }
 
 func (o op) name() EventName { return opInfos[o].name }
@@ -182,8 +183,8 @@ const (
 	// RequireFactor: no SUCCESS without a second factor, proved or newly
 	// enrolled.
 	RequireFactor Requirement = iota
-	// RequireIfActive: who has an active factor proves it; who has none is
-	// offered enrollment and may skip what is not required.
+	// RequireIfActive: a user with an active factor proves it; one without is
+	// offered enrollment, and may skip what is not required.
 	RequireIfActive
 	// RequireNothing: the password is enough.
 	RequireNothing

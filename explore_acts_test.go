@@ -116,7 +116,7 @@ func (x *explorer) acts(a *Account, fall int8) []act {
 	}
 	for _, b := range x.begins {
 		if n := x.count(a); (n < x.live || x.crowd) && (!x.single || a.txs[0].state == 0) {
-			as = append(as, act{text: "begin" + b.how, op: primary, login: b.login, view: b.view, slot: -1})
+			as = append(as, act{text: "begin" + b.how, op: opPrimary, login: b.login, view: b.view, slot: -1})
 		}
 	}
 	for i := range x.views {
@@ -182,10 +182,10 @@ func (x *explorer) events(a *Account, i int) (as []act) {
 	if st == MFAChallenge || st == MFAEnrollActivate {
 		add(true, "resend for nobody", Resend{"nobody"}, 1)
 	}
-	as = append(as, x.codes(a, i, activate, st == MFAEnrollActivate)...)
-	as = append(as, x.codes(a, i, verify, st == MFAChallenge)...)
+	as = append(as, x.codes(a, i, opActivate, st == MFAEnrollActivate)...)
+	as = append(as, x.codes(a, i, opVerify, st == MFAChallenge)...)
 	for v := range x.views {
-		as = append(as, act{text: x.tab(i) + "redeem", op: redeem, slot: i, view: v})
+		as = append(as, act{text: x.tab(i) + "redeem", op: opRedeem, slot: i, view: v})
 		if st != Success {
 			break
 		}
@@ -203,14 +203,14 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 	}
 	add := func(text, factor string, k codeKind, v int) {
 		ev := Event(Verify{factor, x.codeText(a, i, k)})
-		if o == activate {
+		if o == opActivate {
 			ev = Activate{factor, x.codeText(a, i, k)}
 		}
 		as = append(as, act{text: x.tab(i) + string(o.name()) + codeNames[k] + text, op: o, slot: i, name: i, ev: ev, code: k, view: v})
 	}
 	for _, k := range kinds {
 		add("", "", k, 0)
-		if o == activate && k == rightText && here {
+		if o == opActivate && k == rightText && here {
 			for v := 1; v < len(x.views); v++ {
 				add("", "", k, v)
 			}
@@ -252,7 +252,7 @@ func (x *explorer) env(a *Account, c *act, now time.Time) Env {
 		e.Limited = now.Add(v.limit)
 	}
 	switch {
-	case c.op == primary:
+	case c.op == opPrimary:
 		e.Entropy = entropy(200, 0)
 	case c.slot >= 0:
 		e.Entropy = entropy(c.slot, a.txs[c.slot].sends+1)
@@ -269,9 +269,9 @@ func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 		return err
 	case c.host != "":
 		return x.host(a, c.host, e, r)
-	case c.op == primary:
+	case c.op == opPrimary:
 		return x.m.Begin(a, c.login, e, r)
-	case c.op == redeem:
+	case c.op == opRedeem:
 		h := secretOf(99)
 		if a.txs[c.slot].session.live {
 			s := x.m.pool.Get().(*step)
@@ -400,7 +400,7 @@ func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 		return verdict{text: x.told(r), row: "repeated"}
 	}
 	v := verdict{text: x.told(r)}
-	if c.op == redeem {
+	if c.op == opRedeem {
 		v.text = "redeemed"
 	}
 	if r.Ended {
@@ -530,7 +530,7 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	if *a != before {
 		fail("A1", "status changed something")
 	}
-	for o := enroll; o <= redeem; o++ {
+	for o := opEnroll; o <= opRedeem; o++ {
 		at, listed := ans.Allows(o.name())
 		when, can := zero, false
 		for !can && when.UnixNano() < a.txs[i].expires {
@@ -555,14 +555,14 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when time.Time) {
 	factor := a.txs[i].factor().id
 	right := Code("000000")
-	if o == verify || o == activate {
+	if o == opVerify || o == opActivate {
 		right = x.codeText(a, i, rightText)
 	}
 	evs := map[op][]Event{
-		enroll: {Enroll{Email}}, activate: {Activate{Code: right}}, challenge: {Challenge{"mail"}, Challenge{"spare"}}, verify: {Verify{Code: right}},
-		resend: {Resend{}}, previous: {Previous{}}, skip: {Skip{}}, cancel: {Cancel{}}, redeem: {nil},
+		opEnroll: {Enroll{Email}}, opActivate: {Activate{Code: right}}, opChallenge: {Challenge{"mail"}, Challenge{"spare"}}, opVerify: {Verify{Code: right}},
+		opResend: {Resend{}}, opPrevious: {Previous{}}, opSkip: {Skip{}}, opCancel: {Cancel{}}, opRedeem: {nil},
 	}[o]
-	if o == challenge && a.txs[i].code.live {
+	if o == opChallenge && a.txs[i].code.live {
 		evs = []Event{Challenge{factor}}
 	}
 	for _, ev := range evs {

@@ -82,13 +82,13 @@ func becomesSuccess(h *trial) (bool, string) {
 			return true, "another transaction became SUCCESS"
 		}
 		switch h.c.op {
-		case primary:
+		case opPrimary:
 			l := h.c.login.Require
 			return true, says(l == RequireFactor || l == RequireIfActive && len(h.e.Factors) > 0, "the password alone was enough")
-		case skip:
+		case opSkip:
 			return true, says(was.missing(was.proved) > 0, "something required was skipped")
-		case verify, activate:
-			return true, says(!h.acceptable() || h.c.op == activate && was.missing(was.proved|1<<was.atHand) > 0, "accepted what should not be")
+		case opVerify, opActivate:
+			return true, says(!h.acceptable() || h.c.op == opActivate && was.missing(was.proved|1<<was.atHand) > 0, "accepted what should not be")
 		}
 		return true, "by " + h.c.text
 	}
@@ -101,7 +101,7 @@ func rightIsAccepted(h *trial) (bool, string) {
 		return false, ""
 	}
 	want := Success
-	if t := h.tx(); h.c.op == activate && t.missing(t.proved|1<<t.atHand) > 0 {
+	if t := h.tx(); h.c.op == opActivate && t.missing(t.proved|1<<t.atHand) > 0 {
 		want = MFAEnroll
 	}
 	return true, says(!h.taken() || h.after().name() != want || h.r.Outcome != Done, "the right code was not accepted")
@@ -109,7 +109,7 @@ func rightIsAccepted(h *trial) (bool, string) {
 
 // accepted says that a code was.
 func (h *trial) accepted() bool {
-	return h.taken() && (h.c.op == verify || h.c.op == activate) && h.r.Outcome == Done
+	return h.taken() && (h.c.op == opVerify || h.c.op == opActivate) && h.r.Outcome == Done
 }
 
 // S3: no code is accepted twice, and none after a later one.
@@ -131,7 +131,7 @@ func lateStaysLate(h *trial) (bool, string) {
 // S9: a wrong code costs the code, the transaction and the account one try
 // each, a right one none; S14: and never more than there are.
 func tryIsCounted(h *trial) (bool, string) {
-	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == rightText || h.c.op == redeem || !h.evaluated() || h.again() {
+	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == rightText || h.c.op == opRedeem || !h.evaluated() || h.again() {
 		return false, ""
 	}
 	t, u, b := h.tx(), h.after(), &h.r.Account
@@ -188,7 +188,7 @@ func (h *trial) recent() int {
 
 // S11: nothing else than codes changes what was tried.
 func onlyCodesCount(h *trial) (bool, string) {
-	if h.err != nil || !h.r.Changed || h.c.op == verify || h.c.op == activate || h.hosted() {
+	if h.err != nil || !h.r.Changed || h.c.op == opVerify || h.c.op == opActivate || h.hosted() {
 		return false, ""
 	}
 	b := &h.r.Account
@@ -280,7 +280,7 @@ func deadCodeIsRefused(h *trial) (bool, string) {
 // S23: an event on one transaction leaves the others alone, unless a row says
 // otherwise.
 func othersStayAsTheyAre(h *trial) (bool, string) {
-	if h.c.slot < 0 && h.c.op != primary || h.err != nil {
+	if h.c.slot < 0 && h.c.op != opPrimary || h.err != nil {
 		return false, ""
 	}
 	n := 0
@@ -290,7 +290,7 @@ func othersStayAsTheyAre(h *trial) (bool, string) {
 			continue
 		}
 		n++
-		moved := slices.ContainsFunc(h.r.moves[:h.r.nmoves], func(m move) bool { return m.tx == t.id })
+		moved := slices.ContainsFunc(h.r.moves[:h.r.nmoves], func(m takenRow) bool { return m.tx == t.id })
 		if !moved && *t != *u {
 			return true, "another transaction changed"
 		}
@@ -334,7 +334,7 @@ func faultEndsAll(h *trial) (bool, string) {
 	}
 	b := &h.r.Account
 	for i := range b.txs {
-		if t := &b.txs[i]; t.isLive() && (h.c.op != primary || i != h.r.slot) {
+		if t := &b.txs[i]; t.isLive() && (h.c.op != opPrimary || i != h.r.slot) {
 			return true, "a transaction lives on"
 		}
 	}
@@ -373,7 +373,7 @@ func stepsAreCounted(h *trial) (bool, string) {
 			continue
 		}
 		from := t.rev
-		if t.id != u.id || h.c.op == primary && i == h.r.slot {
+		if t.id != u.id || h.c.op == opPrimary && i == h.r.slot {
 			from = 0
 		}
 		if u.rev != from+count[u.id] {
@@ -397,7 +397,7 @@ func sameTwice(h *trial) (bool, string) {
 
 // T4, T5: exactly one row of the cell holds, and it is the one that answers.
 func rowAnswers(h *trial) (bool, string) {
-	if h.c.op == primary {
+	if h.c.op == opPrimary {
 		var ref *Refusal
 		if errors.As(h.err, &ref) {
 			h.x.reached[string(Unauthenticated)+": primary ["+ref.Guard+"]"] = true
@@ -420,7 +420,7 @@ func rowAnswers(h *trial) (bool, string) {
 	case e.row.Refuse != nil:
 		return true, says(!errors.As(h.err, &ref) || ref.Err != e.row.Refuse || ref.Guard != e.guard && ref.Err != ErrFinished, "not refused by %s", e.label)
 	}
-	return true, says(h.err != nil || !slices.ContainsFunc(h.r.moves[:h.r.nmoves], func(m move) bool { return m.edge == e }), "not answered by %s", e.label)
+	return true, says(h.err != nil || !slices.ContainsFunc(h.r.moves[:h.r.nmoves], func(m takenRow) bool { return m.edge == e }), "not answered by %s", e.label)
 }
 
 // R1: what is too soon is so until the moment that the refusal names, and no
@@ -459,7 +459,7 @@ func oneMailForEachCode(h *trial) (bool, string) {
 	for i := range b.txs {
 		u := &b.txs[i]
 		if u.code.live && (u.name() != MFAEnrollActivate && u.name() != MFAChallenge && u.name() != MFARequired) ||
-			!u.code.live && (u.code != liveCode{} || u.delivery == pending) || u.session.live && u.name() != Success {
+			!u.code.live && (u.code != liveCode{} || u.delivery == deliveryPending) || u.session.live && u.name() != Success {
 			return true, says(true, "S18: %s has a code %t, a session %t", u.name(), u.code.live, u.session.live)
 		}
 	}
@@ -487,7 +487,7 @@ func mailedToWhatIsListed(h *trial) (bool, string) {
 
 // K1: a session token is redeemed once.
 func redeemedOnce(h *trial) (bool, string) {
-	if h.c.op != redeem || h.c.slot < 0 {
+	if h.c.op != opRedeem || h.c.slot < 0 {
 		return false, ""
 	}
 	ok := h.err == nil && !h.r.Ended
@@ -496,7 +496,7 @@ func redeemedOnce(h *trial) (bool, string) {
 
 // L3: time alone ends a transaction: any event that is due takes expire.
 func lateEventEnds(h *trial) (bool, string) {
-	if h.c.slot < 0 || !h.due() || h.c.op == redeem && !h.tx().session.live {
+	if h.c.slot < 0 || !h.due() || h.c.op == opRedeem && !h.tx().session.live {
 		return false, ""
 	}
 	return true, says(h.err != nil || !h.r.Ended || h.after().name() != Expired, "its time was up")
@@ -506,7 +506,7 @@ func lateEventEnds(h *trial) (bool, string) {
 // wrong one are one and the same to the machine; and a factor that is named
 // needlessly changes nothing.
 func (x *explorer) judgeAlike(h *trial, to int32) {
-	if _, keyed := h.c.ev.(keyed); keyed || h.c.slot < 0 || h.c.op != verify && h.c.op != activate || h.c.view != 0 {
+	if _, keyed := h.c.ev.(keyed); keyed || h.c.slot < 0 || h.c.op != opVerify && h.c.op != opActivate || h.c.view != 0 {
 		return
 	}
 	key := ""
@@ -537,12 +537,12 @@ func (x *explorer) judgeDelivery(h *trial, next *Account) {
 	x.applied["E4"]++
 	for i := range next.txs {
 		b, u := h.r.Account.txs[i], &next.txs[i]
-		if b.delivery != pending {
+		if b.delivery != deliveryPending {
 			continue
 		}
 		withdrawn := !u.code.live
 		b.delivery = u.delivery
-		if u.delivery == failed {
+		if u.delivery == deliveryFailed {
 			b.sendAt = 0
 			if withdrawn {
 				b.code = liveCode{}

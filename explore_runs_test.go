@@ -351,12 +351,12 @@ func TestRedeemUsedRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.i, s.op = 0, redeem
+	s.i, s.op = 0, opRedeem
 	if err := s.event(); err != nil || s.tx().session.live {
 		t.Fatalf("the first time: %v", err)
 	}
 	used := *s.acct
-	s.op, s.r.nmoves = redeem, 0
+	s.op, s.r.nmoves = opRedeem, 0
 	if err := s.event(); !errors.Is(err, ErrFinished) || *s.acct != used {
 		t.Errorf("the second time: %v", err)
 	}

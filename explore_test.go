@@ -161,7 +161,7 @@ func (x *explorer) land(from int32, h *trial) {
 	}
 	mem := x.remember(h, &next)
 	to := x.arrive(from, next, zero, h.s.fall, &mem)
-	if c.op == primary {
+	if c.op == opPrimary {
 		x.slots[int32(len(x.g.hops))] = h.r.slot
 	}
 	x.link(from, to, &c, v)
@@ -300,7 +300,7 @@ func (h *trial) limits() limits { return h.tx().limits.tightened(&h.x.m.limits) 
 // here says that a code may be handed in in this state, with this event.
 func (h *trial) here() bool {
 	st := h.tx().name()
-	return st == MFAChallenge && h.c.op == verify || st == MFAEnrollActivate && h.c.op == activate
+	return st == MFAChallenge && h.c.op == opVerify || st == MFAEnrollActivate && h.c.op == opActivate
 }
 
 // factor is what the event names.
@@ -333,13 +333,13 @@ func (h *trial) again() bool {
 // evaluated says that the event may have its code looked at: everything but
 // the code itself is as it should be.
 func (h *trial) evaluated() bool {
-	if h.c.slot < 0 || h.c.op == redeem || !h.here() || h.due() || h.c.code == longText {
+	if h.c.slot < 0 || h.c.op == opRedeem || !h.here() || h.due() || h.c.code == longText {
 		return false
 	}
 	t, l := h.tx(), h.limits()
 	named := h.factor()
 	return (named == "" || named == t.factor().id) && h.now >= h.a.notBefore &&
-		t.code.live && t.code.tries < l.codeTries && h.now < t.code.expires && (h.c.op == verify || h.offersEnrollment())
+		t.code.live && t.code.tries < l.codeTries && h.now < t.code.expires && (h.c.op == opVerify || h.offersEnrollment())
 }
 
 // acceptable says that the event has to be accepted.
@@ -405,7 +405,7 @@ func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 	if h.err != nil || !h.r.Changed {
 		return mem
 	}
-	if h.c.op == primary {
+	if h.c.op == opPrimary {
 		mem[h.r.slot] = memory{}
 	}
 	for i := range mem {
@@ -414,13 +414,13 @@ func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 		switch {
 		case u.state == 0 || u.ended():
 			*m = memory{}
-		case h.c.op == primary && i == h.r.slot:
+		case h.c.op == opPrimary && i == h.r.slot:
 		default:
 			if u.sends != t.sends {
 				m.late = false
 			}
-			if t.delivery == pending || u.sends != t.sends {
-				if u.delivery == sent && m.mails < 9 {
+			if t.delivery == deliveryPending || u.sends != t.sends {
+				if u.delivery == deliverySent && m.mails < 9 {
 					m.mails++
 				}
 			}
@@ -431,9 +431,9 @@ func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 		switch {
 		case h.r.Outcome == LateCode:
 			m.late = true
-		case h.c.op == redeem:
+		case h.c.op == opRedeem:
 			m.redeemed++
-		case (h.c.op == verify || h.c.op == activate) && h.r.Outcome == Done:
+		case (h.c.op == opVerify || h.c.op == opActivate) && h.r.Outcome == Done:
 			m.won = h.tx().sends
 		}
 	}
@@ -496,14 +496,14 @@ func (x *explorer) only(s *step) *edge {
 // row finds the row that has to answer the event; nil if there is none.
 func (h *trial) row() (e *edge, asked bool) {
 	x := h.x
-	if h.c.slot < 0 || h.again() || h.c.op == redeem && !h.tx().session.live {
+	if h.c.slot < 0 || h.again() || h.c.op == opRedeem && !h.tx().session.live {
 		return nil, false
 	}
 	if x.m.roots[h.tx().state-1][h.c.op] == 0 && !x.m.overdue(h.a, h.c.slot, h.e.Now) {
 		return nil, true
 	}
 	var in input
-	if h.c.op != redeem {
+	if h.c.op != opRedeem {
 		var err error
 		if in, _, err = x.m.payload(h.c.ev); err != nil {
 			x.t.Fatal(err)
@@ -514,7 +514,7 @@ func (h *trial) row() (e *edge, asked bool) {
 		x.t.Fatal(err)
 	}
 	defer x.m.pool.Put(s)
-	s.i, s.in, s.op = h.c.slot, in, expire
+	s.i, s.in, s.op = h.c.slot, in, opExpire
 	if e := x.only(s); e != nil && e.row.Refuse == nil {
 		return e, true
 	}
@@ -523,7 +523,7 @@ func (h *trial) row() (e *edge, asked bool) {
 		return nil, false
 	}
 	e = x.only(s)
-	if e != nil && e.row.Others != primary { // what the others are asked
+	if e != nil && e.row.Others != opPrimary { // what the others are asked
 		s.op = e.row.Others
 		for s.i = range s.acct.txs {
 			if s.i != h.c.slot && s.tx().state != 0 {

@@ -56,8 +56,8 @@ const (
 	maxLocalPart = 64
 )
 
-// pin is a factor as a transaction remembers it: no address, but a keyed
-// pseudonym of it and a form to show.
+// pin is a factor as a transaction remembers it: with a keyed pseudonym of the
+// address and a masked form, not the address.
 type pin struct {
 	id        string
 	masked    string

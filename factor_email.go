@@ -63,9 +63,9 @@ func letterOrDigit(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// maskEmail shows the first character of the local part and of the domain,
-// and the top-level domain; the number of stars is fixed, as it would tell
-// the length. A local part of one character is not shown.
+// maskEmail shows the first character of the local part and of the domain, and
+// the top-level domain. The number of stars is fixed, so that it does not reveal
+// a length. A local part of one character is not shown.
 func maskEmail(s string) string {
 	local, domain, _ := strings.Cut(s, "@")
 	first := ""

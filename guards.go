@@ -1,8 +1,8 @@
 package authn
 
-// A guard is one answer to one question about the step at hand. A question is
-// a small pure function that gives exactly one of its answers; so two answers
-// to one question never hold together, and one always does.
+// A guard is one answer to one question about the step at hand. A question is a
+// small pure function that gives exactly one of its answers, so exactly one of
+// its guards holds.
 type guard uint8
 
 const (
@@ -74,8 +74,8 @@ const (
 	guardsEnd
 )
 
-// A question and its answers, which are numbered from first to last. Where a
-// question has a usual answer, a row that is silent about it means that one.
+// A question and its answers, which are numbered from first to last. If it has a
+// usual answer, rows that do not mention the question mean that answer.
 type question struct {
 	ask         func(*step) guard
 	first, last guard
@@ -99,9 +99,9 @@ var questions = [...]question{
 	{askStanding, factorsStand, factorWithdrawn, 0, "Are the proved factors still valid?"},
 }
 
-// guards are all that is said of each answer, in one place. A guard that time
-// ends says until when it holds, for the refusal and for the list of what is
-// allowed; 0 is for good.
+// guards are all that is said of each answer, in one place. A guard that ends
+// with time says until when it holds, for refusals and for the list of allowed
+// events; 0 is never.
 var guards = [guardsEnd]struct {
 	name, doc string
 	until     func(*step) int64
@@ -213,7 +213,7 @@ func askCode(s *step) guard {
 		return otherFactor
 	case s.now < s.acct.notBefore:
 		return backingOff
-	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.op == activate && s.withdrawn():
+	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.op == opActivate && s.withdrawn():
 		return noCode
 	case s.now >= t.code.expires, s.m.keyIndex(t.code.key) < 0:
 		return codeLate
@@ -249,7 +249,7 @@ func askAlarm(s *step) guard {
 func askEnrollment(s *step) guard {
 	t := s.tx()
 	proved := t.proved
-	if s.op == activate {
+	if s.op == opActivate {
 		proved |= 1 << t.atHand
 	}
 	for i := range t.factors {

@@ -11,7 +11,7 @@ import (
 // tokens. Call it when a password, a factor, an address or a status changes.
 // A user without a record is no error.
 func (s *Service) Revoke(ctx context.Context, user string) error {
-	return s.host(ctx, user, EventRevoke, "", func(st *step) error { return st.offerAll(cancel) })
+	return s.host(ctx, user, EventRevoke, "", func(st *step) error { return st.offerAll(opCancel) })
 }
 
 // Reinstate does what Revoke does and also clears locks, back-off, the
@@ -19,19 +19,19 @@ func (s *Service) Revoke(ctx context.Context, user string) error {
 // call grants one more yearly budget of guesses.
 func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 	return s.host(ctx, user, EventReinstate, reason, func(st *step) error {
-		err := st.offerAll(cancel)
+		err := st.offerAll(opCancel)
 		a := st.acct
 		a.disabled, a.fails, a.notBefore, a.lockedUntil, a.failures = false, 0, 0, 0, failures{}
 		return err
 	})
 }
 
-// Erase forgets a user: live transactions end and what is owed is not
-// delivered any more. A lock or a budget that still runs stays, under the
-// pseudonym alone, until it ends.
+// Erase forgets a user: live transactions end, and what is owed is not
+// delivered. A lock or a budget that is in force stays, under the pseudonym
+// alone, until it ends.
 func (s *Service) Erase(ctx context.Context, user string) error {
 	return s.host(ctx, user, EventErase, "", func(st *step) error {
-		err := st.offerAll(cancel)
+		err := st.offerAll(opCancel)
 		a := st.acct
 		a.user, a.txs, a.outbox = "", [maxTx]transaction{}, [maxOutbox]entry{}
 		a.failures.by = strings.Repeat("\x00", len(a.failures.by))
@@ -41,7 +41,7 @@ func (s *Service) Erase(ctx context.Context, user string) error {
 
 // Inspect returns the account of a user as it is stored, for operators: print
 // it with String. It holds no secret and no address. A user without a record
-// has the zero value.
+// has the zero value. See [Account.View].
 func (s *Service) Inspect(ctx context.Context, user string) (Account, error) {
 	if !validUser(user) {
 		return Account{}, &Refusal{Event: EventInspect, Err: ErrMalformed}

@@ -28,14 +28,14 @@ func (m *Machine) payload(ev Event) (in input, o op, err error) {
 	return in, ev.on(), nil
 }
 
-func (Enroll) on() op    { return enroll }
-func (Activate) on() op  { return activate }
-func (Challenge) on() op { return challenge }
-func (Verify) on() op    { return verify }
-func (Resend) on() op    { return resend }
-func (Previous) on() op  { return previous }
-func (Skip) on() op      { return skip }
-func (Cancel) on() op    { return cancel }
+func (Enroll) on() op    { return opEnroll }
+func (Activate) on() op  { return opActivate }
+func (Challenge) on() op { return opChallenge }
+func (Verify) on() op    { return opVerify }
+func (Resend) on() op    { return opResend }
+func (Previous) on() op  { return opPrevious }
+func (Skip) on() op      { return opSkip }
+func (Cancel) on() op    { return opCancel }
 
 func (e Enroll) fill(in *input, _ uint8) bool    { in.factor = e.Type; return e.Type != "" }
 func (e Challenge) fill(in *input, _ uint8) bool { in.factor = e.Factor; return e.Factor != "" }
@@ -87,9 +87,8 @@ const (
 	maxOnce   = 64
 )
 
-// normalize drops ASCII space, tab, CR, LF and '-', and wants 6 to 12 ASCII
-// digits then. Nothing else is dropped or mapped: a code has few spellings,
-// and no two codes share one.
+// normalize drops ASCII space, tab, CR, LF and '-'; 6 to 12 ASCII digits must be
+// left. It drops and maps nothing else, so no two codes share a spelling.
 func (in *input) normalize(code Code, least uint8) bool {
 	if len(code) > maxRaw {
 		return false
@@ -109,8 +108,8 @@ func (in *input) normalize(code Code, least uint8) bool {
 	return in.digits >= least
 }
 
-// repeated says that the event is the last saved one again: nothing is
-// evaluated then. The same key with anything else in the event is refused.
+// repeated says that the event is the last saved one again, so that nothing is
+// evaluated. The same key with anything else in the event is refused.
 func (s *step) repeated() (bool, error) {
 	l := &s.tx().last
 	if s.in.once == "" || !l.set {
@@ -126,7 +125,7 @@ func (s *step) repeated() (bool, error) {
 	return true, nil
 }
 
-// remember keeps the event if it has a key; one without forgets the last.
+// remember keeps the event if it has a key; an event without one clears the last.
 func (s *step) remember(o op, say Outcome) {
 	l := &s.tx().last
 	*l = lastEvent{}

@@ -136,8 +136,8 @@ func (m *Machine) keyIndex(id uint32) int {
 	return -1
 }
 
-// field appends v behind its length, so that no two lists of fields give one
-// message.
+// field appends v with its length in front, so that no two lists of fields give
+// one message.
 func field[T ~string | ~[]byte](b []byte, v T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 	return append(b, v...)
@@ -229,8 +229,8 @@ func (p id) key() string {
 }
 
 const (
-	stateToken   = "state"
-	sessionToken = "session"
+	stateKind   = "state"
+	sessionKind = "session"
 )
 
 // mint makes the token of a secret; kind keeps state and session tokens apart.

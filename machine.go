@@ -35,7 +35,7 @@ func (m *Machine) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "authn.Machine{Tenant: %q}", m.tenant)
 }
 
-// Env is all that a step learns from outside.
+// Env is everything that a step learns from outside.
 type Env struct {
 	Now time.Time
 	// Entropy is 64 fresh random bytes, never zero: 16 for the id of a transaction, 32
@@ -54,18 +54,18 @@ type Env struct {
 
 var errEntropy = fmt.Errorf("%w: Env.Entropy is zero, not 64 fresh random bytes", ErrUnavailable)
 
-// Result is what a step came to. The host must save Account before it does
-// anything else with a result that has Changed.
+// Result is the result of a step. If it has Changed, the host must save Account
+// before it does anything else with it.
 type Result struct {
 	Account Account
 	Changed bool // save it; false only for a repeated event
-	// Ended says that the transaction's time was up: the table's expire was
-	// taken in place of the event. Answer like an unknown token.
+	// Ended says that the transaction had expired: the table's expire was taken
+	// in place of the event. Answer as for an unknown token.
 	Ended   bool
 	Outcome Outcome // of the event
 
 	slot   int
-	moves  [maxMoves]move
+	moves  [maxMoves]takenRow
 	nmoves int
 }
 
@@ -154,7 +154,7 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 		return errEntropy
 	}
 	return m.do(r, a, &env, new(input), func(s *step) error {
-		s.op, s.login = primary, l
+		s.op, s.login = opPrimary, l
 		return s.begin()
 	})
 }
@@ -191,8 +191,8 @@ func (m *Machine) apply(a *Account, token digest, o op, in *input, env *Env, r *
 	})
 }
 
-// do runs f on a working copy of the account. The result is filled in place:
-// it is large, and every copy of it would show in the time of a step.
+// do runs f on a working copy of the account. It fills the result in place, since
+// copies of it cost a third of a step.
 func (m *Machine) do(r *Result, a *Account, env *Env, in *input, f func(*step) error) error {
 	s, err := m.load(a, r, env, in)
 	if err != nil {
@@ -229,7 +229,7 @@ func (m *Machine) Redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Ass
 		if s.i = s.findSession(h); s.i < 0 {
 			return &Refusal{Event: EventRedeem, Err: ErrFinished}
 		}
-		s.op = redeem
+		s.op = opRedeem
 		was := *s.acct
 		if err := s.event(); err != nil {
 			return err
@@ -271,8 +271,8 @@ func (m *Machine) Explain(a *Account, h TokenSecret, ev Event, env Env) (asked [
 		return nil, row, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
 	s.op = o
-	if m.overdue(a, s.i, env.Now) && m.roots[s.tx().state-1][expire] != 0 {
-		s.op = expire
+	if m.overdue(a, s.i, env.Now) && m.roots[s.tx().state-1][opExpire] != 0 {
+		s.op = opExpire
 	}
 	n := s.root()
 	if n == 0 {

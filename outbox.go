@@ -28,10 +28,10 @@ var deliveries = [...]Delivery{NotSent, Pending, Sent, Failed}
 // What became of the message with a transaction's live code: an index in
 // deliveries.
 const (
-	notSent uint8 = iota
-	pending
-	sent
-	failed
+	deliveryNone uint8 = iota
+	deliveryPending
+	deliverySent
+	deliveryFailed
 )
 
 // The outbox has a place for the live code of each transaction, by its slot,
@@ -46,8 +46,9 @@ const (
 	lastRetry   = 10 * time.Minute
 )
 
-// An Effect is what a committed step asks the host for. It is stored with the
-// step and carried out after it, at least once, each time with the same Key.
+// An Effect is something that a committed step asks the host to do. It is saved
+// with the step and carried out after it, at least once, each time with the same
+// Key.
 type Effect struct {
 	Do          EffectKind
 	Key         string // of this effect, the same on every attempt
@@ -66,7 +67,7 @@ func (s *step) emit(e *edge, before *pin) error {
 	for n, k := range e.row.Emit {
 		i, f := s.i, before
 		if k == SendCode {
-			f, t.delivery = t.factor(), pending
+			f, t.delivery = t.factor(), deliveryPending
 		} else if i = s.room(); i < 0 {
 			return errOutbox
 		}
@@ -238,9 +239,9 @@ func (s *step) acknowledge(key string, err error) bool {
 func (s *step) conclude(i int, err error) {
 	if s.acct.outbox[i].kind == SendCode {
 		t := &s.acct.txs[i]
-		t.delivery = sent
+		t.delivery = deliverySent
 		if err != nil {
-			t.delivery, t.sendAt = failed, 0
+			t.delivery, t.sendAt = deliveryFailed, 0
 		}
 		if errors.Is(err, ErrSuperseded) {
 			t.code = liveCode{}
@@ -268,7 +269,7 @@ func (s *step) claimOwed() (es []Effect) {
 	return es
 }
 
-// retryable says that an attempt failed in a way that another may not.
+// retryable says that another attempt may succeed.
 func retryable(err error) bool {
 	return err != nil && !errors.Is(err, ErrSuperseded) && !errors.Is(err, ErrUndeliverable)
 }

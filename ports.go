@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Record is what a [Store] keeps under one key.
+// A Record is what a [Store] keeps under one key.
 type Record struct {
 	// Value is the account's stored form: sealed, versioned, at most 4 KiB
 	// in practice. The store neither reads nor changes it. In a call to Save
 	// an empty Value deletes the record.
 	Value []byte
 	// Version names this state of the record. The caller draws it at random
-	// and it is never 0, so a version never comes back, not even after the
+	// and it is never 0, so a version is never used twice, not even after the
 	// record was deleted and created again.
 	Version uint64
-	// Due is when the record wants attention (a mail to send again, a
-	// deadline that has passed). The zero time means never. It is a
-	// reminder: a store must never delete a record because of it.
+	// Due is when [Service.Tend] should look at the record: a message to send
+	// again, a deadline that has passed. The zero time means never. A store must
+	// never delete a record because of it.
 	Due time.Time
 }
 
@@ -50,8 +50,8 @@ type Store interface {
 	Save(ctx context.Context, key string, old uint64, r Record) error
 }
 
-// A Sweeper is what a [Store] may also be: it finds records that want
-// attention. [Service.Tend] needs it.
+// A Sweeper is a [Store] that finds the records that are due. [Service.Tend]
+// needs it.
 type Sweeper interface {
 	// Due returns up to limit keys of records whose Due is neither zero nor
 	// after before, the most overdue first; none if limit is 0 or less. Times
@@ -81,9 +81,9 @@ const (
 	PurposeEnroll Purpose = "enroll"
 )
 
-// A Message is one mail to send: structured values, never free text or
-// headers. The strings come from the host's own [Directory] and [Config],
-// yet a [Sender] must encode them for the place where it puts them.
+// A Message is one message to send, such as a mail: structured values, never
+// free text or headers. Its strings come from the host's own [Directory] and
+// [Config]; a [Sender] still has to encode them for the place where it puts them.
 type Message struct {
 	// Key is the same on every attempt at one message and different between
 	// messages: use it to send a message once, for instance as Message-ID.
@@ -92,12 +92,12 @@ type Message struct {
 	Channel    string    // how it goes: "email"
 	Tenant     string    // as in Config
 	User       string    // the host's user id
-	To         string    // one address, validated: no header can be smuggled in
+	To         string    // one address, validated
 	Locale     string    // as the Directory has it; "" is unknown
 	Purpose    Purpose   // of a code
 	Code       Code      // CodeMessage only; string(m.Code) is the text to print
-	Generation int       // CodeMessage only: "code 2" tells mails apart
-	Expires    time.Time // CodeMessage only: when the code dies
+	Generation int       // CodeMessage only: number of the code, from 1, to tell messages apart
+	Expires    time.Time // CodeMessage only: when the code expires
 	Until      time.Time // LockedMessage only: zero if only the host can unlock
 }
 
@@ -105,10 +105,10 @@ type Message struct {
 // and should pass sendertest.Run.
 type Sender interface {
 	// Mail sends m, or hands it to something that will, before ctx ends; it
-	// must return when ctx does. A nil error means accepted. An error that
-	// wraps [ErrUndeliverable] means that trying again is pointless; any
-	// other error means that the message, with the same Key, is tried again
-	// later. Mail must not log m.Code.
+	// must return when ctx ends. Nil means accepted. An error that wraps
+	// [ErrUndeliverable] means that a retry cannot succeed; after any other
+	// error the message is tried again later, with the same Key. Send must not
+	// log m.Code.
 	Send(ctx context.Context, m Message) error
 }
 
@@ -139,8 +139,8 @@ type Auditor interface {
 	Audit(ctx context.Context, e AuditEvent) error
 }
 
-// An AuditEvent tells what happened to one transaction. It holds no secret
-// and no address.
+// An AuditEvent says what happened to one transaction or account. It holds no
+// secret and no address.
 type AuditEvent struct {
 	Time        time.Time
 	Tenant      string
@@ -165,9 +165,9 @@ func (e AuditEvent) LogValue() slog.Value {
 	)
 }
 
-// A Limiter holds the limits that concern more than one account: per client
-// address, device, recipient or fleet. What it needs to know of the client
-// travels in the context. Implementations must be safe for concurrent use.
+// A Limiter enforces the limits that concern more than one account: per client
+// address, device, recipient or fleet. It learns about the client from the
+// context. Implementations must be safe for concurrent use.
 type Limiter interface {
 	// Allow is asked, once for each call, before a step that may send
 	// something. It returns the time from which the step may go on: the zero

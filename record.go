@@ -36,7 +36,7 @@ func (m *Machine) Seal(a *Account, key string) []byte {
 	defer m.pool.Put(s)
 	head := s.sealed(key)
 	b := append(head, schema)
-	b = number(b, uint64(m.keys[0].id))
+	b = appendNumber(b, uint64(m.keys[0].id))
 	b = a.append(b)
 	return slices.Concat(b[len(head):], s.seal(0, b))
 }
@@ -111,9 +111,9 @@ func (m *Machine) nextDue(a *Account) int64 {
 }
 
 func (a *Account) append(b []byte) []byte {
-	b = text(b, a.user)
-	b = boolean(b, a.disabled)
-	b = number(b, uint64(a.seen), uint64(a.fails), uint64(a.notBefore), uint64(a.lockedUntil))
+	b = appendText(b, a.user)
+	b = appendBool(b, a.disabled)
+	b = appendNumber(b, uint64(a.seen), uint64(a.fails), uint64(a.notBefore), uint64(a.lockedUntil))
 	b = a.failures.at.append(b)
 	b = append(b, a.failures.by...)
 	b = a.sends.append(b)
@@ -136,9 +136,9 @@ func (w window) append(b []byte) []byte {
 	b = append(b, byte(w.len()))
 	for i := range w.len() {
 		if i == 0 {
-			b = number(b, uint64(w.at(0)))
+			b = appendNumber(b, uint64(w.at(0)))
 		} else {
-			b = number(b, uint64(w.at(i-1)-w.at(i)))
+			b = appendNumber(b, uint64(w.at(i-1)-w.at(i)))
 		}
 	}
 	return b
@@ -152,30 +152,30 @@ func (t *transaction) append(b []byte, code *entry) []byte {
 	b = append(b, t.rev)
 	b = append(b, t.id[:]...)
 	b = append(b, t.token[:]...)
-	b = number(b, uint64(t.born), uint64(t.expires))
+	b = appendNumber(b, uint64(t.born), uint64(t.expires))
 	b = t.last.append(b)
 	if t.ended() {
 		return b
 	}
 	b = append(b, byte(t.require), t.tries, t.sends, t.atHand, t.proved)
-	b = number(b, uint64(t.sendAt), uint64(t.done))
+	b = appendNumber(b, uint64(t.sendAt), uint64(t.done))
 	l := &t.limits
 	b = append(b, l.digits, l.codeTries, l.tries, l.sends)
-	b = number(b, uint64(l.codeLife))
+	b = appendNumber(b, uint64(l.codeLife))
 	for _, d := range l.cooldowns {
-		b = number(b, uint64(d))
+		b = appendNumber(b, uint64(d))
 	}
-	if b = boolean(b, t.code.live); t.code.live {
+	if b = appendBool(b, t.code.live); t.code.live {
 		b = append(b, t.code.tries)
-		b = number(b, uint64(t.code.key), uint64(t.code.expires))
+		b = appendNumber(b, uint64(t.code.key), uint64(t.code.expires))
 		b = append(b, t.code.nonce[:]...)
 	}
-	if b = append(b, t.delivery); t.delivery == pending {
+	if b = append(b, t.delivery); t.delivery == deliveryPending {
 		b = append(b, code.rev, code.attempts)
-		b = number(b, uint64(code.next))
+		b = appendNumber(b, uint64(code.next))
 	}
-	if b = boolean(b, t.session.live); t.session.live {
-		b = number(b, uint64(t.session.key))
+	if b = appendBool(b, t.session.live); t.session.live {
+		b = appendNumber(b, uint64(t.session.key))
 		b = append(b, t.session.nonce[:]...)
 	}
 	n := 0
@@ -190,9 +190,9 @@ func (t *transaction) append(b []byte, code *entry) []byte {
 }
 
 func (l *lastEvent) append(b []byte) []byte {
-	if b = boolean(b, l.set); l.set {
+	if b = appendBool(b, l.set); l.set {
 		b = append(b, l.say)
-		b = number(b, uint64(l.key))
+		b = appendNumber(b, uint64(l.key))
 		b = append(b, l.id[:]...)
 		b = append(b, l.print[:]...)
 	}
@@ -201,38 +201,38 @@ func (l *lastEvent) append(b []byte) []byte {
 
 func (p *pin) append(b []byte) []byte {
 	b = append(b, p.kind, byte(p.status))
-	b = boolean(b, p.required)
+	b = appendBool(b, p.required)
 	b = append(b, p.recipient[:]...)
-	return text(text(b, p.id), p.masked)
+	return appendText(appendText(b, p.id), p.masked)
 }
 
 func (e *entry) append(b []byte) []byte {
 	b = append(b, byte(e.kind), e.rev, e.n, e.attempts, e.kindOf)
 	b = append(b, e.tx[:]...)
 	b = append(b, e.recipient[:]...)
-	b = number(b, uint64(e.next), uint64(e.at), uint64(e.until))
-	return text(b, e.factor)
+	b = appendNumber(b, uint64(e.next), uint64(e.at), uint64(e.until))
+	return appendText(b, e.factor)
 }
 
-func text(b []byte, s string) []byte { return append(number(b, uint64(len(s))), s...) }
+func appendText(b []byte, s string) []byte { return append(appendNumber(b, uint64(len(s))), s...) }
 
-func number(b []byte, vs ...uint64) []byte {
+func appendNumber(b []byte, vs ...uint64) []byte {
 	for _, v := range vs {
 		b = binary.AppendUvarint(b, v)
 	}
 	return b
 }
 
-func boolean(b []byte, v bool) []byte {
+func appendBool(b []byte, v bool) []byte {
 	if v {
 		return append(b, 1)
 	}
 	return append(b, 0)
 }
 
-// reader takes fields off the front; the first fault sticks. It accepts what
-// append writes and nothing else: every bound that the machine keeps is
-// checked here, so that no step ever meets an impossible account.
+// reader takes fields off the front and remembers the first fault. It accepts
+// exactly what append writes, and checks every bound that the machine keeps, so
+// that no step ever works on an impossible account.
 type reader struct {
 	b      []byte
 	bad    bool
@@ -332,11 +332,11 @@ func (r *reader) transaction(t *transaction, code *entry) {
 // Schema 1 had the last attempt's figures in any case.
 func (r *reader) delivery(t *transaction, code *entry) {
 	t.delivery = r.byte()
-	if t.delivery != pending && r.schema > 1 {
+	if t.delivery != deliveryPending && r.schema > 1 {
 		return
 	}
 	e := entry{kind: SendCode, tx: t.id, rev: r.byte(), attempts: r.byte(), next: r.time()}
-	if t.delivery == pending {
+	if t.delivery == deliveryPending {
 		*code = e
 	}
 }
@@ -351,7 +351,7 @@ func (t *transaction) plausible() bool {
 		(!c.live || t.sends > 0 && c.expires <= t.expires && t.factor().kind != 0) &&
 		(!atHand || t.factor().kind != 0) &&
 		(t.name() == Success) == (t.done != 0) && (!t.session.live || t.name() == Success) &&
-		int(t.delivery) < len(deliveries) && (t.delivery != pending || c.live)
+		int(t.delivery) < len(deliveries) && (t.delivery != deliveryPending || c.live)
 }
 
 func (r *reader) last(l *lastEvent) {

@@ -64,7 +64,7 @@ func fullest() Account {
 		t.tries, t.sends, t.atHand, t.proved = 30, 5, 2, 7
 		t.limits = limits{digits: 12, codeTries: 10, tries: 30, sends: 5, codeLife: 1 << 40, cooldowns: [4]int64{1 << 40, 1 << 40, 1 << 40, 1 << 40}}
 		t.code = liveCode{live: true, tries: 10, key: 1<<32 - 1, expires: 1 << 60}
-		t.delivery = pending
+		t.delivery = deliveryPending
 		t.last = lastEvent{set: true, say: 2, key: 1<<32 - 1}
 		for j := range t.factors {
 			t.factors[j] = pin{id: strings.Repeat("f", maxFactorID), masked: strings.Repeat("m", maxMasked), kind: 1, status: Active, required: true}

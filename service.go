@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// Config is what a [Service] is made of. It is not changed by New, and must
-// not be changed after.
+// Config is what [New] makes a [Service] of. New does not change it, and the host
+// must not change it afterwards.
 type Config struct {
 	// Tenant separates the accounts, codes and tokens of services that share
 	// a store or keys. At most 64 bytes; "" is a tenant like any other.
 	Tenant string
 	// Keys derive codes, session tokens and seals. The first is in use, the
-	// others are still accepted. To rotate, put a new one in front on every
-	// node; drop an old one after 366 days, when no record can name it.
+	// others are still accepted. To rotate, append the new key on every node,
+	// then move it to the front; remove the old one after 366 days, when no
+	// record can name it.
 	Keys []Key
-	// PseudonymKey is at least 32 random bytes and never changes: it names
-	// the records. Losing it loses every budget and lock.
+	// PseudonymKey is at least 32 random bytes and never changes: the keys of
+	// records derive from it. Without it every budget and lock is lost.
 	PseudonymKey []byte
 
 	Store     Store     // required
@@ -66,9 +67,9 @@ func (c *Config) sender(channel string) Sender {
 	return c.Mailer
 }
 
-// Service is the shell around a [Machine]: it loads, steps, saves, and then
-// carries out the effects and answers. It is safe for concurrent use and any
-// number of them may share a store. It starts no goroutine.
+// Service runs a [Machine] on a [Store]: it loads, steps, saves, carries out the
+// effects, and answers. It is safe for concurrent use; any number of services, in
+// any number of processes, may share a store. It starts no goroutine.
 type Service struct {
 	cfg  Config
 	m    *Machine
@@ -133,7 +134,7 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 		return nil, &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
 	p := s.m.pseudonym(l.User)
-	c := &call{ctx: ctx, p: p, key: p.key(), op: primary, user: l.User}
+	c := &call{ctx: ctx, p: p, key: p.key(), op: opPrimary, user: l.User}
 	return s.run(c, func(a *Account, env Env, r *Result) error {
 		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
@@ -143,14 +144,14 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 // Do applies an event to the transaction of a state token. The answer of a
 // wrong or late code has that Outcome and a nil error: its state is not
 // SUCCESS. Errors are a [*Refusal], which says what is allowed instead, or
-// wrap [ErrUnavailable]: then there was no verdict, and the same event may be
+// wrap [ErrUnavailable]: then the outcome is unknown, and the same event may be
 // sent again. An unknown, foreign, expired or finished token is [ErrFinished].
 func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, error) {
 	in, o, err := s.m.payload(ev)
 	if err != nil {
 		return nil, err
 	}
-	h, p, ok := s.m.parseToken(stateToken, string(token))
+	h, p, ok := s.m.parseToken(stateKind, string(token))
 	if !ok {
 		return nil, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
@@ -158,10 +159,11 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 	return s.run(c, func(a *Account, env Env, r *Result) error { return s.m.apply(a, c.hash, o, &in, &env, r) })
 }
 
-// Status describes the transaction of a state token. It changes nothing,
-// reads once from the store, and promises nothing: only events are decisions.
+// Status describes the transaction of a state token. It changes nothing and
+// reads once from the store. Only events are decisions: what Status shows may
+// have changed by the next event.
 func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error) {
-	h, p, ok := s.m.parseToken(stateToken, string(token))
+	h, p, ok := s.m.parseToken(stateKind, string(token))
 	if !ok {
 		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
@@ -184,12 +186,12 @@ func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error)
 // meanwhile, is refused ([ErrNoUser], [ErrNotOffered]). A token that is
 // unknown, used, late or void is [ErrFinished].
 func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion, error) {
-	h, p, ok := s.m.parseToken(sessionToken, string(session))
+	h, p, ok := s.m.parseToken(sessionKind, string(session))
 	if !ok {
 		return nil, &Refusal{Event: EventRedeem, Err: ErrFinished}
 	}
 	var as *Assertion
-	c := &call{ctx: ctx, p: p, key: p.key(), op: redeem}
+	c := &call{ctx: ctx, p: p, key: p.key(), op: opRedeem}
 	_, err := s.run(c, func(a *Account, env Env, r *Result) (err error) {
 		as, err = s.m.Redeem(a, h, env, r)
 		return err
@@ -246,7 +248,7 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 	if len(ans.Allowed) > 0 {
 		if ans.Token = c.token; ans.Token == "" {
-			ans.Token = StateToken(s.m.mint(stateToken, c.h, c.p))
+			ans.Token = StateToken(s.m.mint(stateKind, c.h, c.p))
 		}
 	}
 	if ans.State == Success {
@@ -254,7 +256,7 @@ func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
 		secret, ok := st.sessionSecret(&a.txs[slot])
 		s.m.pool.Put(st)
 		if ok {
-			ans.Session = SessionToken(s.m.mint(sessionToken, secret, c.p))
+			ans.Session = SessionToken(s.m.mint(sessionKind, secret, c.p))
 		}
 	}
 }
@@ -302,7 +304,7 @@ func (s *Service) limit(c *call, user string) error {
 	return err
 }
 
-// refused completes a refusal: where the transaction stands and what it allows.
+// refused adds to a refusal where the transaction stands and what it allows.
 func (s *Service) refused(c *call, a *Account, err error) error {
 	var r *Refusal
 	if err == nil || !errors.As(err, &r) {

@@ -10,8 +10,8 @@ import (
 	"github.com/looplab/fsm"
 )
 
-// step is the working memory of one step; instances come from a pool. What
-// the questions and updates see of the world is in here and nowhere else.
+// step is the working memory of one step; instances come from a pool. Questions
+// and updates see nothing else.
 type step struct {
 	m    *Machine
 	fsm  *fsm.FSM
@@ -19,37 +19,37 @@ type step struct {
 	buf  []byte
 	sum  [32]byte
 
-	ideal   bool  // look for what is allowed: assume the best payload
+	ideal   bool  // what is allowed? assume an ideal payload
 	fault   bool  // the mark of the record lies too far in the future
 	now     int64 // the later of the clock and the record's mark
 	rnd     [64]byte
 	login   Login
 	in      input
 	noUser  bool     // the Directory has no such user
-	limited int64    // until when the Limiter says to wait; 0: it agrees
+	limited int64    // from when the Limiter lets the event go on; 0: now
 	dir     []pin    // what the Directory says now, at most maxFactors
 	block   bool     // the Directory has a disabled factor
-	r       *Result  // what the step comes to: the caller's, or own
-	acct    *Account // the working copy, in r; the account itself for whoever only looks
+	r       *Result  // the result: the caller's, or own
+	acct    *Account // the working copy, in r; the account itself where nothing is changed
 	own     Result
 	i       int // slot of the transaction at hand
 	op      op
 }
 
 // move is a row that was taken.
-type move struct {
+type takenRow struct {
 	edge   *edge
 	tx     id
 	rev    uint8
 	factor string // at hand before it
 }
 
-// Rows that one step can take: one for each transaction that there is, which
-// goes its way or ends, and one for a transaction that begins.
+// maxMoves is how many rows one step can take: one for each transaction there
+// is, and one for a transaction that begins.
 const maxMoves = maxTx + 1
 
-// Times that the machine takes for possible: charges are kept as seconds in
-// 32 bits, and the end of every window has to fit.
+// The clock must be between these Unix times: charges are kept as seconds in 32
+// bits, and the end of every window has to fit.
 const (
 	earliest = 1e9 // 2001
 	latest   = 4e9 // 2096
@@ -81,8 +81,8 @@ func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error
 	return s, nil
 }
 
-// look takes an instance for whoever only reads: it works on the account
-// itself, or after a clock fault on a copy that is set right.
+// look takes an instance for reading: it works on the account itself, or after a
+// clock fault on a corrected copy.
 func (m *Machine) look(a *Account, now time.Time) (*step, error) {
 	s, err := m.instance(a, now, new(input))
 	if err == nil && s.fault {
@@ -125,7 +125,7 @@ func (m *Machine) clock(a *Account, now time.Time) (ns int64, fault bool) {
 	return max(ns, a.seen), false
 }
 
-// unskew sets back what a clock that was ahead has written.
+// unskew corrects what a clock that was ahead has written.
 func (a *Account) unskew(now int64, p *Policy) {
 	a.seen = now
 	a.failures.at.clamp(now)
@@ -137,7 +137,7 @@ func (a *Account) unskew(now int64, p *Policy) {
 
 // begin takes primary in a slot of its own.
 func (s *step) begin() error {
-	if err := s.offerAll(expire); err != nil {
+	if err := s.offerAll(opExpire); err != nil {
 		return err
 	}
 	if err := s.vacate(); err != nil {
@@ -145,7 +145,7 @@ func (s *step) begin() error {
 	}
 	*s.tx() = transaction{state: 1, born: s.now}
 	copy(s.tx().id[:], s.rnd[:16])
-	s.op = primary
+	s.op = opPrimary
 	return s.decide()
 }
 
@@ -154,9 +154,9 @@ func (s *step) event() error {
 	o, i := s.op, s.i
 	var err error
 	if s.fault {
-		err = s.offerAll(expire)
+		err = s.offerAll(opExpire)
 	} else {
-		err = s.offer(expire)
+		err = s.offer(opExpire)
 	}
 	s.i = i
 	if err != nil || s.took(i) {
@@ -209,8 +209,8 @@ func (p *program) after(n int16, g guard) int16 {
 	return p.next[int(at.first)+int(g-questions[at.q].first)]
 }
 
-// offer takes an event that nobody sends, if a row of the table has it and
-// its guards hold.
+// offer takes an internal event (expire, lock, cancel), if a row has it and its
+// guards hold.
 func (s *step) offer(o op) error {
 	if s.tx().state == 0 {
 		return nil
@@ -252,7 +252,7 @@ func (s *step) take(e *edge) error {
 	before := *t.factor()
 	t.state = e.state
 	t.rev++
-	s.r.moves[s.r.nmoves] = move{edge: e, tx: t.id, rev: t.rev, factor: before.id}
+	s.r.moves[s.r.nmoves] = takenRow{edge: e, tx: t.id, rev: t.rev, factor: before.id}
 	s.r.nmoves++
 	for _, u := range e.row.Then {
 		updates[u].do(s)
@@ -260,7 +260,7 @@ func (s *step) take(e *edge) error {
 	if err := s.emit(e, &before); err != nil {
 		return err
 	}
-	if e.row.Others == primary {
+	if e.row.Others == opPrimary {
 		return nil
 	}
 	mine := s.i
@@ -276,9 +276,9 @@ func (s *step) take(e *edge) error {
 	return nil
 }
 
-// vacate chooses the slot for a new transaction, and cancels one if as many
-// are live as may be: the oldest without a live code, then the oldest; an
-// unredeemed SUCCESS last.
+// vacate chooses the slot for a new transaction. If Policy.Live are live, it
+// cancels one: the oldest without a live code, else the oldest; one in SUCCESS
+// last.
 func (s *step) vacate() error {
 	best, free, n := -1, -1, 0
 	for i := range s.acct.txs {
@@ -297,22 +297,21 @@ func (s *step) vacate() error {
 		return nil
 	}
 	s.i = best
-	return s.offer(cancel)
+	return s.offer(opCancel)
 }
 
-// overdue says that the transaction's time is up, as far as it can be told
-// without asking.
+// overdue says that the transaction has expired, without asking questions.
 func (m *Machine) overdue(a *Account, i int, at time.Time) bool {
 	t := &a.txs[i]
 	now, fault := m.clock(a, at)
 	return fault || now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, m.limits.tries)
 }
 
-// noRow refuses what the table has no row for.
+// noRow refuses an event that the table has no row for.
 func (m *Machine) noRow(a *Account, i int, o op) error { return &m.refusals[a.txs[i].state-1][o] }
 
-// refuse makes the refusal of the event at hand. One that finds the
-// transaction finished looks like one for a token that never was.
+// refuse makes the refusal of the event at hand. If the transaction has ended, it
+// looks like the refusal of an unknown token.
 func (s *step) refuse(guard string, err error, retryAt int64) error {
 	r := &Refusal{State: s.tx().name(), Event: s.op.name(), Guard: guard, Err: err, RetryAt: unix(retryAt)}
 	switch {
@@ -324,7 +323,7 @@ func (s *step) refuse(guard string, err error, retryAt int64) error {
 	return r
 }
 
-// result completes what the step came to, and hands it over.
+// result completes the result and hands it over.
 func (s *step) result(to *Result) {
 	r := s.r
 	r.Changed, r.Ended, r.Outcome, r.slot = r.nmoves > 0, false, Done, s.i
@@ -335,7 +334,7 @@ func (s *step) result(to *Result) {
 				e = r.moves[i].edge
 			}
 		}
-		r.Outcome, r.Ended = e.row.Outcome, e.op == expire
+		r.Outcome, r.Ended = e.row.Outcome, e.op == opExpire
 		s.tidy()
 	} else if l := s.tx().last; l.set {
 		r.Outcome = outcomes[l.say]
@@ -345,7 +344,7 @@ func (s *step) result(to *Result) {
 	}
 }
 
-// tidy sets the mark and forgets charges that have left every window.
+// tidy sets the mark, and drops charges that have left every window.
 func (s *step) tidy() {
 	a := s.acct
 	a.seen = s.now

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Tended counts what [Service.Tend] did.
+// Tended counts what one call of [Service.Tend] did.
 type Tended struct {
 	Records    int // that were due
 	Ended      int // transactions whose time was up
 	Delivered  int // effects that were accepted
-	Deleted    int // records that said nothing any more
+	Deleted    int // records that held no limit, lock or pending delivery
 	Unreadable int // records that could not be opened; they come back in an hour
 }
 
@@ -23,11 +23,11 @@ const (
 	unreadable = time.Hour
 )
 
-// Tend does what is due: it sends again what was not acknowledged, ends
-// transactions whose time is up and deletes records that say nothing any
-// more. Call it every 10 seconds or so; any number of nodes may call it at
-// once, and safety never depends on it. It returns when nothing is due, with
-// the first fault that it met, or when ctx ends. The store must be a [Sweeper].
+// Tend does what is due: it retries deliveries, ends expired transactions, and
+// deletes records that hold no limit, lock or pending delivery. Call it every 10
+// seconds or so, on any number of nodes at once; safety never depends on it. It
+// returns when nothing is due or ctx ends, with the first error that it met. The
+// store must be a [Sweeper].
 func (s *Service) Tend(ctx context.Context) (Tended, error) {
 	var did Tended
 	sweeper, ok := s.cfg.Store.(Sweeper)
@@ -94,7 +94,7 @@ func (s *Service) tend(ctx context.Context, key string, did *Tended) error {
 		did.Deleted++
 	}
 	did.Ended += r.nmoves
-	c := &call{ctx: ctx, p: p, key: key, op: expire, user: a.user}
+	c := &call{ctx: ctx, p: p, key: key, op: opExpire, user: a.user}
 	s.auditMoves(ctx, key, r.Account.user, &r)
 	if len(es) > 0 {
 		n := len(r.Account.owed())
@@ -123,7 +123,7 @@ func (s *Service) putOff(ctx context.Context, key string, rec Record) error {
 // carried out and acknowledged. The account is not changed in place.
 func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err error) {
 	err = m.do(r, a, &Env{Now: now}, new(input), func(s *step) error {
-		if err := s.offerAll(expire); err != nil {
+		if err := s.offerAll(opExpire); err != nil {
 			return err
 		}
 		for i := range s.acct.txs {

@@ -33,7 +33,7 @@ func TestAttempts(t *testing.T) {
 			t.Errorf("attempt %d: %v, %v", attempt, kinds, err)
 		}
 		a = r.Account
-		if failed := a.txs[0].delivery == failed; failed != (attempt > 5) {
+		if failed := a.txs[0].delivery == deliveryFailed; failed != (attempt > 5) {
 			t.Errorf("attempt %d: the mail is %q", attempt, deliveries[a.txs[0].delivery])
 		}
 	}

@@ -123,84 +123,84 @@ func in(o op, from ...State) (cs cells) {
 
 // What rows share.
 var (
-	open     = append(live(), Success) // a token of the transaction still leads somewhere
-	codeOut  = cells{{MFAEnroll, enroll}, {MFARequired, challenge}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
-	again    = cells{{MFAEnroll, enroll}, {MFAEnrollActivate, resend}, {MFAChallenge, resend}}
-	asksUser = append(in(primary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, activate}, cell{Success, redeem})...)
-	codeBack = cells{{MFAEnrollActivate, activate}, {MFAChallenge, verify}}
+	open      = append(live(), Success) // a token of the transaction is still of use
+	codeOut   = cells{{MFAEnroll, opEnroll}, {MFARequired, opChallenge}, {MFAEnrollActivate, opResend}, {MFAChallenge, opResend}}
+	again     = cells{{MFAEnroll, opEnroll}, {MFAEnrollActivate, opResend}, {MFAChallenge, opResend}}
+	userCells = append(in(opPrimary, Unauthenticated), append(codeOut, cell{MFAEnrollActivate, opActivate}, cell{Success, opRedeem})...)
+	codeBack  = cells{{MFAEnrollActivate, opActivate}, {MFAChallenge, opVerify}}
 )
 
 // table is the machine. A cell (state, event) without a row refuses with
-// ErrNotAllowed, or with ErrFinished where the state is an end. In a cell the
-// guards exclude each other and leave nothing out: New proves it, so the
+// ErrNotAllowed, or with ErrFinished where the state is terminal. In each cell
+// exactly one row holds for every combination of answers: New proves it, so the
 // order of the rows means nothing.
 var table = []row{
-	// What only the host can say. A row that is silent about it means that the
-	// host agrees; each event that asks the host must have these rows.
+	// What only the host can say. Other rows are taken only if the host agrees;
+	// each event that asks the host must have these rows.
 	{At: codeOut, When: all{limitedByHost}, Refuse: ErrTooSoon, Why: "Limits over many accounts are the host's: by client address, recipient or fleet."},
-	{At: asksUser, When: all{noSuchUser}, Refuse: ErrNoUser, Why: "An account that is closed signs nobody in, however far its sign-in has come."},
+	{At: userCells, When: all{noSuchUser}, Refuse: ErrNoUser, Why: "An account that is closed signs nobody in, however far its sign-in has come."},
 
-	// The password was right. What else is asked for?
-	{At: in(primary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "A lock applies before the first step as well: nothing is saved and no token is issued."},
-	{At: in(primary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Somebody who has the password cannot begin transactions without limit."},
-	{At: in(primary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "No second factor is required, so the password completes the sign-in."},
-	{At: in(primary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "Nothing is sent yet: the user chooses a factor first."},
-	{At: in(primary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "The password alone permits enrollment only while the account has no active factor."},
-	{At: in(primary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is required, and the user can neither prove nor enroll one."},
+	// The password was right. What else is required?
+	{At: in(opPrimary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "A lock applies before the first step as well: nothing is saved and no token is issued."},
+	{At: in(opPrimary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Somebody who has the password cannot begin transactions without limit."},
+	{At: in(opPrimary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "No second factor is required, so the password completes the sign-in."},
+	{At: in(opPrimary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "Nothing is sent yet: the user chooses a factor first."},
+	{At: in(opPrimary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "The password alone permits enrollment only while the account has no active factor."},
+	{At: in(opPrimary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is required, and the user can neither prove nor enroll one."},
 
-	// A code goes out: the first one, or another.
-	{At: in(enroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address comes from the Directory, never from the client."},
-	{At: in(challenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{SendCode}, Why: "The code is sent to the chosen factor."},
-	{At: in(resend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{SendCode}, Why: "Only the newest code is live. A resend replaces the previous code and restores no tries."},
+	// A code is sent: the first one, or a new one.
+	{At: in(opEnroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address comes from the Directory, never from the client."},
+	{At: in(opChallenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{SendCode}, Why: "The code is sent to the chosen factor."},
+	{At: in(opResend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{SendCode}, Why: "Only the newest code is live. A resend replaces the previous code and restores no tries."},
 	{At: codeOut, When: all{notOffered}, Refuse: ErrNotOffered, Why: "Only factors that the Directory currently offers can be chosen."},
 	{At: codeOut, When: all{sendBackoff}, Refuse: ErrTooSoon, Why: "No code can be tried during a back-off, so none is sent."},
 	{At: again, When: all{coolingDown}, Refuse: ErrTooSoon, Why: "The previous message may still be in transit."},
 	{At: again, When: all{accountSendsExhausted}, Refuse: ErrTooSoon, Why: "The limit spans all transactions of the account, so that further ones cannot flood a mailbox."},
 	{At: again, When: all{sendsExhausted}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
-	{At: in(challenge, MFARequired), When: all{coolingDown, codeKept}, To: MFAChallenge, Why: "The code is in transit or already received, so a page reload does not send another."},
-	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still valid."},
-	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still valid."},
-	{At: in(challenge, MFARequired), When: all{coolingDown, codeGone}, Refuse: ErrTooSoon, Why: "The cool-down applies to every send of the transaction."},
-	{At: in(challenge, MFARequired), When: all{accountSendsExhausted, codeGone}, Refuse: ErrTooSoon, Why: "The limit spans all transactions of the account, so that further ones cannot flood a mailbox."},
-	{At: in(challenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
+	{At: in(opChallenge, MFARequired), When: all{coolingDown, codeKept}, To: MFAChallenge, Why: "The code is in transit or already received, so a page reload does not send another."},
+	{At: in(opChallenge, MFARequired), When: all{accountSendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still valid."},
+	{At: in(opChallenge, MFARequired), When: all{sendsExhausted, codeKept}, To: MFAChallenge, Why: "The code that was sent is still valid."},
+	{At: in(opChallenge, MFARequired), When: all{coolingDown, codeGone}, Refuse: ErrTooSoon, Why: "The cool-down applies to every send of the transaction."},
+	{At: in(opChallenge, MFARequired), When: all{accountSendsExhausted, codeGone}, Refuse: ErrTooSoon, Why: "The limit spans all transactions of the account, so that further ones cannot flood a mailbox."},
+	{At: in(opChallenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
 
-	// A code comes back.
-	{At: in(verify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The save that records the success also consumes the code."},
-	{At: in(activate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: cancel, Why: "Another required factor is still missing."},
-	{At: in(activate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: cancel, Why: "The factor is enrolled, and every other transaction of the account ends."},
+	// A code is submitted.
+	{At: in(opVerify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The save that records the success also consumes the code."},
+	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: opCancel, Why: "Another required factor is still missing."},
+	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: opCancel, Why: "The factor is enrolled, and every other transaction of the account ends."},
 	{At: codeBack, When: all{codeWrong, triesLeft, noNewBackoff}, To: stay, Then: do{countWrong}, Outcome: WrongCode, Why: "The failure is saved before it is reported, so that a crash gives no free guess."},
 	{At: codeBack, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "Somebody who has the password is guessing codes, so the owner is notified."},
 	{At: codeBack, When: all{codeWrong, codeExhausted, noNewBackoff}, To: stay, Then: do{countWrong, eraseCode}, Outcome: WrongCode, Why: "The code has no tries left; even the right code is refused until a new one is requested."},
 	{At: codeBack, When: all{codeWrong, codeExhausted, firstBackoff}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
 	{At: codeBack, When: all{codeWrong, transactionExhausted, noNewBackoff}, To: LockedOut, Then: do{countWrong, finish}, Outcome: WrongCode, Why: "Only this transaction ends; the account is not locked."},
 	{At: codeBack, When: all{codeWrong, transactionExhausted, firstBackoff}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
-	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: lock, Outcome: WrongCode, Why: "The account is locked, which ends all its transactions."},
-	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: lock, Outcome: WrongCode, Why: "The factor stays disabled until the host calls Reinstate."},
+	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: opLock, Outcome: WrongCode, Why: "The account is locked, which ends all its transactions."},
+	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: opLock, Outcome: WrongCode, Why: "The factor stays disabled until the host calls Reinstate."},
 	{At: codeBack, When: all{codeLate}, To: stay, Then: do{eraseCode}, Outcome: LateCode, Why: "Not counted as a failure. The expiry is recorded, so that a clock set back cannot revive the code."},
 	{At: codeBack, When: all{otherFactor}, Refuse: ErrNotOffered, Why: "The event names a factor other than the challenged one."},
 	{At: codeBack, When: all{backingOff}, Refuse: ErrTooSoon, Why: "The code is neither evaluated nor counted until the back-off ends."},
 	{At: codeBack, When: all{noCode}, Refuse: ErrNoCode, Why: "Not counted as a failure. The user requests a new code."},
 
-	// Going back, going on without, going away.
-	{At: in(previous, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "The user can choose another factor."},
-	{At: in(previous, MFAChallenge), To: MFARequired, Why: "The code is kept, but cannot be used until its factor is chosen again."},
-	{At: in(skip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "The offered factors are optional."},
-	{At: in(skip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is required and none is proved, or a required factor is missing."},
-	{At: in(cancel, live()...), To: Canceled, Then: do{finish}, Why: "The user abandoned the sign-in, or another one replaced it."},
-	{At: in(cancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "Canceling invalidates the session token."},
-	{At: in(cancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
+	// The user goes back, skips or cancels.
+	{At: in(opPrevious, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "The user can choose another factor."},
+	{At: in(opPrevious, MFAChallenge), To: MFARequired, Why: "The code is kept, but cannot be used until its factor is chosen again."},
+	{At: in(opSkip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "The offered factors are optional."},
+	{At: in(opSkip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is required and none is proved, or a required factor is missing."},
+	{At: in(opCancel, live()...), To: Canceled, Then: do{finish}, Why: "The user abandoned the sign-in, or another one replaced it."},
+	{At: in(opCancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "Canceling invalidates the session token."},
+	{At: in(opCancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
 
-	// What nobody sends: time, and the lock of the account.
-	{At: in(expire, open...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Replaces any event that arrives at or after the deadline."},
-	{At: in(expire, open...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "The deadline has not been reached."},
-	{At: in(lock, live()...), To: LockedOut, Then: do{finish}, Why: "A lock ends every live transaction of the account."},
-	{At: in(lock, Success), When: all{unredeemed}, To: LockedOut, Then: do{finish}, Why: "A lock also invalidates session tokens."},
-	{At: in(lock, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
+	// Internal events: time, and the lock of the account.
+	{At: in(opExpire, open...), When: all{timeUp}, To: Expired, Then: do{finish}, Why: "Replaces any event that arrives at or after the deadline."},
+	{At: in(opExpire, open...), When: all{timeLeft}, Refuse: ErrTooSoon, Why: "The deadline has not been reached."},
+	{At: in(opLock, live()...), To: LockedOut, Then: do{finish}, Why: "A lock ends every live transaction of the account."},
+	{At: in(opLock, Success), When: all{unredeemed}, To: LockedOut, Then: do{finish}, Why: "A lock also invalidates session tokens."},
+	{At: in(opLock, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},
 
-	// The session token, once.
-	{At: in(redeem, Success), When: all{unredeemed, factorsStand}, To: stay, Then: do{useSession}, Why: "The host creates its session from the assertion alone."},
-	{At: in(redeem, Success), When: all{unredeemed, factorWithdrawn}, Refuse: ErrNotOffered, Why: "The proof is no longer valid: the address has changed, or the factor was removed or disabled."},
-	{At: in(redeem, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "A session token is valid for one use."},
+	// The session token is redeemed, once.
+	{At: in(opRedeem, Success), When: all{unredeemed, factorsStand}, To: stay, Then: do{useSession}, Why: "The host creates its session from the assertion alone."},
+	{At: in(opRedeem, Success), When: all{unredeemed, factorWithdrawn}, Refuse: ErrNotOffered, Why: "The proof is no longer valid: the address has changed, or the factor was removed or disabled."},
+	{At: in(opRedeem, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "A session token is valid for one use."},
 }
 
 // Transition is one line of the expanded table, in words: the truth from

@@ -2,7 +2,7 @@ package authn
 
 import "crypto/sha256"
 
-// An update is a named pure change of the working copy.
+// An update is a named, pure change of the working copy.
 type update uint8
 
 const (
@@ -63,7 +63,7 @@ func doNewCode(s *step) {
 func doEraseCode(s *step) {
 	t := s.tx()
 	t.code = liveCode{}
-	t.delivery = notSent
+	t.delivery = deliveryNone
 	s.acct.drop(s.i)
 }
 
