@@ -11,11 +11,25 @@ test -z "$(gofmt -l . | tee /dev/stderr)"
 step "vet"
 go vet work
 
-step "seeded bugs still fit the sources"
+step "staticcheck"
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
+
+step "known vulnerabilities"
+skipped=
+if ! out=$(go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 work 2>&1); then
+	case $out in
+	*"fetching vulnerabilities"*) skipped="known vulnerabilities were NOT looked up: the database is not reachable" ;;
+	*) printf '%s\n' "$out" && exit 1 ;;
+	esac
+fi
+printf '%s\n' "$out"
+if [ "$skipped" ]; then printf 'SKIPPED: %s\n' "$skipped"; fi
+
+step "mutants still apply"
 go run ./internal/mutants -check
 
 step "tests, all modules together, with the race detector"
-go test -race -shuffle=on work
+go test -race -shuffle=on -timeout=30m work
 
 for m in $(go list -m -f '{{.Dir}}'); do
 	step "alone, as its users get it: ${m#"$PWD"/}"
@@ -23,4 +37,4 @@ for m in $(go list -m -f '{{.Dir}}'); do
 	GOWORK=off go -C "$m" mod tidy -diff
 done
 
-step "all good"
+step "all good${skipped:+, but $skipped}"

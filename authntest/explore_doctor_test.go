@@ -29,7 +29,6 @@ type doctored struct {
 	codes  map[string][]authn.Code // that were sent for a transaction
 	before map[authn.TokenSecret]authn.Account
 	calls  int
-	key    string
 	list   []authn.Factor
 }
 

@@ -38,24 +38,61 @@ func malformed(what string) error {
 	return &failure{step: "compose", cause: fmt.Errorf("%s: %w", what, authn.ErrUndeliverable)}
 }
 
+// A Composer writes what messages say, for hosts that send mail in another
+// way, or show it. Make it with [NewComposer]. It is safe for concurrent use.
+type Composer struct {
+	service, contact string
+	templates        catalog
+	now              func() time.Time
+}
+
+// NewComposer returns a Composer. Of c it takes Service, Contact, Templates
+// and Now, as [New] does; the error names the field, or the template, that is
+// missing or wrong.
+func NewComposer(c Config) (*Composer, error) {
+	w, err := newComposer(&c)
+	if err != nil {
+		return nil, fmt.Errorf("smtpmail: %w", err)
+	}
+	return w, nil
+}
+
+// Compose writes a message as a [Sender] with the same Config would send it:
+// the subject, of one line and without the code, the plain part and the HTML
+// part. It looks at no address. The error wraps authn.ErrUndeliverable if the
+// message can never be sent, because its Kind is unknown, its code malformed
+// or its time up.
+func (w *Composer) Compose(msg authn.Message) (subject, text, html string, err error) {
+	out, err := w.compose(msg, w.now().UTC())
+	return out.subject, out.text, out.html, err
+}
+
+func (w *Composer) compose(msg authn.Message, now time.Time) (rendered, error) {
+	t := w.templates.lookup(msg.Locale, msg.Kind)
+	if t == nil {
+		return rendered{}, malformed("unknown kind of message")
+	}
+	d, err := w.data(msg, now)
+	if err != nil {
+		return rendered{}, err
+	}
+	out, err := t.render(d)
+	if err != nil {
+		// The cause stays here: it may quote what the template was given.
+		return rendered{}, &failure{step: "compose", cause: fmt.Errorf("template %s fails", t.name)}
+	}
+	return out, nil
+}
+
 // compose renders a message as it goes over the wire.
 func (m *Sender) compose(msg authn.Message) ([]byte, error) {
 	if !validAddress(msg.To) {
 		return nil, malformed("not an address")
 	}
-	t := m.templates.lookup(msg.Locale, msg.Kind)
-	if t == nil {
-		return nil, malformed("unknown kind of message")
-	}
-	now := m.now().UTC()
-	d, err := m.data(msg, now)
+	now := m.words.now().UTC()
+	out, err := m.words.compose(msg, now)
 	if err != nil {
 		return nil, err
-	}
-	out, err := t.render(d)
-	if err != nil {
-		// The cause stays here: it may quote what the template was given.
-		return nil, &failure{step: "compose", cause: fmt.Errorf("template %s fails", t.name)}
 	}
 	from := m.from
 	w := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
@@ -74,8 +111,8 @@ func (m *Sender) compose(msg authn.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (m *Sender) data(msg authn.Message, now time.Time) (Data, error) {
-	d := Data{Service: m.service, Contact: m.contact, Kind: msg.Kind}
+func (w *Composer) data(msg authn.Message, now time.Time) (Data, error) {
+	d := Data{Service: w.service, Contact: w.contact, Kind: msg.Kind}
 	switch msg.Kind {
 	case authn.CodeMessage:
 		left := msg.Expires.Sub(now)

@@ -26,7 +26,6 @@ const (
 func New(c Config) (*Sender, error) {
 	m := &Sender{
 		addr: c.Addr, hello: c.Hello, mode: c.TLS, timeout: c.Timeout,
-		service: c.Service, contact: c.Contact, now: c.Now,
 	}
 	for _, step := range []func(*Config) error{m.setServer, m.setSender, m.setTexts, m.setLogin} {
 		if err := step(&c); err != nil {
@@ -61,9 +60,6 @@ func (m *Sender) setServer(c *Config) error {
 	if m.tls.MinVersion == 0 {
 		m.tls.MinVersion = tls.VersionTLS12
 	}
-	if m.now == nil {
-		m.now = time.Now
-	}
 	return nil
 }
 
@@ -83,22 +79,29 @@ func (m *Sender) setSender(c *Config) error {
 	return nil
 }
 
-func (m *Sender) setTexts(c *Config) error {
-	if !printable(c.Service, maxService) {
-		return fmt.Errorf("Config.Service: want 1 to %d printable characters", maxService)
+func (m *Sender) setTexts(c *Config) (err error) {
+	m.words, err = newComposer(c)
+	return err
+}
+
+func newComposer(c *Config) (w *Composer, err error) {
+	w = &Composer{service: c.Service, contact: c.Contact, now: c.Now}
+	if !printable(w.service, maxService) {
+		return nil, fmt.Errorf("Config.Service: want 1 to %d printable characters", maxService)
 	}
-	if m.contact == "" {
-		m.contact = "the support of " + c.Service
+	if w.contact == "" {
+		w.contact = "the support of " + w.service
 	}
-	if !printable(m.contact, maxContact) {
-		return fmt.Errorf("Config.Contact: want at most %d printable characters", maxContact)
+	if !printable(w.contact, maxContact) {
+		return nil, fmt.Errorf("Config.Contact: want at most %d printable characters", maxContact)
 	}
-	var err error
-	m.templates, err = loadTemplates(c.Templates)
-	if err != nil {
-		return err
+	if w.now == nil {
+		w.now = time.Now
 	}
-	return m.tryTemplates()
+	if w.templates, err = loadTemplates(c.Templates); err != nil {
+		return nil, err
+	}
+	return w, w.tryTemplates()
 }
 
 func (m *Sender) setLogin(c *Config) error {

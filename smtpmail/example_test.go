@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 	"testing/fstest"
+	"time"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/smtpmail"
@@ -47,4 +49,21 @@ func ExampleNew_templates() {
 	// Output:
 	// <nil>
 	// smtpmail: Config.Templates: de/code: the subject must not have the code
+}
+
+// The same mail, for a host that sends it through an API or shows it.
+func ExampleComposer_Compose() {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	c, err := smtpmail.NewComposer(smtpmail.Config{Service: "Example", Now: func() time.Time { return now }})
+	if err != nil {
+		log.Fatal(err)
+	}
+	subject, text, html, err := c.Compose(authn.Message{
+		Kind: authn.CodeMessage, Purpose: authn.PurposeSignIn, Code: "012345", Generation: 1, Expires: now.Add(5 * time.Minute),
+	})
+	fmt.Println(subject, err)
+	fmt.Println(strings.Contains(text, "012345"), strings.Contains(html, "<strong>012345</strong>"))
+	// Output:
+	// Example: your code to sign in (code 1) <nil>
+	// true true
 }

@@ -1,9 +1,9 @@
 // Package smtpmail sends the messages of package authn through an SMTP
 // server.
 //
-// [New] takes a [Config] and returns a [Mailer], ready for authn's own
+// [New] takes a [Config] and returns a [Sender], ready for authn's own
 // Config: the address of a relay, a sender and the name of the service are
-// enough.
+// enough. A [Composer] writes the same mails without sending them.
 //
 // # The mail
 //
@@ -132,11 +132,9 @@ type Sender struct {
 	auth              func() smtp.Auth // a closure, so that no verb prints the password; nil: no login
 	timeout           time.Duration
 
-	from             mail.Address
-	domain           string // of from
-	service, contact string
-	templates        catalog
-	now              func() time.Time
+	from   mail.Address
+	domain string // of from
+	words  *Composer
 }
 
 // Mail sends m and returns nil once the server has accepted it. It returns

@@ -160,13 +160,13 @@ func (t *template) parse(path, part, s string) (err error) {
 
 // tryTemplates renders every template once, so that a fault shows when the
 // program starts and not when somebody waits for a code.
-func (m *Sender) tryTemplates() error {
+func (w *Composer) tryTemplates() error {
 	const code = "074936180257"
 	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
-	for _, kinds := range m.templates {
+	for _, kinds := range w.templates {
 		for kind, t := range kinds {
 			msg := authn.Message{Kind: kind, Purpose: authn.PurposeSignIn, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
-			d, err := m.data(msg, at)
+			d, err := w.data(msg, at)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/smtpmail"
@@ -38,6 +39,36 @@ func mailed(t *testing.T, templates fs.FS, m authn.Message) (subject, text, html
 	}
 	got := s.only(t)
 	return strings.Join(got.Header["Subject"], "|"), got.Text, got.HTML
+}
+
+// TestCompose: what a Composer writes is what a Sender sends.
+func TestCompose(t *testing.T) {
+	for _, m := range []authn.Message{code(), {Kind: authn.BackoffMessage, To: "ada@example.com"}, {Kind: authn.LockedMessage, To: "ada@example.com", Locale: "de"}} {
+		c, err := smtpmail.NewComposer(smtpmail.Config{Service: "A & <B>", Templates: german(), Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject, text, html, err := c.Compose(m)
+		lines := strings.NewReplacer("\n", "\r\n") // as they travel
+		sentSubject, sentText, sentHTML := mailed(t, german(), m)
+		if err != nil || subject != sentSubject || lines.Replace(text) != sentText || lines.Replace(html) != sentHTML {
+			t.Errorf("%s: got %q, %q, %q, %v\nsent %q, %q, %q", m.Kind, subject, text, html, err, sentSubject, sentText, sentHTML)
+		}
+	}
+	c, err := smtpmail.NewComposer(smtpmail.Config{Service: "Example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := code()
+	late.Expires = time.Now().Add(-time.Second)
+	for _, m := range []authn.Message{{Kind: "other"}, late} {
+		if _, _, _, err := c.Compose(m); !errors.Is(err, authn.ErrUndeliverable) {
+			t.Errorf("%s: %v", m.Kind, err)
+		}
+	}
+	if _, err := smtpmail.NewComposer(smtpmail.Config{}); err == nil {
+		t.Error("a Composer for no service")
+	}
 }
 
 func TestLocale(t *testing.T) {

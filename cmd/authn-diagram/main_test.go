@@ -84,10 +84,10 @@ func TestUsage(t *testing.T) {
 
 // box is where something stands in a drawing.
 type box struct {
-	name       string
-	x0, y0     float64
-	x1, y1     float64
-	start, arw bool
+	name   string
+	x0, y0 float64
+	x1, y1 float64
+	start  bool
 }
 
 // boxes are the states and the arrows' labels, measured in a wide font.

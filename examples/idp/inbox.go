@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"embed"
 	"fmt"
-	htmltemplate "html/template"
 	"slices"
 	"strings"
 	"sync"
-	texttemplate "text/template"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -36,13 +33,20 @@ type inbox struct {
 	mu   sync.Mutex // guards that a message is kept once
 	kept kept
 	now  func() time.Time
+	say  *smtpmail.Composer
 }
 
-// Mail implements authn.Sender.
+func newInbox(k kept, now func() time.Time) (*inbox, error) {
+	say, err := smtpmail.NewComposer(smtpmail.Config{Service: serviceName, Now: now})
+	return &inbox{kept: k, now: now, say: say}, err
+}
+
+// Send implements authn.Sender.
 func (b *inbox) Send(ctx context.Context, m authn.Message) error {
-	msg, err := compose(m, b.now())
-	if err != nil {
-		return fmt.Errorf("%w: %w", authn.ErrUndeliverable, err)
+	msg := &mail{Key: m.Key, At: b.now(), Code: string(m.Code), To: m.To}
+	var err error
+	if msg.Subject, msg.Text, msg.HTML, err = b.say.Compose(m); err != nil {
+		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,38 +87,8 @@ func (b *inbox) list(ctx context.Context, to string) ([]mail, error) {
 	return list, nil
 }
 
-//go:embed mail
-var mailFiles embed.FS
-
-var (
-	mailTexts = texttemplate.Must(texttemplate.ParseFS(mailFiles, "mail/*.txt"))
-	mailHTML  = htmltemplate.Must(htmltemplate.ParseFS(mailFiles, "mail/*.html"))
-)
-
 // serviceName is what mails call the server.
 const serviceName = "authn demo"
-
-// compose writes a message in English: subject, blank line, text; and HTML.
-func compose(m authn.Message, now time.Time) (*mail, error) {
-	data := struct {
-		authn.Message
-		Service, Code string
-		Minutes       int
-	}{m, serviceName, string(m.Code), max(1, int(m.Expires.Sub(now).Round(time.Minute)/time.Minute))}
-	var b, html strings.Builder
-	if err := mailTexts.ExecuteTemplate(&b, string(m.Kind)+".txt", data); err != nil {
-		return nil, err
-	}
-	subject, text, _ := strings.Cut(strings.TrimSpace(b.String()), "\n\n")
-	page := struct {
-		Service, Code string
-		Paragraphs    []string
-	}{serviceName, data.Code, strings.Split(text, "\n\n")}
-	if err := mailHTML.ExecuteTemplate(&html, "mail.html", page); err != nil {
-		return nil, err
-	}
-	return &mail{Key: m.Key, At: now, Code: data.Code, To: m.To, Subject: subject, Text: text + "\n", HTML: html.String()}, nil
-}
 
 // relay sends mail for real, or as real as the relay is.
 func relay(addr string, now func() time.Time) (authn.Sender, error) {

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 )
 
 // kept is the little that this host has to remember by itself: small values

@@ -24,7 +24,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 )
 
 func main() {

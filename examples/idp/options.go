@@ -11,7 +11,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 	"github.com/authnfsm/authn/okta"
 )
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -81,22 +82,22 @@ func TestInbox(t *testing.T) {
 
 func TestMails(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for want, m := range map[string]authn.Message{
-		"within 2 minutes":           {Kind: authn.CodeMessage, Purpose: authn.PurposeEnroll, Code: "012345", Generation: 2, Expires: at.Add(2 * time.Minute)},
-		"codes come to this address": {Kind: authn.ActivatedMessage},
-		"several wrong codes":        {Kind: authn.BackoffMessage},
-		"12:30 UTC on 1 March 2026":  {Kind: authn.LockedMessage, Until: at.Add(30 * time.Minute)},
-		"It does not end by itself":  {Kind: authn.LockedMessage},
-	} {
-		got, err := compose(m, at)
-		if err != nil || got.Subject == "" || !strings.Contains(got.Text, want) || !strings.Contains(got.HTML, want) {
-			t.Errorf("%s: %+v, %v", want, got, err)
-		}
+	b, err := newInbox(new(keptInMemory), func() time.Time { return at })
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := compose(authn.Message{Kind: "other"}, at); err == nil {
-		t.Error("a mail of no kind")
+	if err := b.Send(t.Context(), authn.Message{Kind: "other"}); !errors.Is(err, authn.ErrUndeliverable) {
+		t.Errorf("a mail of no kind: %v", err)
 	}
-	b := &inbox{kept: new(keptInMemory), now: func() time.Time { return at }}
+	code := authn.Message{Key: "code", Kind: authn.CodeMessage, Purpose: authn.PurposeEnroll, Code: "012345", Generation: 2, Expires: at.Add(2 * time.Minute), To: "a@example.com"}
+	if err := b.Send(t.Context(), code); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.list(t.Context(), "a@example.com")
+	if err != nil || len(all) != 1 || all[0].Code != "012345" || !strings.Contains(all[0].Subject, serviceName) ||
+		!strings.Contains(all[0].Text, "that is 2 minutes") || !strings.Contains(all[0].HTML, "<strong>012345</strong>") {
+		t.Errorf("%+v, %v", all, err)
+	}
 	for i := range maxMails + 5 {
 		m := authn.Message{Key: string(rune('A' + i)), Kind: authn.BackoffMessage, To: "a@example.com"}
 		for range 2 { // an attempt is repeated

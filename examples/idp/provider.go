@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 	"github.com/authnfsm/authn/okta"
 )
 
@@ -53,7 +53,9 @@ func newProvider(ctx context.Context, o options, st *host.Storage, base string, 
 		Store: st.Store, Directory: p.people, Auditor: p.tracer, Policy: o.policy(), Now: p.clock.now,
 	}
 	if o.smtp == "" {
-		p.inbox = &inbox{kept: kept, now: p.clock.now}
+		if p.inbox, err = newInbox(kept, p.clock.now); err != nil {
+			return nil, err
+		}
 		cfg.Mailer = p.inbox
 	} else if cfg.Mailer, err = relay(o.smtp, p.clock.now); err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/authnfsm/authn/examples/internal/host"
-	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/examples/host"
+	"github.com/authnfsm/authn/examples/places"
 )
 
 // TestRestart ends the server in the middle of two sign-ins; another one on

@@ -29,7 +29,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 )
 
 // options are the flags.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/examples/places"
 )
 
 // build builds the program.

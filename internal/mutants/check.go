@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,11 +22,12 @@ func check(ms []mutant, jobs int, build bool) error {
 	}
 	faults := make([]string, len(ms))
 	for i, m := range ms {
-		if src, ok := files[m.file]; !ok {
-			faults[i] = "there is no such file" + m.elsewhere(files)
-		} else if out, err := m.seed(src); err != nil {
-			faults[i] = err.Error() + m.elsewhere(files)
-		} else if string(out) == string(src) {
+		if out, err := m.seed(files[m.file]); err != nil {
+			faults[i] = err.Error()
+			if at := m.elsewhere(files); at != nil {
+				faults[i] += "; it applies to " + strings.Join(at, ", ") + " (-check -move)"
+			}
+		} else if bytes.Equal(out, files[m.file]) {
 			faults[i] = "it changes nothing"
 		}
 	}
@@ -69,19 +71,43 @@ func sources() (map[string][]byte, error) {
 	return files, err
 }
 
-// elsewhere names the other files that the mutant would apply to.
-func (m mutant) elsewhere(files map[string][]byte) string {
-	var at []string
+// elsewhere lists the other files that the mutant would apply to.
+func (m mutant) elsewhere(files map[string][]byte) (at []string) {
 	for f, src := range files {
 		if _, err := m.seed(src); err == nil && f != m.file {
 			at = append(at, f)
 		}
 	}
-	if at == nil {
-		return "; it occurs nowhere else"
-	}
 	slices.Sort(at)
-	return "; it applies to " + strings.Join(at, ", ")
+	return at
+}
+
+const list = "internal/mutants/mutants.txt"
+
+// follow rewrites the headings of the mutants whose text is in one other file
+// now, and leaves in ms what is as it should be.
+func follow(ms []mutant) error {
+	files, err := sources()
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	for i := range ms {
+		m := &ms[i]
+		if _, err := m.seed(files[m.file]); err == nil {
+			continue
+		}
+		if at := m.elsewhere(files); len(at) == 1 {
+			fmt.Printf("%s: from %s to %s\n", m.name, m.file, at[0])
+			heading := "### " + m.name + " | "
+			text = bytes.Replace(text, []byte(heading+m.file+"\n"), []byte(heading+at[0]+"\n"), 1)
+			m.file = at[0]
+		}
+	}
+	return os.WriteFile(list, text, 0o644)
 }
 
 // buildAll builds each mutant that has no fault yet.

@@ -2,7 +2,7 @@
 // sees whether a test speaks:
 //
 //	go run ./internal/mutants [-only TEXT] [-j 2] [-v]
-//	go run ./internal/mutants -check [-build] [-only TEXT]
+//	go run ./internal/mutants -check [-move] [-build] [-only TEXT]
 //
 // Each bug of mutants.txt is laid over the sources by go test -overlay; nothing
 // on disk is touched. It prints "N killed, M survived" and fails unless every
@@ -10,7 +10,8 @@
 // one that does not build proves nothing: both fail the run too.
 //
 // With -check no test runs: it says in a second which bugs are stale, and in
-// which file their text occurs now; with -build it builds each bug as well.
+// which file their text occurs now; with -move it follows it there, and with
+// -build it builds each bug as well.
 package main
 
 import (
@@ -193,8 +194,12 @@ func main() {
 	verbose := flag.Bool("v", false, "say which test killed each")
 	look := flag.Bool("check", false, "only say which mutants are stale, and where their text is now")
 	build := flag.Bool("build", false, "with -check: build each as well")
+	move := flag.Bool("move", false, "with -check: name the file in which the text of each is now")
 	flag.Parse()
 	ms, err := seeded(*only)
+	if err == nil && *look && *move {
+		err = follow(ms)
+	}
 	switch {
 	case err != nil:
 	case *look:

@@ -74,7 +74,7 @@ func keysFrom(getenv func(string) string) (ring []authn.Key, pseudonym []byte, e
 		n, err1 := strconv.ParseUint(id, 10, 32)
 		b, err2 := base64.StdEncoding.DecodeString(secret)
 		if err1 != nil || err2 != nil {
-			return nil, nil, errors.New("AUTHN_KEYS is not ID:BASE64,ID:BASE64,...")
+			return nil, nil, errors.New("AUTHN_KEYS is not of the form ID:BASE64,ID:BASE64")
 		}
 		ring = append(ring, authn.Key{ID: uint32(n), Secret: b})
 	}

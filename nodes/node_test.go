@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 	"github.com/authnfsm/authn/smtpmail"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/examples/places"
 )
 
 var kills = flag.Int("kills", 0, "kill so many processes, at random points, after the sweep over all of them")

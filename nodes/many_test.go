@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/examples/places"
 )
 
 // skew is how far each of two clocks is off, in opposite directions.

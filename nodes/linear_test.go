@@ -15,8 +15,8 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
-	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/examples/host"
+	"github.com/authnfsm/authn/examples/places"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authnfsm/authn/examples/internal/host"
-	"github.com/authnfsm/authn/examples/internal/places"
+	"github.com/authnfsm/authn/examples/host"
+	"github.com/authnfsm/authn/examples/places"
 )
 
 // A name that is wrong is answered with what is expected, and never with a

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/internal/host"
+	"github.com/authnfsm/authn/examples/host"
 	"github.com/authnfsm/authn/storetest"
 )
 
