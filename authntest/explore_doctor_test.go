@@ -153,6 +153,9 @@ func TestDoctored(t *testing.T) {
 	caught := map[string]bool{}
 	for _, c := range wrongMachines {
 		o := explorations[c.in]
+		if brief() && c.in == "account" {
+			continue
+		}
 		d := c.machine
 		d.probe = bare{machine(t, o.Policy)}
 		d.ids, d.codes, d.before = map[authn.TokenSecret]string{}, map[string][]authn.Code{}, map[authn.TokenSecret]authn.Account{}
@@ -173,7 +176,7 @@ func TestDoctored(t *testing.T) {
 		caught[c.rule] = true
 	}
 	for _, r := range Rules() {
-		if !caught[r.Name] {
+		if !caught[r.Name] && !brief() {
 			t.Errorf("no machine breaks the rule %q", r.Name)
 		}
 	}

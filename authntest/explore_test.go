@@ -33,7 +33,7 @@ var cramped = authn.Policy{
 var short = authn.Policy{
 	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
 	BackoffFrom: 2, LockEvery: 3, FailuresPerDay: 4, FailuresPerYear: 5, DisableAfter: 4, Cooldowns: []time.Duration{tick},
-	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick / 2, BackoffMax: tick, Lock: 2 * tick, LockMax: 4 * tick, SessionLife: tick,
 }
 
 // twoTabs has room for two transactions at once.
@@ -149,7 +149,7 @@ func TestExplore(t *testing.T) {
 // TestExploreTwice: the same arguments find the same.
 func TestExploreTwice(t *testing.T) {
 	o := explorations["sign-in"]
-	o.Stop = 400
+	o.Stop = 200
 	m := machine(t, o.Policy)
 	a, b := Explore(t, m, o), Explore(t, m, o)
 	if !reflect.DeepEqual(a, b) || a.Complete || a.Accounts != o.Stop {
@@ -218,8 +218,10 @@ func TestInForce(t *testing.T) {
 // TestExploreUsers: each user has an account of its own.
 func TestExploreUsers(t *testing.T) {
 	m := machine(t, cramped)
-	one := Explore(t, m, Options{Policy: cramped})
-	two := Explore(t, m, Options{Policy: cramped, Logins: []authn.Login{{User: "ada"}, {User: "ben"}}})
+	o := Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}}
+	one := Explore(t, m, o)
+	o.Logins = []authn.Login{{User: "ada"}, {User: "ben"}}
+	two := Explore(t, m, o)
 	if two.Accounts != 2*one.Accounts || two.Steps != 2*one.Steps {
 		t.Errorf("%v for one, %v for two", one, two)
 	}
@@ -235,7 +237,7 @@ func TestExploreManyFactors(t *testing.T) {
 			fewer = append(fewer, f)
 		}
 	}
-	o := Options{Policy: cramped, Listings: []Listing{{"many", many}, {"to enroll", fewer}}, Stop: 400}
+	o := Options{Policy: cramped, Listings: []Listing{{"many", many}, {"to enroll", fewer}}, Stop: 150}
 	t.Log(Explore(t, machine(t, cramped), o))
 }
 
