@@ -94,7 +94,7 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 		for _, typed := range x.typeable(g, t, here) {
 			add("", typed, typed == TypedRight || typed == TypedWrong)
 		}
-		if here && slices.Contains(x.Types, TypedRight) {
+		if here && slices.Contains(x.Typed, TypedRight) {
 			add(t.Factor, TypedRight, false)
 			add(nobody, TypedRight, false)
 		}
@@ -132,7 +132,7 @@ func (x *explorer) choices(e authn.EventName) (names []string) {
 
 // typeable is what may be typed.
 func (x *explorer) typeable(g *tab, t *authn.TransactionView, here bool) (list []Typed) {
-	for _, typed := range x.Types {
+	for _, typed := range x.Typed {
 		switch {
 		case !here && typed != TypedRight:
 		case typed == TypedOld && (g.old == "" || g.old == g.code):

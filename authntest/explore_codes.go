@@ -202,7 +202,7 @@ func checkCounted(t *Trial) (applies bool, wrong string) {
 	if p.FailuresPerYear == 0 {
 		span = oneDay
 	}
-	want := min(within(b.WrongCodes, t.Now, span)+1, most)
+	want := min(within(b.WrongCodes, t.Now, span)+1, mostCharges)
 	if a.Failures != b.Failures+1 || within(a.WrongCodes, t.Now, span) != want {
 		return true, says(true, "the account has %d in a row after %d, %d in all, want %d", a.Failures, b.Failures, len(a.WrongCodes), want)
 	}

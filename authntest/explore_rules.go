@@ -15,8 +15,8 @@ import (
 type Rule struct {
 	Name string // short, as in messages and in Found.Checked
 	Text string // a sentence that says what holds
-	// Step checks each step, and Account each account before anything happens
-	// to it. Either may be nil.
+	// Step checks each step, and Account each account that was come to.
+	// Either may be nil.
 	Step, Account Check
 }
 

@@ -32,7 +32,7 @@ var cramped = authn.Policy{
 // short is a policy in which every limit of an account is near.
 var short = authn.Policy{
 	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
-	BackoffFrom: 2, LockEvery: 3, FailuresPerDay: 4, FailuresPerYear: 5, DisableAfter: 4, Cooldowns: []time.Duration{tick},
+	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 5, FailuresPerYear: 6, DisableAfter: 6, Cooldowns: []time.Duration{tick},
 	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick / 2, BackoffMax: tick, Lock: 2 * tick, LockMax: 4 * tick, SessionLife: tick,
 }
 
@@ -46,8 +46,8 @@ var twoTabs = authn.Policy{
 // touchy locks the account at once.
 var touchy = authn.Policy{
 	CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
-	BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 2, Cooldowns: []time.Duration{tick},
-	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+	BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 20, FailuresPerYear: 40, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 4 * tick, SessionLife: tick,
 }
 
 func mail(s authn.Status, address string, required bool) authn.Factor {
@@ -174,7 +174,7 @@ func TestExploreRecommended(t *testing.T) {
 // says so, and a host's own rule is checked and reported with its sentence.
 func TestExploreOptions(t *testing.T) {
 	m := machine(t, cramped)
-	found := Explore(t, m, Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}, Types: []Typed{TypedWrong}})
+	found := Explore(t, m, Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}, Typed: []Typed{TypedWrong}})
 	for row := range found.Rows {
 		if strings.Contains(row, "right code") || strings.Contains(row, "cancel") {
 			t.Errorf("%s was taken", row)
