@@ -34,7 +34,7 @@ func checkNoRefill(t *Trial) (applies bool, wrong string) {
 		starts++
 	}
 	if t.Accepted() {
-		codes -= t.Was().Tries
+		codes -= t.g.charged
 	}
 	switch {
 	case within(a.Sends, t.Now, oneDay) < min(within(b.Sends, t.Now, oneDay), mostCharges):

@@ -215,6 +215,19 @@ func checkCounted(t *Trial) (applies bool, wrong string) {
 		"tries %d after %d, of the code %d after %d", is.Tries, was.Tries, is.CodeTries, was.CodeTries)
 }
 
+func checkForgiven(t *Trial) (applies bool, wrong string) {
+	if !t.Accepted() {
+		return false, ""
+	}
+	a, b := &t.After, &t.Before
+	left := within(b.WrongCodes, t.Now, oneYear) - t.g.charged
+	if t.Policy.FailuresPerYear == 0 {
+		left = within(b.WrongCodes, t.Now, oneDay) - t.g.charged
+	}
+	return true, says(a.Failures != 0 || a.BackoffUntil.After(t.Now) || len(b.WrongCodes) < mostCharges && len(a.WrongCodes) != left,
+		"%d in a row, %d in all, want %d; backing off until %v", a.Failures, len(a.WrongCodes), left, a.BackoffUntil)
+}
+
 func checkOnlyCodes(t *Trial) (applies bool, wrong string) {
 	if t.inTime() || t.Err != nil || !t.Changed {
 		return false, ""
