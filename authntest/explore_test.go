@@ -109,7 +109,7 @@ func TestExplore(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				if brief() {
-					o.Stop = 300
+					o.Stop = few
 				}
 				x := newExplorer(bare{machine(t, o.Policy)}, o)
 				if err := x.explore(); err != nil {
@@ -161,11 +161,11 @@ func TestExploreTwice(t *testing.T) {
 func TestExploreRecommended(t *testing.T) {
 	var o Options
 	if brief() {
-		o.Stop = 300
+		o.Stop = few
 	}
 	found := Explore(t, machine(t, authn.Policy{}), o)
 	t.Log(found)
-	if found.Complete == brief() || found.Accounts < 300 {
+	if found.Complete == brief() || found.Accounts < few {
 		t.Errorf("%v, complete %t", found, found.Complete)
 	}
 }
