@@ -23,8 +23,8 @@ type Options struct {
 	// is the usual one: events that do not depend on the Directory see no
 	// other. By default it has one active e-mail factor.
 	Listings []Listing
-	// Events are the events that are tried; nil is all of them. Without
-	// [authn.EventPrimary] nothing begins.
+	// Events are the events that are tried, "tend" for [authn.Machine.Tend];
+	// nil is all of them. Without [authn.EventPrimary] nothing begins.
 	Events []authn.EventName
 	// Typed are what is typed as a code; nil is all of them.
 	Typed []Typed

@@ -37,6 +37,7 @@ func Rules() []Rule {
 		{"last try", "The last try of a transaction ends it, the last of a row or of a budget locks the account, and no earlier one does.", checkLastTry, nil},
 		{"no refill", "Neither another code nor another transaction gives back tries, sends, starts, waits or locks; only the right code forgives, and only its own transaction's.", checkNoRefill, nil},
 		{"new code", "A new code starts with fresh tries and the full cool-down, and is charged to the transaction and the account, within their budgets and after every wait.", checkNewCode, nil},
+		{"bound", "A code depends on fresh entropy and on the address that it goes to, and a session token on fresh entropy.", checkBound, nil},
 		{"sent", "A code that may be sent is sent.", checkSent, nil},
 		{"one code", "A transaction has at most one live code, only where a code can be typed, and what is owed to the mailbox is that one.", nil, checkOneCode},
 		{"address", "A code goes to an address that the Directory lists at that moment.", checkAddress, nil},

@@ -85,9 +85,11 @@ var explorations = map[string]Options{
 			{"active", []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
 		},
 	},
-	"account": {Policy: short, Begins: 3},
-	"mails":   {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
-	"tabs":    {Policy: touchy, Begins: 3, Tabs: 3},
+	"account": {Policy: short, Begins: 3, Events: []authn.EventName{
+		authn.EventPrimary, authn.EventChallenge, authn.EventVerify, authn.EventResend, authn.EventPrevious, authn.EventCancel, eventTend,
+	}},
+	"mails": {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
+	"tabs":  {Policy: touchy, Begins: 3, Tabs: 3},
 	"tabs-enroll": {Policy: twoTabs, Begins: 2, Tabs: 2, Listings: []Listing{
 		{"usual", []authn.Factor{mail(authn.NotSetUp, box, true)}},
 	}},

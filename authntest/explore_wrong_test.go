@@ -155,6 +155,11 @@ var wrongMachines = []struct {
 			}
 			return d.probe.Step(a, h, ev, env, r)
 		}}},
+	{name: "has no entropy", rule: "bound", in: "sign-in", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			env.Entropy = [64]byte{}
+			return d.probe.Step(a, h, ev, env, r)
+		}}},
 	{name: "sends no code, for no reason", rule: "sent", in: "sign-in", machine: doctored{
 		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
 			if is[authn.Challenge](ev) {
