@@ -21,6 +21,7 @@ type doctored struct {
 	status  func(ans *authn.Answer)
 	explain func(row *authn.Transition)
 	open    func(d *doctored, b []byte, key string) (authn.Account, error)
+	record  func(d *doctored, a *authn.Account, r *authn.Record)
 	view    func(v *authn.AccountView)
 	moves   func(ms []authn.Move) []authn.Move
 	effects func(es []authn.Effect) []authn.Effect
@@ -99,6 +100,14 @@ func (d *doctored) Open(b []byte, key string) (authn.Account, error) {
 		return d.open(d, b, key)
 	}
 	return d.probe.Open(b, key)
+}
+
+func (d *doctored) Record(a *authn.Account, key string, version uint64) authn.Record {
+	r := d.probe.Record(a, key, version)
+	if d.record != nil {
+		d.record(d, a, &r)
+	}
+	return r
 }
 
 func (d *doctored) View(a *authn.Account) authn.AccountView {

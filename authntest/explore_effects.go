@@ -45,6 +45,9 @@ func checkEffects(t *Trial) (applies bool, wrong string) {
 			return true, says(true, "the key %q comes twice, or it is of %q", e.Key, e.User)
 		}
 		keys[e.Key] = true
+		if o := owes(&t.After, e.Key); o != nil && !o.Next.After(t.Now.Add(t.Policy.DeliveryTimeout)) {
+			return true, says(true, "another node sends %s too, from %v on", e.Do, o.Next)
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)

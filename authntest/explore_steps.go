@@ -123,6 +123,20 @@ func checkRecord(t *Trial) (applies bool, wrong string) {
 	return true, says(!errors.Is(err, authn.ErrCorrupt), "it can be opened although it was altered")
 }
 
+func checkDeleted(t *Trial) (applies bool, wrong string) {
+	if t.Err != nil || !t.Changed || len(t.to.record) > 0 {
+		return false, ""
+	}
+	v, p := &t.Settled, &t.Policy
+	wrongs := within(v.WrongCodes, t.Now, oneDay)
+	if p.FailuresPerYear > 0 {
+		wrongs = within(v.WrongCodes, t.Now, oneYear)
+	}
+	still := len(v.Transactions) > 0 || len(v.Owed) > 0 || v.Failures > 0 || v.Disabled || v.LockedUntil.After(t.Now) || v.BackoffUntil.After(t.Now) ||
+		wrongs > 0 || within(v.Sends, t.Now, oneDay) > 0 || within(v.Starts, t.Now, oneHour) > 0
+	return true, says(still, "it still says %+v", *v)
+}
+
 func checkRows(t *Trial) (applies bool, wrong string) {
 	if t.Err != nil || !t.Changed {
 		return false, ""

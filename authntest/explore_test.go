@@ -25,13 +25,13 @@ const tick = 30 * time.Second
 // cramped is a policy in which every limit of a transaction is near.
 var cramped = authn.Policy{
 	CodeTries: 2, Tries: 3, Sends: 2, SendsPerHour: 3, SendsPerDay: 4, Live: 1, StartsPerHour: 2,
-	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick},
+	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick, 2 * tick},
 	CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
 }
 
 // short is a policy in which every limit of an account is near.
 var short = authn.Policy{
-	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
+	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 5, Live: 1, StartsPerHour: 2,
 	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 5, FailuresPerYear: 6, DisableAfter: 6, Cooldowns: []time.Duration{tick},
 	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick / 2, BackoffMax: tick, Lock: 2 * tick, LockMax: 4 * tick, SessionLife: tick,
 }

@@ -335,6 +335,12 @@ var wrongMachines = []struct {
 		open: func(d *doctored, b []byte, key string) (authn.Account, error) {
 			return d.probe.Open(b, d.probe.Key("ada"))
 		}}},
+	{name: "deletes a record that counts wrong codes", rule: "deleted", in: "account", machine: doctored{
+		record: func(d *doctored, a *authn.Account, r *authn.Record) {
+			if v := d.probe.View(a); v.Transactions == nil && v.WrongCodes == nil {
+				r.Value = nil
+			}
+		}}},
 	{name: "takes rows that it does not tell", rule: "rows", in: "sign-in", machine: doctored{
 		moves: func(ms []authn.Move) []authn.Move { return ms[:len(ms)-1] }}},
 	{name: "takes a row that the table does not have", rule: "rows", in: "sign-in", machine: doctored{
