@@ -23,11 +23,11 @@ type Options struct {
 	// is the usual one: events that do not depend on the Directory see no
 	// other. By default it has one active e-mail factor.
 	Listings []Listing
-	// Events are the events that are tried; nil is all of them. Without
-	// [authn.EventPrimary] nothing begins.
+	// Events are the events that are tried, "tend" for [authn.Machine.Tend];
+	// nil is all of them. Without [authn.EventPrimary] nothing begins.
 	Events []authn.EventName
-	// Types are what is typed as a code; nil is all of them.
-	Types []Typed
+	// Typed are what is typed as a code; nil is all of them.
+	Typed []Typed
 	// Deliveries are what may become of an effect: [authn.Sent], accepted;
 	// [authn.Pending], failed for now; [authn.Failed], given up, which only
 	// happens to messages. Nil is accepted, always.
@@ -150,8 +150,8 @@ func (o Options) withDefaults() Options {
 	if o.Listings == nil {
 		o.Listings = []Listing{{"usual", []authn.Factor{{ID: "mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}}}}
 	}
-	if o.Types == nil {
-		o.Types = allTyped
+	if o.Typed == nil {
+		o.Typed = allTyped
 	}
 	if o.Deliveries == nil {
 		o.Deliveries = []authn.Delivery{authn.Sent}

@@ -94,7 +94,7 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 		for _, typed := range x.typeable(g, t, here) {
 			add("", typed, typed == TypedRight || typed == TypedWrong)
 		}
-		if here && slices.Contains(x.Types, TypedRight) {
+		if here && slices.Contains(x.Typed, TypedRight) {
 			add(t.Factor, TypedRight, false)
 			add(nobody, TypedRight, false)
 		}
@@ -132,7 +132,7 @@ func (x *explorer) choices(e authn.EventName) (names []string) {
 
 // typeable is what may be typed.
 func (x *explorer) typeable(g *tab, t *authn.TransactionView, here bool) (list []Typed) {
-	for _, typed := range x.Types {
+	for _, typed := range x.Typed {
 		switch {
 		case !here && typed != TypedRight:
 		case typed == TypedOld && (g.old == "" || g.old == g.code):
@@ -156,14 +156,14 @@ func (x *explorer) another(g *tab) authn.Code {
 }
 
 // typedCode is what is typed.
-func (x *explorer) typedCode(s *spot, g *tab, typed Typed) authn.Code {
+func (x *explorer) typedCode(s *spot, g *tab, typed Typed, at int32) authn.Code {
 	right := g.code
 	if right == "" {
 		right = zeros(x.Policy.Digits)
 	}
 	switch typed {
 	case TypedWrong:
-		return turned(right, 1)
+		return turned(right, int(at), 1) // each digit matters
 	case TypedOld:
 		return g.old
 	case TypedAnother:
@@ -180,8 +180,8 @@ func (x *explorer) typedCode(s *spot, g *tab, typed Typed) authn.Code {
 }
 
 // payload is the event of a leg.
-func (x *explorer) payload(s *spot, g *tab, l *Leg) authn.Event {
-	code := x.typedCode(s, g, l.Typed)
+func (x *explorer) payload(s *spot, g *tab, l *Leg, at int32) authn.Event {
+	code := x.typedCode(s, g, l.Typed, at)
 	switch l.Event {
 	case authn.EventEnroll:
 		return authn.Enroll{Type: l.Factor}

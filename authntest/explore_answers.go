@@ -162,7 +162,7 @@ func (t *Trial) best(g *tab, tx *authn.TransactionView, e authn.EventName, now t
 	}
 	for _, f := range choices {
 		b := Trial{Event: e, Typed: TypedRight, x: x, s: t.s, g: g, leg: Leg{Event: e, Factor: f, Typed: TypedRight}}
-		b.Payload = x.payload(t.s, g, &b.leg)
+		b.Payload = x.payload(t.s, g, &b.leg, t.at)
 		b.env = authn.Env{Now: now, Entropy: entropy(int(t.at), -1), Factors: g.pins}
 		r := &x.scratch
 		var ref *authn.Refusal

@@ -34,12 +34,12 @@ func checkNoRefill(t *Trial) (applies bool, wrong string) {
 		starts++
 	}
 	if t.Accepted() {
-		codes -= t.Was().Tries
+		codes -= t.g.charged
 	}
 	switch {
-	case within(a.Sends, t.Now, oneDay) < min(within(b.Sends, t.Now, oneDay), most):
+	case within(a.Sends, t.Now, oneDay) < min(within(b.Sends, t.Now, oneDay), mostCharges):
 		return true, "sends were given back"
-	case within(a.Starts, t.Now, oneHour) < min(starts, most):
+	case within(a.Starts, t.Now, oneHour) < min(starts, mostCharges):
 		return true, "starts were given back"
 	case len(a.WrongCodes) < codes:
 		return true, "wrong codes were forgotten"

@@ -202,7 +202,7 @@ func checkCounted(t *Trial) (applies bool, wrong string) {
 	if p.FailuresPerYear == 0 {
 		span = oneDay
 	}
-	want := min(within(b.WrongCodes, t.Now, span)+1, most)
+	want := min(within(b.WrongCodes, t.Now, span)+1, mostCharges)
 	if a.Failures != b.Failures+1 || within(a.WrongCodes, t.Now, span) != want {
 		return true, says(true, "the account has %d in a row after %d, %d in all, want %d", a.Failures, b.Failures, len(a.WrongCodes), want)
 	}
@@ -213,6 +213,19 @@ func checkCounted(t *Trial) (applies bool, wrong string) {
 	lastOfCode := was.CodeTries+1 >= p.CodeTries
 	return true, says(is.Tries != was.Tries+1 || lastOfCode != is.CodeExpires.IsZero() || !lastOfCode && is.CodeTries != was.CodeTries+1,
 		"tries %d after %d, of the code %d after %d", is.Tries, was.Tries, is.CodeTries, was.CodeTries)
+}
+
+func checkForgiven(t *Trial) (applies bool, wrong string) {
+	if !t.Accepted() {
+		return false, ""
+	}
+	a, b := &t.After, &t.Before
+	left := within(b.WrongCodes, t.Now, oneYear) - t.g.charged
+	if t.Policy.FailuresPerYear == 0 {
+		left = within(b.WrongCodes, t.Now, oneDay) - t.g.charged
+	}
+	return true, says(a.Failures != 0 || a.BackoffUntil.After(t.Now) || len(b.WrongCodes) < mostCharges && len(a.WrongCodes) != left,
+		"%d in a row, %d in all, want %d; backing off until %v", a.Failures, len(a.WrongCodes), left, a.BackoffUntil)
 }
 
 func checkOnlyCodes(t *Trial) (applies bool, wrong string) {

@@ -21,6 +21,7 @@ type doctored struct {
 	status  func(ans *authn.Answer)
 	explain func(row *authn.Transition)
 	open    func(d *doctored, b []byte, key string) (authn.Account, error)
+	record  func(d *doctored, a *authn.Account, r *authn.Record)
 	view    func(v *authn.AccountView)
 	moves   func(ms []authn.Move) []authn.Move
 	effects func(es []authn.Effect) []authn.Effect
@@ -100,6 +101,14 @@ func (d *doctored) Open(b []byte, key string) (authn.Account, error) {
 	return d.probe.Open(b, key)
 }
 
+func (d *doctored) Record(a *authn.Account, key string, version uint64) authn.Record {
+	r := d.probe.Record(a, key, version)
+	if d.record != nil {
+		d.record(d, a, &r)
+	}
+	return r
+}
+
 func (d *doctored) View(a *authn.Account) authn.AccountView {
 	v := d.probe.View(a)
 	if d.view != nil {
@@ -152,6 +161,9 @@ func TestDoctored(t *testing.T) {
 	caught := map[string]bool{}
 	for _, c := range wrongMachines {
 		o := explorations[c.in]
+		if brief() && c.in == "account" {
+			continue
+		}
 		d := c.machine
 		d.probe = bare{machine(t, o.Policy)}
 		d.ids, d.codes, d.before = map[authn.TokenSecret]string{}, map[string][]authn.Code{}, map[authn.TokenSecret]authn.Account{}
@@ -172,7 +184,7 @@ func TestDoctored(t *testing.T) {
 		caught[c.rule] = true
 	}
 	for _, r := range Rules() {
-		if !caught[r.Name] {
+		if !caught[r.Name] && !brief() {
 			t.Errorf("no machine breaks the rule %q", r.Name)
 		}
 	}

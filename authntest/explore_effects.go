@@ -45,6 +45,9 @@ func checkEffects(t *Trial) (applies bool, wrong string) {
 			return true, says(true, "the key %q comes twice, or it is of %q", e.Key, e.User)
 		}
 		keys[e.Key] = true
+		if o := owes(&t.After, e.Key); o != nil && !o.Next.After(t.Now.Add(t.Policy.DeliveryTimeout)) {
+			return true, says(true, "another node sends %s too, from %v on", e.Do, o.Next)
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)
@@ -177,4 +180,47 @@ func checkTend(t *Trial) (applies bool, wrong string) {
 		return true, "the account was touched"
 	}
 	return true, ""
+}
+
+// checkBound does the step again with other entropy, and for a code with other
+// addresses. Two codes may be equal by chance, hardly twice.
+func checkBound(t *Trial) (applies bool, wrong string) {
+	is := t.Is()
+	if !t.Taken() || is == nil || !t.sent() && (!is.Session || t.Event == authn.EventRedeem) {
+		return false, ""
+	}
+	was := t.secret(&t.r, t.env.Factors)
+	other := func(env authn.Env) bool {
+		r := &t.x.scratch
+		_, _, err := t.x.perform(t, t.Account, env, r)
+		return err == nil && t.secret(r, env.Factors) != was
+	}
+	fresh, moved := false, !t.sent()
+	for n := byte(1); n <= 2; n++ {
+		env := t.env
+		env.Entropy[63] ^= n
+		fresh = fresh || other(env)
+		env = t.env
+		env.Factors = slices.Clone(env.Factors)
+		for i := range env.Factors {
+			env.Factors[i].Address = string('a'+rune(n)) + env.Factors[i].Address
+		}
+		moved = moved || other(env)
+	}
+	return true, says(!fresh || !moved, "it depends on entropy: %t, on the address: %t", fresh, moved)
+}
+
+// secret is the code that is sent, or the session token.
+func (t *Trial) secret(r *authn.Result, fs []authn.Factor) string {
+	for _, e := range t.x.p.Effects(r) {
+		if m, err := t.x.p.Message(&r.Account, e, fs, t.Now); err == nil && m.Code != "" {
+			return string(m.Code)
+		}
+	}
+	h := authn.TokenSecret(t.env.Entropy[16:48])
+	if t.g != nil {
+		h = t.g.secret
+	}
+	s, _ := t.x.p.Session(&r.Account, h)
+	return string(s[:])
 }

@@ -18,8 +18,6 @@ import (
 //     themselves only;
 //   - transactions that have ended, once there is another one, but those whose
 //     session token was used and is not over;
-//   - which transaction a wrong code was charged to, beyond the tries that the
-//     transaction shows;
 //   - when exactly what is owed is tried again, and how often a notice was.
 func (x *explorer) key(s *spot, v *authn.AccountView) string {
 	b := fmt.Appendf(nil, "%s %d %t %d|%t %d %d %d|%d %d|%d %d|%d|", s.user, s.begun, s.nudged, ahead(v.Saved, s.now), v.Disabled, v.Failures,
@@ -34,7 +32,7 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 			continue
 		}
 		live = live || isLive(t)
-		b = fmt.Appendf(b, "%d %s %d %d %s %v|%d %d %d %s|%d %t %d|%d %t %t %s;", n, t.State, t.Tries, t.Sent, t.Factor, t.Proved,
+		b = fmt.Appendf(b, "%d %s %d %d %d %s %v|%d %d %d %s|%d %t %d|%d %t %t %s;", n, t.State, t.Tries, g.charged, t.Sent, t.Factor, t.Proved,
 			ahead(t.CodeExpires, s.now), t.CodeTries, ahead(t.ResendAt, s.now), t.Delivery,
 			ahead(t.Expires, s.now), t.Session, g.require, min(g.redeems, 1), t.CodeExpires.IsZero(), g.old != "", pinned(g.pins))
 		n++

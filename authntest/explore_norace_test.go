@@ -2,4 +2,7 @@
 
 package authntest
 
-const underRace = false
+const (
+	underRace = false
+	few       = 300 // accounts that are enough where not all are explored
+)

@@ -41,8 +41,8 @@ const (
 	oneHour = time.Hour
 	oneDay  = 24 * oneHour
 	oneYear = 365 * oneDay
-	// most is how many charges of a budget an account remembers.
-	most = 100
+	// mostCharges is how many charges of a budget an account remembers.
+	mostCharges = 100
 )
 
 // cooldown is the wait after a transaction's n-th code.

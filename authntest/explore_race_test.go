@@ -2,4 +2,7 @@
 
 package authntest
 
-const underRace = true
+const (
+	underRace = true
+	few       = 80 // accounts that are enough where not all are explored
+)

@@ -15,8 +15,8 @@ import (
 type Rule struct {
 	Name string // short, as in messages and in Found.Checked
 	Text string // a sentence that says what holds
-	// Step checks each step, and Account each account before anything happens
-	// to it. Either may be nil.
+	// Step checks each step, and Account each account that was come to.
+	// Either may be nil.
 	Step, Account Check
 }
 
@@ -32,10 +32,12 @@ func Rules() []Rule {
 		{"once", "A code that was accepted, superseded or found to be late is never accepted.", checkOnce, nil},
 		{"late", "A code that comes at or after its expiry is late: recorded, not counted, dead.", checkLate, nil},
 		{"counted", "A wrong code is counted exactly once: by its code, its transaction and its account.", checkCounted, nil},
+		{"forgiven", "The right code ends the row of wrong codes and the back-off, and takes back what its own transaction was charged.", checkForgiven, nil},
 		{"only codes", "Nothing but a code that is looked at changes what was tried, and a code that is not looked at changes nothing.", checkOnlyCodes, nil},
 		{"last try", "The last try of a transaction ends it, the last of a row or of a budget locks the account, and no earlier one does.", checkLastTry, nil},
 		{"no refill", "Neither another code nor another transaction gives back tries, sends, starts, waits or locks; only the right code forgives, and only its own transaction's.", checkNoRefill, nil},
 		{"new code", "A new code starts with fresh tries and the full cool-down, and is charged to the transaction and the account, within their budgets and after every wait.", checkNewCode, nil},
+		{"bound", "A code depends on fresh entropy and on the address that it goes to, and a session token on fresh entropy.", checkBound, nil},
 		{"sent", "A code that may be sent is sent.", checkSent, nil},
 		{"one code", "A transaction has at most one live code, only where a code can be typed, and what is owed to the mailbox is that one.", nil, checkOneCode},
 		{"address", "A code goes to an address that the Directory lists at that moment.", checkAddress, nil},
@@ -53,12 +55,14 @@ func Rules() []Rule {
 		{"masked", "No answer shows a whole address.", nil, checkMasked},
 		{"pure", "The same arguments give the same result, and are not changed.", checkPure, nil},
 		{"clock", "A clock that falls back a little revives nothing: the answer is that of the latest save.", checkClock, nil},
+		{"clock fault", "A clock that falls back by more than clocks may differ ends whatever is under way.", nil, checkClockFault},
 		{"repeated", "An event that is repeated with its idempotency key is answered again and not taken again.", checkRepeated, nil},
 		{"record", "An account reads back as what was stored, under its own key only, and takes at most 4 KiB.", nil, checkRecord},
+		{"deleted", "A record is deleted only when it says nothing that a fresh one would not.", checkDeleted, nil},
 		{"rows", "The rows that a step takes are rows of the table, one after the other from where the transaction stood to where it stands.", checkRows, nil},
 		{"explained", "The row that Explain names is the row that answers; it names none where that would say whether a code is right.", checkExplained, nil},
 		{"others", "A transaction that takes no row is not touched.", checkOthers, nil},
-		{"effects", "Each row that is taken asks for the effects that it lists, once.", checkEffects, nil},
+		{"effects", "Each row that is taken asks for the effects that it lists, once, and no other node takes them up while this one does.", checkEffects, nil},
 		{"owed", "What is owed stays owed until it is delivered, given up or superseded; only a notice makes room for others.", checkOwed, nil},
 		{"delivery", "What becomes of an effect changes what is owed, the delivery and the cool-down, and nothing else.", checkDelivery, nil},
 		{"tend", "Tend ends what is overdue, claims what is due, and decides nothing else.", checkTend, nil},

@@ -57,6 +57,7 @@ type tab struct {
 	used    int            // generation of the last code that was accepted
 	late    int            // generation of the last code that was found to be late
 	session authn.TokenSecret
+	charged int // wrong codes that the account would take back
 	redeems int
 	over    int // it is the n-th that was over; 0: it is not
 }

@@ -56,6 +56,28 @@ func checkClock(t *Trial) (applies bool, wrong string) {
 	return true, ""
 }
 
+// checkClockFault cancels long before the latest save.
+func checkClockFault(t *Trial) (applies bool, wrong string) {
+	x, saved := t.x, t.Before.Saved
+	for i := range t.s.tabs {
+		g := &t.s.tabs[i]
+		if !isLive(transaction(&t.Before, g.id)) {
+			continue
+		}
+		env := authn.Env{Now: saved.Add(-authn.MaxSkew - 1), Entropy: entropy(int(t.at), -2)}
+		r := &x.scratch
+		if err := x.p.Step(t.Account, g.secret, authn.Cancel{}, env, r); err != nil || !r.Ended {
+			return true, says(true, "the event was looked at: %v", err)
+		}
+		v := x.p.View(&r.Account)
+		if slices.ContainsFunc(v.Transactions, func(tx authn.TransactionView) bool { return isLive(&tx) }) || !v.Saved.Equal(env.Now) {
+			return true, says(true, "something lives on, or the mark stays at %v", v.Saved)
+		}
+		applies = true
+	}
+	return applies, ""
+}
+
 // checkRepeated sends the event with a key, and again.
 func checkRepeated(t *Trial) (applies bool, wrong string) {
 	if t.Payload == nil || !t.Taken() {
@@ -99,6 +121,20 @@ func checkRecord(t *Trial) (applies bool, wrong string) {
 	value[int(t.at)%len(value)] ^= 1
 	_, err = p.Open(value, key)
 	return true, says(!errors.Is(err, authn.ErrCorrupt), "it can be opened although it was altered")
+}
+
+func checkDeleted(t *Trial) (applies bool, wrong string) {
+	if t.Err != nil || !t.Changed || len(t.to.record) > 0 {
+		return false, ""
+	}
+	v, p := &t.Settled, &t.Policy
+	wrongs := within(v.WrongCodes, t.Now, oneDay)
+	if p.FailuresPerYear > 0 {
+		wrongs = within(v.WrongCodes, t.Now, oneYear)
+	}
+	still := len(v.Transactions) > 0 || len(v.Owed) > 0 || v.Failures > 0 || v.Disabled || v.LockedUntil.After(t.Now) || v.BackoffUntil.After(t.Now) ||
+		wrongs > 0 || within(v.Sends, t.Now, oneDay) > 0 || within(v.Starts, t.Now, oneHour) > 0
+	return true, says(still, "it still says %+v", *v)
 }
 
 func checkRows(t *Trial) (applies bool, wrong string) {

@@ -25,15 +25,15 @@ const tick = 30 * time.Second
 // cramped is a policy in which every limit of a transaction is near.
 var cramped = authn.Policy{
 	CodeTries: 2, Tries: 3, Sends: 2, SendsPerHour: 3, SendsPerDay: 4, Live: 1, StartsPerHour: 2,
-	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick},
+	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 20, DisableAfter: 5, Cooldowns: []time.Duration{tick, 2 * tick},
 	CodeLife: 2 * tick, Life: 4 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: 2 * tick,
 }
 
 // short is a policy in which every limit of an account is near.
 var short = authn.Policy{
-	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 3, Live: 1, StartsPerHour: 2,
-	BackoffFrom: 2, LockEvery: 3, FailuresPerDay: 4, FailuresPerYear: 5, DisableAfter: 4, Cooldowns: []time.Duration{tick},
-	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+	CodeTries: 1, Tries: 2, Sends: 2, SendsPerHour: 2, SendsPerDay: 5, Live: 1, StartsPerHour: 2,
+	BackoffFrom: 2, LockEvery: 4, FailuresPerDay: 5, FailuresPerYear: 6, DisableAfter: 6, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick / 2, BackoffMax: tick, Lock: 2 * tick, LockMax: 4 * tick, SessionLife: tick,
 }
 
 // twoTabs has room for two transactions at once.
@@ -46,8 +46,8 @@ var twoTabs = authn.Policy{
 // touchy locks the account at once.
 var touchy = authn.Policy{
 	CodeTries: 1, Tries: 1, Sends: 1, SendsPerHour: 3, SendsPerDay: 3, Live: 2, StartsPerHour: 3,
-	BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 3, FailuresPerYear: 4, DisableAfter: 2, Cooldowns: []time.Duration{tick},
-	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 2 * tick, SessionLife: tick,
+	BackoffFrom: 10, LockEvery: 1, FailuresPerDay: 20, FailuresPerYear: 40, DisableAfter: 3, Cooldowns: []time.Duration{tick},
+	CodeLife: 2 * tick, Life: 2 * tick, Backoff: tick, BackoffMax: tick, Lock: 2 * tick, LockMax: 4 * tick, SessionLife: tick,
 }
 
 func mail(s authn.Status, address string, required bool) authn.Factor {
@@ -85,9 +85,11 @@ var explorations = map[string]Options{
 			{"active", []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
 		},
 	},
-	"account": {Policy: short, Begins: 3},
-	"mails":   {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
-	"tabs":    {Policy: touchy, Begins: 3, Tabs: 3},
+	"account": {Policy: short, Begins: 3, Events: []authn.EventName{
+		authn.EventPrimary, authn.EventChallenge, authn.EventVerify, authn.EventResend, authn.EventPrevious, authn.EventCancel, eventTend,
+	}},
+	"mails": {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
+	"tabs":  {Policy: touchy, Begins: 3, Tabs: 3},
 	"tabs-enroll": {Policy: twoTabs, Begins: 2, Tabs: 2, Listings: []Listing{
 		{"usual", []authn.Factor{mail(authn.NotSetUp, box, true)}},
 	}},
@@ -109,7 +111,7 @@ func TestExplore(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				if brief() {
-					o.Stop = 300
+					o.Stop = few
 				}
 				x := newExplorer(bare{machine(t, o.Policy)}, o)
 				if err := x.explore(); err != nil {
@@ -149,7 +151,7 @@ func TestExplore(t *testing.T) {
 // TestExploreTwice: the same arguments find the same.
 func TestExploreTwice(t *testing.T) {
 	o := explorations["sign-in"]
-	o.Stop = 400
+	o.Stop = 200
 	m := machine(t, o.Policy)
 	a, b := Explore(t, m, o), Explore(t, m, o)
 	if !reflect.DeepEqual(a, b) || a.Complete || a.Accounts != o.Stop {
@@ -161,11 +163,11 @@ func TestExploreTwice(t *testing.T) {
 func TestExploreRecommended(t *testing.T) {
 	var o Options
 	if brief() {
-		o.Stop = 300
+		o.Stop = few
 	}
 	found := Explore(t, machine(t, authn.Policy{}), o)
 	t.Log(found)
-	if found.Complete == brief() || found.Accounts < 300 {
+	if found.Complete == brief() || found.Accounts < few {
 		t.Errorf("%v, complete %t", found, found.Complete)
 	}
 }
@@ -174,7 +176,7 @@ func TestExploreRecommended(t *testing.T) {
 // says so, and a host's own rule is checked and reported with its sentence.
 func TestExploreOptions(t *testing.T) {
 	m := machine(t, cramped)
-	found := Explore(t, m, Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}, Types: []Typed{TypedWrong}})
+	found := Explore(t, m, Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}, Typed: []Typed{TypedWrong}})
 	for row := range found.Rows {
 		if strings.Contains(row, "right code") || strings.Contains(row, "cancel") {
 			t.Errorf("%s was taken", row)
@@ -218,8 +220,10 @@ func TestInForce(t *testing.T) {
 // TestExploreUsers: each user has an account of its own.
 func TestExploreUsers(t *testing.T) {
 	m := machine(t, cramped)
-	one := Explore(t, m, Options{Policy: cramped})
-	two := Explore(t, m, Options{Policy: cramped, Logins: []authn.Login{{User: "ada"}, {User: "ben"}}})
+	o := Options{Policy: cramped, Events: []authn.EventName{authn.EventPrimary, authn.EventChallenge, authn.EventVerify}}
+	one := Explore(t, m, o)
+	o.Logins = []authn.Login{{User: "ada"}, {User: "ben"}}
+	two := Explore(t, m, o)
 	if two.Accounts != 2*one.Accounts || two.Steps != 2*one.Steps {
 		t.Errorf("%v for one, %v for two", one, two)
 	}
@@ -235,7 +239,7 @@ func TestExploreManyFactors(t *testing.T) {
 			fewer = append(fewer, f)
 		}
 	}
-	o := Options{Policy: cramped, Listings: []Listing{{"many", many}, {"to enroll", fewer}}, Stop: 400}
+	o := Options{Policy: cramped, Listings: []Listing{{"many", many}, {"to enroll", fewer}}, Stop: 150}
 	t.Log(Explore(t, machine(t, cramped), o))
 }
 

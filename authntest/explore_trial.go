@@ -82,7 +82,7 @@ func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
 		t.Transaction = hex.EncodeToString(t.env.Entropy[:16])
 	} else if t.g != nil {
 		t.Transaction = t.g.id
-		t.Payload = x.payload(t.s, t.g, &l)
+		t.Payload = x.payload(t.s, t.g, &l, t.at)
 	}
 	var es []authn.Effect
 	es, t.Assertion, t.Err = x.perform(t, t.Account, t.env, &t.r)
@@ -215,8 +215,10 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 	switch {
 	case t.Outcome == authn.LateCode:
 		g.late = t.Was().Sent
+	case t.Outcome == authn.WrongCode:
+		g.charged++
 	case t.Accepted():
-		g.used = t.Was().Sent
+		g.used, g.charged = t.Was().Sent, 0
 	case t.Event == authn.EventRedeem:
 		g.redeems++
 	}

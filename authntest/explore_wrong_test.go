@@ -58,7 +58,7 @@ var wrongMachines = []struct {
 	{name: "rejects the right code", rule: "right code", in: "sign-in", machine: doctored{
 		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
 			if code := codeOf(ev); code == d.right(a, h, env) {
-				ev = retyped(ev, turned(code, 3))
+				ev = retyped(ev, turned(code, 0, 3))
 			}
 			return d.probe.Step(a, h, ev, env, r)
 		}}},
@@ -100,12 +100,32 @@ var wrongMachines = []struct {
 			}
 			return err
 		}}},
+	{name: "forgives nothing", rule: "forgiven", in: "sign-in", machine: doctored{
+		view: func(v *authn.AccountView) {
+			if v.Transactions != nil && v.Transactions[0].Proved != nil {
+				v.Failures++
+			}
+		}}},
+	{name: "does not see that its clock was wrong", rule: "clock fault", in: "sign-in", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			if saved := d.probe.View(a).Saved; saved.Sub(env.Now) > authn.MaxSkew {
+				env.Now = saved
+			}
+			return d.probe.Step(a, h, ev, env, r)
+		}}},
+	{name: "compares all digits but the last", rule: "counted", in: "sign-in", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			if right, code := d.right(a, h, env), codeOf(ev); len(code) == 6 && code[:5] == right[:5] {
+				ev = retyped(ev, right)
+			}
+			return d.probe.Step(a, h, ev, env, r)
+		}}},
 	{name: "counts a resend", rule: "only codes", in: "sign-in", machine: doctored{
 		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
 			err := d.probe.Step(a, h, ev, env, r)
 			if err == nil && is[authn.Resend](ev) && !r.Ended {
 				b := r.Account
-				_ = d.probe.Step(&b, h, authn.Verify{Code: turned(d.right(&b, h, env), 1)}, env, r)
+				_ = d.probe.Step(&b, h, authn.Verify{Code: turned(d.right(&b, h, env), 0, 1)}, env, r)
 				r.Outcome = authn.Done
 			}
 			return err
@@ -133,6 +153,11 @@ var wrongMachines = []struct {
 			if again := d.tx(a, h).ResendAt; is[authn.Resend](ev) && again.After(env.Now) {
 				env.Now = again
 			}
+			return d.probe.Step(a, h, ev, env, r)
+		}}},
+	{name: "has no entropy", rule: "bound", in: "sign-in", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			env.Entropy = [64]byte{}
 			return d.probe.Step(a, h, ev, env, r)
 		}}},
 	{name: "sends no code, for no reason", rule: "sent", in: "sign-in", machine: doctored{
@@ -310,6 +335,12 @@ var wrongMachines = []struct {
 	{name: "opens a record that is somebody else's", rule: "record", in: "sign-in", machine: doctored{
 		open: func(d *doctored, b []byte, key string) (authn.Account, error) {
 			return d.probe.Open(b, d.probe.Key("ada"))
+		}}},
+	{name: "deletes a record that counts wrong codes", rule: "deleted", in: "account", machine: doctored{
+		record: func(d *doctored, a *authn.Account, r *authn.Record) {
+			if v := d.probe.View(a); v.Transactions == nil && v.WrongCodes == nil {
+				r.Value = nil
+			}
 		}}},
 	{name: "takes rows that it does not tell", rule: "rows", in: "sign-in", machine: doctored{
 		moves: func(ms []authn.Move) []authn.Move { return ms[:len(ms)-1] }}},

@@ -172,7 +172,7 @@ func (p *player) code(b *seat, l *Leg) authn.Code {
 	}
 	switch l.Typed {
 	case TypedWrong:
-		return turned(right, 1)
+		return turned(right, 0, 1)
 	case TypedOld:
 		return b.old
 	case TypedAnother:
@@ -181,7 +181,7 @@ func (p *player) code(b *seat, l *Leg) authn.Code {
 				return o.code
 			}
 		}
-		return turned(right, 2)
+		return turned(right, 0, 2)
 	case TypedLong:
 		return right + "0"
 	}
@@ -191,7 +191,10 @@ func (p *player) code(b *seat, l *Leg) authn.Code {
 // zeros is a code that is seldom right.
 func zeros(n int) authn.Code { return authn.Code("000000000000"[:n]) }
 
-// turned is a code with another first digit.
-func turned(code authn.Code, by byte) authn.Code {
-	return authn.Code('0'+(code[0]-'0'+by)%10) + code[1:]
+// turned is a code with another digit at a place, from 0.
+func turned(code authn.Code, place int, by byte) authn.Code {
+	b := []byte(code)
+	d := &b[max(place, 0)%len(b)]
+	*d = '0' + (*d-'0'+by)%10
+	return authn.Code(b)
 }

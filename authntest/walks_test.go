@@ -35,7 +35,10 @@ func TestReplayCompares(t *testing.T) {
 	o := Options{Policy: cramped, Deliveries: []authn.Delivery{authn.Sent, authn.Failed}}
 	changes, found := 0, 0
 	lost := 0
-	for _, w := range Walks(t, machine(t, cramped), o) {
+	for i, w := range Walks(t, machine(t, cramped), o) {
+		if brief() && i%4 > 0 {
+			continue
+		}
 		if err := replay(t.Context(), w, onMemory); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +77,7 @@ func TestReplayCompares(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d changes found, a store that forgets by %d walks", found, changes, lost)
-	if changes < 100 || lost < 20 {
+	if !brief() && (changes < 100 || lost < 20) {
 		t.Errorf("%d changes, %d walks that a store that forgets does not survive: too few", changes, lost)
 	}
 }
