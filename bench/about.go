@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// compared are the modules whose versions matter.
+// compared lists the modules whose versions are on the page.
 var compared = []string{
 	"github.com/looplab/fsm", "github.com/qmuntal/stateless", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql",
 	"modernc.org/sqlite", "github.com/redis/go-redis/v9",
 }
 
-// about ends the page with the machine, the versions and the date.
+// about writes the last section of the page: machine, versions and date.
 func about(b *strings.Builder, p *plan, now time.Time) {
 	t := table{head: []string{"", ""}}
 	t.add("date", now.UTC().Format("2 January 2006"))
@@ -39,7 +39,7 @@ func about(b *strings.Builder, p *plan, now time.Time) {
 	t.markdown(b)
 }
 
-// fileField returns what a line "name: value" of a system file says.
+// fileField returns the value of a line "name: value" of a system file.
 func fileField(path, name string) string {
 	raw, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(raw)) {

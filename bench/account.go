@@ -7,8 +7,8 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// challenged is an account with one transaction in MFA_CHALLENGE whose mail
-// was delivered, 45 seconds ago: a code may be handed in, or another asked for.
+// challenged is an account with one transaction in MFA_CHALLENGE whose mail was
+// delivered 45 seconds ago, so that verify and resend are allowed.
 type challenged struct {
 	account authn.Account
 	handle  authn.TokenSecret
@@ -41,8 +41,8 @@ func newChallenged(m *authn.Machine, user string) (*challenged, error) {
 	return c, err
 }
 
-// environment is what a step learns from outside, at a time after the start.
-// The Directory is asked only for events that need it: "" is nobody.
+// environment returns the environment of a step at a time after the start. It
+// has the user's factors; "" is for events that do not need the Directory.
 func environment(user string, after time.Duration) authn.Env {
 	e := authn.Env{Now: start.Add(after)}
 	if user != "" {
@@ -54,8 +54,8 @@ func environment(user string, after time.Duration) authn.Env {
 	return e
 }
 
-// step returns a repeated step: Step is pure, so each is the first. It fails
-// unless it ends in the state.
+// step returns a step that can be repeated, because Step is pure. It fails
+// unless the step leads to the state to.
 func (c *challenged) step(m *authn.Machine, ev authn.Event, to authn.State) func() error {
 	var r authn.Result
 	env := c.env

@@ -20,19 +20,19 @@ import (
 	_ "modernc.org/sqlite" // driver "sqlite"
 )
 
-// A backend is a store, and what stands below it.
+// A backend is a store and its database.
 type backend struct {
 	store authn.Store
 	// pair is one load and one compare-and-swap that writes the value back,
-	// straight to what stands below the store, over the same connections.
+	// directly on the database, over the same connections.
 	pair    func(ctx context.Context, key string) error
-	flights *flights // nil: there is no network
+	flights *flights // nil if there is no network
 	about   string   // version and settings
 	close   func()
 }
 
-// A kind of backend opens one in a place of its own; it fails if it cannot be
-// reached.
+// A kindOf backend opens one with a new schema, prefix or file. It fails if the
+// database cannot be reached.
 type kindOf struct {
 	name string
 	open func(context.Context) (*backend, error)
@@ -46,11 +46,11 @@ var kinds = []kindOf{
 	{"Redis", openRedis},
 }
 
-// pool is how many connections all clients share; more would only queue in the
-// server.
+// pool is the number of connections that all clients share. More would only
+// queue in the server.
 const pool = 16
 
-var errLost = errors.New("a swap was lost, and nobody else was there")
+var errLost = errors.New("a swap failed without another client")
 
 func openMemory(context.Context) (*backend, error) {
 	s := new(memstore.Store)
@@ -74,7 +74,7 @@ func openSQLite(ctx context.Context) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(4) // it has one writer at a time
+	db.SetMaxOpenConns(4) // SQLite has one writer at a time
 	db.SetMaxIdleConns(4)
 	return openSQL(ctx, db, sqlstore.Config{Dialect: sqlstore.SQLite}, "SELECT 'SQLite ' || sqlite_version() || ', journal_mode=WAL, synchronous=FULL'",
 		func() { os.RemoveAll(dir) })
@@ -108,7 +108,7 @@ func openMySQL(ctx context.Context) (*backend, error) {
 		return nil, err
 	}
 	f := new(flights)
-	cfg.InterpolateParams, cfg.DialFunc = true, f.dial // one trip for a statement
+	cfg.InterpolateParams, cfg.DialFunc = true, f.dial // one round trip for a statement
 	c, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func networked(db *sql.DB) *sql.DB {
 	return db
 }
 
-// openSQL makes the tables, and the statements that go round the store.
+// openSQL creates the tables, and the statements that bypass the store.
 func openSQL(ctx context.Context, db *sql.DB, cfg sqlstore.Config, about string, clean func(), f ...*flights) (*backend, error) {
 	b := &backend{close: func() { db.Close(); clean() }}
 	if len(f) > 0 {
@@ -175,7 +175,7 @@ func openSQL(ctx context.Context, db *sql.DB, cfg sqlstore.Config, about string,
 	return b, nil
 }
 
-// version draws one as the Service does.
+// version returns a random version, as the Service does.
 func version() uint64 {
 	var b [8]byte
 	rand.Read(b[:])

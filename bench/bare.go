@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// A bare handler reads and writes the same JSON as the real one, by the
-// standard library, and does nothing: a request gets the answer that was
-// recorded for one of its kind.
+// A bare handler reads and writes the same JSON as the real one, with the
+// standard library, and does nothing else: it returns a recorded answer.
 type bare struct {
-	answers map[string]recorded // by path, and which code came
+	answers map[string]recorded // by path and kind of code
 }
 
 type recorded struct {
@@ -21,7 +20,7 @@ type recorded struct {
 	body   any // typed
 }
 
-// plainCode is what a client of the bare handler hands in as the right code.
+// plainCode is the right code for the bare handler.
 const plainCode = "123456"
 
 func (b bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,8 +45,8 @@ func kind(path, code, right string) string {
 	return path + " wrong"
 }
 
-// record notes the answers of one sign-in for a bare handler, each in a type
-// that a Go programmer would write down for it: a map would only slow it.
+// record records the answers of one sign-in for a bare handler, each as a struct
+// type, because a map would slow it down.
 func record(h http.Handler, codes func(user string) string) (bare, error) {
 	b := bare{map[string]recorded{}}
 	right := ""

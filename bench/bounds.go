@@ -7,29 +7,28 @@ import (
 	"strings"
 )
 
-// A bound is one comparison and what it must come to.
+// A bound is one comparison and its limits.
 type bound struct {
 	name string
-	// target is what the page is judged by; 0: there is none, and the
-	// comparison is only watched.
+	// target is the limit for the page. 0 means that there is none.
 	target float64
-	// usual is what three laps in four were worse than when it was last looked at. From it
-	// the regression check has its gate, since a target that is kept with ease
-	// would let a doubling pass. 0: the comparison is exact, or has no noise
-	// to speak of, and the target is the gate.
+	// usual is the expected quartile that three laps in four are worse than.
+	// The gate of the regression check is derived from it, because a target
+	// that is met easily would let a doubled value pass. 0 means that the
+	// comparison has no noise, and that the target is the gate.
 	usual float64
-	// least says that more is better.
+	// least means that more is better.
 	least bool
-	// why says what stands in the way where the target is not met.
+	// why explains why the target is not met.
 	why string
 }
 
-// slack is between the usual value and the gate: noise stays below it, and
-// what has doubled is above. On a busy machine the laps of a comparison scatter
-// to both sides, so the gate is for three laps in four, not for the median.
+// slack is the ratio of gate and usual value. Noise stays within it, and a
+// doubled value exceeds it. On a busy machine laps scatter to both sides, so the
+// gate applies to the favorable quartile, not to the median.
 const slack = 1.6
 
-// bounds is every comparison, in the order of the page.
+// bounds lists every comparison, in the order of the page.
 var bounds = []bound{
 	{name: rightRaw, target: 1.5, usual: 1.3, why: whyStep},
 	{name: rightNew, target: 0.15, usual: 0.065},
@@ -52,7 +51,7 @@ var bounds = []bound{
 	{name: startUp, usual: 11.5},
 }
 
-// What stands in the way, where a target is missed.
+// Reasons for missed targets.
 const (
 	whyStep = `The baseline is the engine and two hashes. The rest is work on the account: it is copied into the result, so that a step does not change its
 arguments; the questions of the cell are evaluated; budgets and pending effects are updated.`
@@ -66,7 +65,7 @@ the secret and the mask of the session token. In addition, the record is decoded
 the database on a machine of its own.`
 )
 
-// named returns the bound of a comparison, which must be on the list.
+// named returns the bound of a comparison, which must exist.
 func named(name string) bound {
 	for _, b := range bounds {
 		if b.name == name {
@@ -79,7 +78,7 @@ func named(name string) bound {
 	panic("no bound for " + name)
 }
 
-// gate is where the regression check says "over".
+// gate returns the limit of the regression check.
 func (b bound) gate() float64 {
 	switch {
 	case b.usual == 0:
@@ -90,8 +89,7 @@ func (b bound) gate() float64 {
 	return b.usual * slack
 }
 
-// over says that a value is on the wrong side of a limit. What could not be
-// computed is over.
+// over reports whether a value exceeds a limit. A value that is not finite does.
 func (b bound) over(v, limit float64) bool {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return true
@@ -109,20 +107,20 @@ func (b bound) sign() string {
 	return "≤"
 }
 
-// An outcome is what a comparison came to.
+// An outcome is the result of a comparison.
 type outcome struct {
 	bound
 	value   spread
 	skipped string      // why there is no value
-	hot     *contestant // what to look into if the target is missed
+	hot     *contestant // to profile if the target is missed
 }
 
-// met says whether the target is met; true without one.
+// met reports whether the target is met, or there is none.
 func (o *outcome) met() bool {
 	return o.skipped != "" || o.target == 0 || !o.over(o.value.mid, o.target)
 }
 
-// verdict is the line of the regression check, and whether the gate is kept.
+// verdict returns the line of the regression check, and whether it passes.
 func (o *outcome) verdict(required bool) (line string, ok bool) {
 	if o.skipped != "" {
 		return fmt.Sprintf("%-58s  skipped: %s", o.name, o.skipped), !required
@@ -134,7 +132,7 @@ func (o *outcome) verdict(required bool) (line string, ok bool) {
 	return fmt.Sprintf("%-58s %8s  %s %-6s %s", o.name, short(o.favorable()), o.sign(), short(o.gate()), word), word == "ok"
 }
 
-// favorable is what three laps in four are worse than.
+// favorable returns the quartile that three laps in four are worse than.
 func (o *outcome) favorable() float64 {
 	if o.least {
 		return o.value.high
@@ -154,7 +152,7 @@ func short(v float64) string {
 	return s
 }
 
-// judge prints a line for each outcome and says whether all are ok.
+// judge prints a line for each outcome and reports whether all pass.
 func judge(w io.Writer, all []outcome, required bool) bool {
 	good := true
 	for i := range all {

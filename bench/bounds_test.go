@@ -10,8 +10,8 @@ import (
 
 func result(b bound, v float64) outcome { return outcome{bound: b, value: spread{v, v, v}} }
 
-// TestDoubling holds for each comparison that the regression check lets through
-// what is usual, with a third of noise, and not what has doubled.
+// TestDoubling checks for each comparison that the usual value passes, even with
+// noise of a third, and that a doubled value does not.
 func TestDoubling(t *testing.T) {
 	all := bounds
 	for name := range storeUsual {
@@ -48,7 +48,7 @@ func TestNotANumberIsOver(t *testing.T) {
 	}
 }
 
-// TestExitStatus runs the program on results that are made up.
+// TestExitStatus runs the program with fixed results.
 func TestExitStatus(t *testing.T) {
 	good, bad := result(named(rightRaw), named(rightRaw).usual), result(named(rightRaw), 2*named(rightRaw).usual)
 	skipped := outcome{bound: named(httpBare), skipped: "not reachable"}
@@ -74,7 +74,7 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("status %d, want %d\n%s%s", got, c.want, out.String(), log.String())
 			}
 			if !strings.HasSuffix(out.String(), c.says) {
-				t.Errorf("it says %q", out.String())
+				t.Errorf("output is %q", out.String())
 			}
 			if lines := strings.Count(out.String(), "\n"); c.err == nil && lines != len(c.found) {
 				t.Errorf("%d lines for %d comparisons", lines, len(c.found))

@@ -27,7 +27,7 @@ const (
 	headHeight = 40
 )
 
-// draw writes the panels below one another, to be read on light and dark pages.
+// draw writes the panels below one another, for light and dark backgrounds.
 func draw(w io.Writer, ps []panel) {
 	height := 10
 	for _, p := range ps {
@@ -65,7 +65,7 @@ text{fill:#e6edf3}
 	fmt.Fprintln(w, "</svg>")
 }
 
-// draw writes the bar, with a line from quarter to quarter.
+// draw writes the bar, with a line from quartile to quartile.
 func (b *bar) draw(w io.Writer, y int, scale float64) {
 	class := "other"
 	if b.ours {
@@ -78,7 +78,7 @@ func (b *bar) draw(w io.Writer, y int, scale float64) {
 	fmt.Fprintf(w, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", at(b.value.high)+8, y+14, html.EscapeString(b.text))
 }
 
-// panels picks what the picture shows.
+// panels returns the panels of the chart.
 func panels(all []section) (ps []panel) {
 	for _, s := range all {
 		ps = append(ps, s.panels...)

@@ -6,5 +6,5 @@ import "time"
 
 var began = time.Now()
 
-// cpuTime falls back on the clock on the wall.
+// cpuTime returns the elapsed time, since the CPU time is not available.
 func cpuTime() time.Duration { return time.Since(began) }

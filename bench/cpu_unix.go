@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// cpuTime is what the process has used so far, on all cores. Others on the
-// machine lengthen the time on the wall, but not this.
+// cpuTime returns the CPU time of the process on all cores. Unlike elapsed time,
+// it does not grow with the load of other processes.
 func cpuTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {

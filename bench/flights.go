@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// flights counts round trips: how often a connection sent something after it
-// had received something.
+// flights counts round trips: how often a connection sent data after it had
+// received data.
 type flights struct{ n atomic.Int64 }
 
-// dial is a dial function for a driver.
+// dial is the dial function of a driver.
 func (f *flights) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	c, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {
@@ -22,7 +22,7 @@ func (f *flights) dial(ctx context.Context, network, addr string) (net.Conn, err
 type counted struct {
 	net.Conn
 	to   *atomic.Int64
-	sent atomic.Bool // something was sent and nothing received since
+	sent atomic.Bool // data was sent and none received since
 }
 
 func (c *counted) Write(b []byte) (int, error) {

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// costs is the table of a race: the first contestant is ours.
+// costs returns the table of a race. The first contestant is authn.
 func costs(caption string, laps []series) table {
 	t := table{caption: caption, head: []string{"", "CPU time", "spread", "time", "bytes", "allocations", "authn : this (CPU)", "spread"}}
 	for i, l := range laps {
@@ -34,7 +34,7 @@ func nanos(ns float64) string {
 	return fmt.Sprintf("%.0f ns", ns)
 }
 
-// percent is how far the quarters are apart, of the middle.
+// percent writes the distance of the quartiles as a percentage of the median.
 func percent(s spread) string { return fmt.Sprintf("%.0f %%", 100*(s.high-s.low)/s.mid) }
 
 func round(x float64) float64 { return math.Round(x*10) / 10 }

@@ -18,11 +18,11 @@ const (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// A host has any number of users, each with one address, a clock that is set
-// by hand, and no work of its own: what is measured is the library.
+// A host has any number of users with one address each, and a manual clock. It
+// does no work, so that only the library is measured.
 type host struct {
 	now   atomic.Int64
-	codes sync.Map // user: the code that was mailed last
+	codes sync.Map // the last code mailed to each user
 }
 
 func newHost() *host {
@@ -35,7 +35,7 @@ func (h *host) set(t time.Time) { h.now.Store(t.UnixNano()) }
 
 func (h *host) clock() time.Time { return time.Unix(0, h.now.Load()).UTC() }
 
-// code returns the code that was mailed to a user and forgets it.
+// code returns the code that was mailed to a user and removes it.
 func (h *host) code(user string) authn.Code {
 	c, _ := h.codes.LoadAndDelete(user)
 	code, _ := c.(authn.Code)
@@ -54,7 +54,7 @@ func (h *host) Factors(_ context.Context, user string) ([]authn.Factor, error) {
 // Activated implements [authn.Directory].
 func (h *host) Activated(context.Context, string, string, authn.Factor) error { return nil }
 
-// Mail implements [authn.Sender].
+// Send implements [authn.Sender].
 func (h *host) Send(_ context.Context, m authn.Message) error {
 	h.codes.Store(m.User, m.Code)
 	return nil
@@ -88,7 +88,7 @@ func newMachine() (*authn.Machine, error) {
 	return authn.NewMachine(tenant, keys(), pseudonymKey, authn.Policy{})
 }
 
-// wrong returns another code of the same length.
+// wrong returns a different code of the same length.
 func wrong(code authn.Code) authn.Code {
 	b := []byte(code)
 	b[len(b)-1] = '0' + (b[len(b)-1]-'0'+1)%10

@@ -16,7 +16,7 @@ const httpBare = "sign-in over HTTP, requests/s : a bare handler"
 
 const connections = 4
 
-// A site is a handler behind a loopback listener, and clients of it.
+// A site is a handler on a loopback listener, and its clients.
 type site struct {
 	name   string
 	server *httptest.Server
@@ -46,7 +46,8 @@ func (s *site) close() {
 	s.server.Close()
 }
 
-// requests is a contestant that makes n requests, on all connections at once.
+// requests returns a contestant that makes n requests, on all connections at
+// once.
 func (s *site) requests() contestant {
 	return contestant{name: s.name, unit: connections * requestsPerSignIn, run: func(n int) error {
 		each := n / (connections * requestsPerSignIn)
@@ -67,7 +68,7 @@ func (s *site) requests() contestant {
 	}}
 }
 
-// overHTTP compares the handler with one that moves the same JSON.
+// overHTTP compares the handler with one that reads and writes the same JSON.
 func overHTTP(p *plan) (*section, error) {
 	sec := &section{title: "Over HTTP", text: httpText}
 	h := newHost()
@@ -110,7 +111,7 @@ func overHTTP(p *plan) (*section, error) {
 	return sec, nil
 }
 
-// rates turns nanoseconds for one into how many a second.
+// rates converts nanoseconds for one operation into operations per second.
 func rates(ns []float64) []float64 {
 	rs := make([]float64, len(ns))
 	for i, x := range ns {

@@ -20,13 +20,13 @@ const (
 
 const (
 	many  = 1_000_000
-	fewer = many / 4 // in a hurry: maps are filled as well with a quarter
+	fewer = many / 4 // with -quick; maps are as full with a quarter
 	few   = 10_000
 	batch = 1000 // due at once
 )
 
-// A template is a record as the Service left it after a challenge whose mail
-// was delivered; its account can be had under any number of keys.
+// A template is a record that the Service saved after a challenge whose mail was
+// delivered. Its account can be stored under any number of keys.
 type template struct {
 	m       *authn.Machine
 	account authn.Account
@@ -34,7 +34,7 @@ type template struct {
 	size    int
 }
 
-// newTemplate makes one at a time.
+// newTemplate makes a template of an account that was challenged at a time.
 func newTemplate(at time.Time) (*template, error) {
 	h := newHost()
 	h.set(at)
@@ -84,22 +84,23 @@ func (t *template) fill(s authn.Store, group uint64, n int) error {
 	return nil
 }
 
-// An attic is a store of which all but some batches are due much later.
+// An attic is a store in which some batches are due soon, and the rest much
+// later.
 type attic struct {
 	store *memstore.Store
 	host  *host
 	svc   *authn.Service
-	next  int // batch to be tended
+	next  int // batch to tend
 }
 
-// batches are how many are tended. Ten minutes after a transaction has
-// ended its record is due again: by then all must be done.
+// batches is the number of batches to tend. All must be done within ten minutes,
+// because then the records of ended transactions are due again.
 const batches = 9
 
-// batchDue is when the transactions of a batch begin.
+// batchDue returns the time at which the transactions of a batch begin.
 func batchDue(i int) time.Time { return start.Add(time.Duration(i) * 30 * time.Second) }
 
-// newAttic stores n records, some batches of which will be due soon.
+// newAttic stores n records, of which some batches are due soon.
 func newAttic(n int) (*attic, error) {
 	a := &attic{store: new(memstore.Store), host: newHost()}
 	var err error
@@ -122,7 +123,7 @@ func newAttic(n int) (*attic, error) {
 	return a, err
 }
 
-// tends is a contestant that tends the next batch.
+// tends returns a contestant that tends the next batch.
 func (a *attic) tends() contestant {
 	return contestant{
 		name: fmt.Sprintf("%d stored", a.store.Len()),
@@ -145,7 +146,8 @@ func (a *attic) tends() contestant {
 	}
 }
 
-// idle fills a store with a million transactions, weighs it and tends it.
+// idle fills a store with a million transactions, measures its memory and tends
+// it.
 func idle(p *plan) (*section, error) {
 	sec := &section{title: "Idle transactions", text: idleText}
 	n := many
@@ -184,7 +186,7 @@ func idle(p *plan) (*section, error) {
 	return sec, nil
 }
 
-// heap is what is alive.
+// heap returns the size of the live heap.
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()

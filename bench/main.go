@@ -1,5 +1,5 @@
-// Bench compares the cost of authn with that of alternatives, in one process,
-// and writes docs/internals/performance.md and its chart.
+// Command bench compares the cost of authn with that of alternatives in one
+// process, and writes docs/internals/performance.md and its chart.
 package main
 
 import (
@@ -15,23 +15,24 @@ const help = `Usage: go run ./bench [-quick] [-only PART] [-o DIR]
 Without -quick it runs every comparison, which takes about five minutes, and writes
 DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than 45 seconds,
 prints one line for each comparison (name, value, bound, ok or over), writes nothing, and
-exits with status 1 if any is over: these bounds lie between noise and a doubling.
+exits with status 1 if any is over. The bounds tolerate noise, but not a doubling.
 
-Comparisons are of ratios within one run. PostgreSQL, MariaDB and Redis are looked for at
-AUTHN_TEST_POSTGRES, AUTHN_TEST_MYSQL and AUTHN_TEST_REDIS, on this machine otherwise; what
-cannot be reached is skipped, or over if AUTHN_TEST_SERVICES is "required".
+Comparisons are ratios within one run. AUTHN_TEST_POSTGRES, AUTHN_TEST_MYSQL and
+AUTHN_TEST_REDIS are the addresses of PostgreSQL, MariaDB and Redis, by default on this
+machine. A server that cannot be reached is skipped, or counts as over if
+AUTHN_TEST_SERVICES is "required".
 
 `
 
 func main() { os.Exit(run(os.Args[1:], parts, os.Stdout, os.Stderr)) }
 
-// run is the program with these parts; it returns its exit status.
+// run runs the program with the given parts and returns its exit status.
 func run(args []string, parts []part, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	quick := f.Bool("quick", false, "check for regressions and write nothing")
 	only := f.String("only", "", "run one part and write nothing")
-	dir := f.String("o", "docs/internals", "where the page goes")
+	dir := f.String("o", "docs/internals", "the `directory` of the page")
 	f.Usage = func() { fmt.Fprint(stderr, help); f.PrintDefaults() }
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

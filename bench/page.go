@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// write makes the page and its picture.
+// write writes the page and its chart.
 func write(p *plan, dir string, all []section) error {
 	var b strings.Builder
 	b.WriteString(pageHead)
@@ -83,7 +83,7 @@ func verdicts(b *strings.Builder, all []outcome) {
 	rest.markdown(b)
 }
 
-// misses says why bounds are not met, and shows where the time goes.
+// misses explains missed targets and shows where the time is spent.
 func misses(p *plan, b *strings.Builder, all []outcome) error {
 	shown := map[string]bool{}
 	for _, o := range all {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// short laps are enough to see that each contestant does what it should: they
+// tiny returns a plan with short laps, which are enough because contestants
 // check their own work.
 func tiny(t *testing.T) *plan {
 	p := &plan{quick: true, laps: 2, lap: time.Millisecond, log: t.Output(), began: time.Now()}
@@ -32,7 +32,7 @@ func TestParts(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(s.found) == 0 || len(s.tables) == 0 {
-				t.Fatal("it found nothing")
+				t.Fatal("the part has no outcomes")
 			}
 			for _, o := range s.found {
 				if o.skipped == "" && !(o.value.mid >= 0 && o.value.mid < 1e6) {
@@ -43,8 +43,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestStore goes through the comparison of a store on two that need no server,
-// and sees on the way what the stores are asked for.
+// TestStore runs the comparison of stores on two stores that need no server.
 func TestStore(t *testing.T) {
 	for _, k := range kinds[:2] {
 		b, err := k.reach()
@@ -62,7 +61,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestTrips holds that a step is a load and a save, on the wire too.
+// TestTrips checks that a step is one load and one save, also on the network.
 func TestTrips(t *testing.T) {
 	for _, k := range kinds[2:] {
 		t.Run(k.name, func(t *testing.T) {
@@ -71,7 +70,7 @@ func TestTrips(t *testing.T) {
 				if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
 					t.Fatal(err)
 				}
-				t.Skipf("start %s, or say where it is: %v", k.name, err)
+				t.Skipf("%s is not running, or its address is not set: %v", k.name, err)
 			}
 			defer b.close()
 			h := newHost()
@@ -103,13 +102,13 @@ func TestAttic(t *testing.T) {
 	if n := a.store.Len(); n != (batches+1)*batch {
 		t.Fatalf("%d records", n)
 	}
-	if _, err := inTurns([]contestant{a.tends()}, batches, []int{1}); err != nil { // it checks how many were due
+	if _, err := inTurns([]contestant{a.tends()}, batches, []int{1}); err != nil { // checks how many were due
 		t.Error(err)
 	}
 }
 
-// TestRaceSeesWork holds that eight times the work costs far more, however
-// busy the machine is.
+// TestRaceSeesWork checks that a race detects eight times the work, even on a
+// busy machine.
 func TestRaceSeesWork(t *testing.T) {
 	d := newDesk(tenant, "emf1", true)
 	look := func(times int) func() error {
@@ -135,7 +134,7 @@ func TestRaceSeesWork(t *testing.T) {
 	}
 }
 
-// TestPage writes a page of results that are made up, one of them a miss.
+// TestPage writes a page of fixed results, one of which misses its target.
 func TestPage(t *testing.T) {
 	hot := contestant{name: "hot", run: times(func() error { newDesk(tenant, "emf1", true); return nil })}
 	miss := result(bound{name: "a & b", target: 1, why: "It is slow."}, 3)

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// A plan says how long to look.
+// A plan has the settings of a run.
 type plan struct {
 	quick bool
-	laps  int           // of what runs in this process alone
-	lap   time.Duration // how long each is
+	laps  int           // of contestants without a server
+	lap   time.Duration // length of a lap
 	log   io.Writer
 	began time.Time
-	load  string // of the machine before, as the system counts it
-	only  string // the part to run; "": all
+	load  string // load average before the run
+	only  string // the part to run; "" for all
 	open  []func()
 }
 
-// later has something closed when the plan is done: what missed its target is
-// looked into until then.
+// later calls close at the end of the run, after the contestants that missed
+// their target have been profiled.
 func (p *plan) later(close func()) { p.open = append(p.open, close) }
 
 func (p *plan) close() {
@@ -41,7 +41,7 @@ func newPlan(quick bool, log io.Writer) *plan {
 	return p
 }
 
-// say tells whoever waits what is being done.
+// say logs progress.
 func (p *plan) say(format string, args ...any) {
 	fmt.Fprintf(p.log, "%6.1fs  "+format+"\n", append([]any{time.Since(p.began).Seconds()}, args...)...)
 }
@@ -52,7 +52,7 @@ type section struct {
 	text   string
 	tables []table
 	found  []outcome
-	panels []panel // of the picture
+	panels []panel // of the chart
 }
 
 type table struct {
@@ -82,14 +82,14 @@ var parts = []part{
 	{"steps", steps},
 	{"service", signIns},
 	{"http", overHTTP},
-	{"scaling", scaling}, // before databases are at work that another core would be wanted for
+	{"scaling", scaling}, // before databases use the other cores
 	{"stores", stores},
 	{"idle", idle},
 	{"records", longTraces},
 	{"start", startUps},
 }
 
-// run measures all sections, or the one asked for.
+// run measures all sections, or the selected one.
 func (p *plan) run(parts []part) ([]section, error) {
 	var all []section
 	for _, x := range parts {
@@ -109,7 +109,7 @@ func (p *plan) run(parts []part) ([]section, error) {
 	return all, nil
 }
 
-// outcomes of all sections.
+// outcomes returns the outcomes of all sections.
 func outcomes(all []section) (found []outcome) {
 	for _, s := range all {
 		found = append(found, s.found...)

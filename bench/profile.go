@@ -12,10 +12,10 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// profileRows is how many functions of a profile are shown.
+// profileRows is the number of functions of a profile that are shown.
 const profileRows = 20
 
-// profiled is where a contestant spends its time, without its preparation.
+// profiled returns where a contestant spends its time, without its preparation.
 func profiled(c *contestant, length time.Duration) (table, error) {
 	n, err := calibrate(*c, length/8)
 	if err != nil {
@@ -50,7 +50,7 @@ func profiled(c *contestant, length time.Duration) (table, error) {
 	return shares(p), nil
 }
 
-// shares lists the functions of a profile with the most time under them.
+// shares lists the functions of a profile with the most cumulative time.
 func shares(p *profile.Profile) table {
 	alone, under := map[string]int64{}, map[string]int64{}
 	var all int64
@@ -87,7 +87,7 @@ func shares(p *profile.Profile) table {
 
 func share(v, all int64) string { return fmt.Sprintf("%.0f %%", 100*float64(v)/float64(all)) }
 
-// scaffold says that a function is of the program that measures, or below it.
+// scaffold reports whether a function belongs to this program or its callers.
 func scaffold(name string) bool {
 	return strings.HasPrefix(name, "main.") || strings.HasPrefix(name, "golang.org/x/sync/") || name == "runtime.goexit" || name == "runtime.main"
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A contestant does one piece of work n times, a multiple of unit if that is
-// not 0. What prepare does is not measured; it may be nil.
+// A contestant does one operation n times. If unit is not 0, n is a multiple of
+// it. prepare is not measured and may be nil.
 type contestant struct {
 	name    string
 	unit    int
@@ -15,13 +15,13 @@ type contestant struct {
 	run     func(n int) error
 }
 
-// A sample is what one operation cost in one lap.
+// A sample is the cost of one operation in one lap.
 type sample struct {
-	wall, cpu     float64 // nanoseconds; cpu is of the whole process, the collector included
+	wall, cpu     float64 // nanoseconds; cpu includes the garbage collector
 	bytes, allocs float64
 }
 
-// series are the laps of one contestant.
+// series has the laps of one contestant.
 type series struct {
 	name string
 	laps []sample
@@ -40,8 +40,8 @@ func cpu(s sample) float64    { return s.cpu }
 func allocs(s sample) float64 { return s.allocs }
 func size(s sample) float64   { return s.bytes }
 
-// race lets the contestants run laps of about the given length in turns, each
-// lap begun by another one. The order of the result is that of cs.
+// race runs laps of about the given length of all contestants in turn, starting
+// each lap with another contestant. The order of the result is that of cs.
 func race(cs []contestant, laps int, length time.Duration) ([]series, error) {
 	times := make([]int, len(cs))
 	for i, c := range cs {
@@ -53,13 +53,13 @@ func race(cs []contestant, laps int, length time.Duration) ([]series, error) {
 	return inTurns(cs, laps, times)
 }
 
-// inTurns lets each contestant do its work so many times in each lap.
+// inTurns runs laps in which contestant i does its operation times[i] times.
 func inTurns(cs []contestant, laps int, times []int) ([]series, error) {
 	all := make([]series, len(cs))
 	for i, c := range cs {
 		all[i].name = c.name
 	}
-	runtime.GC() // what was before is nobody's here
+	runtime.GC() // remove earlier garbage
 	for lap := range laps {
 		for j := range cs {
 			i := (lap + j) % len(cs)
@@ -73,7 +73,7 @@ func inTurns(cs []contestant, laps int, times []int) ([]series, error) {
 	return all, nil
 }
 
-// calibrate finds how many times fill a lap.
+// calibrate returns the number of operations that fill a lap.
 func calibrate(c contestant, length time.Duration) (int, error) {
 	unit := max(1, c.unit)
 	for n := unit; ; n *= 4 {
@@ -92,7 +92,7 @@ func (c *contestant) lap(n int) (s sample, err error) {
 		if err := c.prepare(n); err != nil {
 			return s, err
 		}
-		runtime.GC() // its garbage is not the lap's
+		runtime.GC() // remove the garbage of prepare
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -107,7 +107,7 @@ func (c *contestant) lap(n int) (s sample, err error) {
 	}, err
 }
 
-// times makes a run of an operation.
+// times returns a function that calls f n times.
 func times(f func() error) func(n int) error {
 	return func(n int) error {
 		for range n {

@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// rawSwap compares the version in front of a record and replaces it, and keeps
-// an index of due times, as any store must.
+// rawSwap compares the version at the start of a record, replaces the record,
+// and updates an index of due times, as any store must.
 var rawSwap = redis.NewScript(`
 if redis.call('GETRANGE', KEYS[1], 0, 7) ~= ARGV[1] then return 0 end
 redis.call('ZADD', KEYS[2], ARGV[3], KEYS[1])
@@ -54,8 +54,8 @@ func openRedis(ctx context.Context) (*backend, error) {
 	return b, nil
 }
 
-// rawPair is one GET and one EVALSHA. The first pair of a key makes the record,
-// as long as one of the store's.
+// rawPair returns a function that runs one GET and one EVALSHA. The first pair
+// of a key creates a record of the same size as the store's.
 func rawPair(c *redis.Client, prefix string) func(ctx context.Context, key string) error {
 	due := prefix + "raw:due"
 	return func(ctx context.Context, key string) error {

@@ -15,7 +15,7 @@ type rival struct {
 	take func(from authn.State, label string) (authn.State, error)
 }
 
-// names of the rivals on the page
+// Names of the rivals on the page.
 const (
 	ours            = "authn"
 	looplabRaw      = "looplab/fsm, SetState + Event"
@@ -25,18 +25,19 @@ const (
 	handWritten     = "a hand-written switch"
 )
 
-// rivals returns one of each, with the same rows as the machine.
+// rivals returns one rival of each kind, with the same rows as the machine.
 func rivals() []rival {
 	return []rival{newLooplabRaw(), newLooplabNew(), newStatelessShared(), newStatelessNew(), {handWritten, next}}
 }
 
-// row is a line of the table as an engine knows it.
+// row is a row of the table in the form of an engine.
 type row struct {
 	from, to authn.State
 	label    string
 }
 
-// rows are those that lead somewhere; a refusal is the lack of a row.
+// rows returns the rows that are not refusals. An engine refuses an event for
+// which it has no row.
 func rows() (rs []row) {
 	for _, t := range authn.Transitions() {
 		if t.Refuse == nil {
@@ -53,7 +54,7 @@ func looplabEvents() (evs fsm.Events) {
 	return evs
 }
 
-// newLooplabRaw is what the engine alone costs.
+// newLooplabRaw returns the engine alone.
 func newLooplabRaw() rival {
 	f := fsm.NewFSM(string(authn.Unauthenticated), looplabEvents(), nil)
 	return rival{looplabRaw, func(from authn.State, label string) (authn.State, error) {
@@ -62,8 +63,8 @@ func newLooplabRaw() rival {
 	}}
 }
 
-// newLooplabNew is what most programs do: the record says the state, and an
-// instance is built for it.
+// newLooplabNew does what most programs do: it builds an instance of the engine
+// for the state in the record.
 func newLooplabNew() rival {
 	evs := looplabEvents()
 	return rival{looplabNew, func(from authn.State, label string) (authn.State, error) {
@@ -74,7 +75,7 @@ func newLooplabNew() rival {
 func fired(f *fsm.FSM, label string) (authn.State, error) {
 	err := f.Event(context.Background(), label)
 	if loop, ok := err.(fsm.NoTransitionError); ok && loop.Err == nil {
-		err = nil // it stays where it is
+		err = nil // the state does not change
 	}
 	return authn.State(f.Current()), err
 }
@@ -92,7 +93,8 @@ func configure(sm *stateless.StateMachine, rs []row) *stateless.StateMachine {
 
 type place struct{}
 
-// newStatelessShared keeps the state outside, in the context of the call.
+// newStatelessShared keeps the state outside the engine, in the context of the
+// call.
 func newStatelessShared() rival {
 	sm := configure(stateless.NewStateMachineWithExternalStorage(
 		func(ctx context.Context) (stateless.State, error) { return *ctx.Value(place{}).(*authn.State), nil },
@@ -117,8 +119,8 @@ func newStatelessNew() rival {
 
 var errNoRow = errors.New("not allowed")
 
-// next is what somebody writes who needs no engine: the sign-in of a user who
-// has a factor, without budgets, refusals and all else that the table says.
+// next is a switch without an engine: the sign-in of a user who has a factor,
+// without the budgets, refusals and other rules of the table.
 func next(from authn.State, label string) (authn.State, error) {
 	switch from {
 	case authn.MFARequired:

@@ -13,7 +13,7 @@ const (
 	scaleService = "2 cores : 1 core, steps of the Service on memstore"
 )
 
-// scaling compares one core with two, on accounts of their own.
+// scaling compares one core with two, each with a separate account.
 func scaling(p *plan) (*section, error) {
 	sec := &section{title: "More cores", text: scalingText}
 	if runtime.NumCPU() < 2 {
@@ -61,8 +61,8 @@ func scaling(p *plan) (*section, error) {
 	return sec, nil
 }
 
-// twoFree is the gain if the second core were wholly ours: what work that
-// shares nothing gains in the same lap counts as 2.
+// twoFree corrects the gain for a second core that is partly busy: the gain of
+// work that shares nothing, in the same lap, counts as 2.
 func twoFree(gain, nothingShared []float64) []float64 {
 	g := paired(gain, nothingShared)
 	for i := range g {
@@ -71,7 +71,7 @@ func twoFree(gain, nothingShared []float64) []float64 {
 	return g
 }
 
-// apart is work that shares nothing, and allocates nothing.
+// apart returns work that shares and allocates nothing.
 func apart(cores int) (contestant, error) {
 	desks := make([]*desk, cores)
 	for i := range desks {
@@ -87,7 +87,7 @@ func apart(cores int) (contestant, error) {
 	}}, nil
 }
 
-// limited gives the contestant so many cores.
+// limited returns the contestant limited to a number of cores.
 func limited(c contestant, cores int) contestant {
 	prepare := c.prepare
 	c.prepare = func(n int) error {
@@ -100,7 +100,7 @@ func limited(c contestant, cores int) contestant {
 	return c
 }
 
-// onCores takes steps on as many accounts at once.
+// onCores takes steps on as many accounts as cores at once.
 func onCores(m *authn.Machine, cores int) (contestant, error) {
 	all := make([]func() error, cores)
 	for i := range all {

@@ -21,7 +21,7 @@ type ticket struct {
 	code  authn.Code
 }
 
-// tickets begins n sign-ins of n users and challenges each.
+// tickets begins and challenges sign-ins of n users.
 func (h *host) tickets(svc *authn.Service, prefix string, n int) ([]ticket, error) {
 	ctx := context.Background()
 	all := make([]ticket, n)
@@ -39,8 +39,8 @@ func (h *host) tickets(svc *authn.Service, prefix string, n int) ([]ticket, erro
 	return all, nil
 }
 
-// verifies is a contestant that hands in a code on a fresh store, each in a
-// transaction of its own.
+// verifies returns a contestant that verifies codes on a new store, each in
+// another transaction.
 func verifies(name string, spell func(authn.Code) authn.Code, to authn.State) contestant {
 	h := newHost()
 	var svc *authn.Service
@@ -70,8 +70,8 @@ func verifies(name string, spell func(authn.Code) authn.Code, to authn.State) co
 
 func asIs(c authn.Code) authn.Code { return c }
 
-// signsIn is a whole sign-in of a new user: begin, challenge, a wrong code, the
-// right one, redeem.
+// signsIn returns a contestant that signs in a new user: begin, challenge, a
+// wrong code, the right code, redeem.
 func signsIn() (contestant, error) {
 	h := newHost()
 	svc, err := h.service(new(memstore.Store))
@@ -105,14 +105,14 @@ func (h *host) signIn(svc *authn.Service, user string) error {
 	return err
 }
 
-// bareSteps are the steps of a sign-in, without store, mail, tokens and
-// answers. The machine offers no redeem, so there are four.
+// bareSteps returns the steps of a sign-in without store, mail, tokens and
+// answers. There are four, because the machine has no redeem.
 func bareSteps(m *authn.Machine, c *challenged) contestant {
 	var r authn.Result
 	name := "user-with-a-name-of-thirty-bytes1"
 	begin := environment(name, 0)
 	h := authn.TokenSecret(begin.Entropy[16:48])
-	// The code is that of another account: the same entropy gives the same.
+	// The code of the other account is the same, because the entropy is.
 	return contestant{name: "Machine alone, four steps", run: times(func() error {
 		r.Account = authn.Account{}
 		if err := m.Begin(&r.Account, authn.Login{User: name}, begin, &r); err != nil {
@@ -134,7 +134,7 @@ func bareSteps(m *authn.Machine, c *challenged) contestant {
 	})}
 }
 
-// signIns compares calls of the Service with the steps they make.
+// signIns compares calls of the Service with the steps that they make.
 func signIns(p *plan) (*section, error) {
 	sec := &section{title: "Through the Service", text: serviceText}
 	m, err := newMachine()

@@ -8,8 +8,8 @@ import (
 
 const startUp = "start-up, New : one NewFSM"
 
-// startUps compares New, which checks the whole table and walks every row
-// through the engine, with building one instance of the engine.
+// startUps compares New, which checks the whole table and runs every row in the
+// engine, with building one instance of the engine.
 func startUps(p *plan) (*section, error) {
 	h := newHost()
 	evs := looplabEvents()

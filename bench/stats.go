@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A spread is the middle of some readings and the quarters around it.
+// A spread is the median of values and the quartiles around it.
 type spread struct{ low, mid, high float64 }
 
 // spreadOf returns the quartiles.
@@ -14,7 +14,7 @@ func spreadOf(xs []float64) spread {
 	return spread{quantile(s, 0.25), quantile(s, 0.5), quantile(s, 0.75)}
 }
 
-// quantile interpolates between the two nearest of the sorted readings.
+// quantile interpolates between the two nearest of the sorted values.
 func quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -28,8 +28,8 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[i]*(1-f) + sorted[i+1]*f
 }
 
-// paired divides lap by lap: whatever disturbed a lap disturbed the one beside
-// it, and much of it cancels out.
+// paired divides the values of each lap: a disturbance that affects both mostly
+// cancels out.
 func paired(a, b []float64) []float64 {
 	r := make([]float64, len(a))
 	for i := range a {

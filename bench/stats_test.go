@@ -20,11 +20,11 @@ func TestSpread(t *testing.T) {
 		}
 	}
 	if !math.IsNaN(spreadOf(nil).mid) {
-		t.Error("no readings have a middle")
+		t.Error("the median of no values is a number")
 	}
 }
 
-// TestPaired holds that what slows a whole lap down does not show in a ratio.
+// TestPaired checks that a slow lap does not change the ratios.
 func TestPaired(t *testing.T) {
 	r := paired([]float64{2, 20, 2}, []float64{1, 10, 1})
 	if s := spreadOf(r); s != (spread{2, 2, 2}) {

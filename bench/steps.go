@@ -21,13 +21,13 @@ const (
 
 const user = "0c4cbe2b-5a35-4a2f-9d13-1f3f2b6f7d11"
 
-// A scene is one step, for all.
+// A scene is one step that all rivals take.
 type scene struct {
 	name  string
 	ours  func() error
-	label string // of the row; of a foreign one if the event is refused
+	label string // of the row; of another state's row if the event is refused
 	to    authn.State
-	desk  *desk // nil: a refused event costs the rivals nothing besides
+	desk  *desk // nil for a refused event, which needs no other work
 }
 
 func scenes() ([]scene, error) {
@@ -49,7 +49,8 @@ func scenes() ([]scene, error) {
 	}, nil
 }
 
-// refused returns a repeated event that the state has no row for.
+// refused returns a step, which can be repeated, with an event that is not
+// allowed in the state.
 func (c *challenged) refused(m *authn.Machine, ev authn.Event) func() error {
 	var r authn.Result
 	return func() error {
@@ -60,12 +61,12 @@ func (c *challenged) refused(m *authn.Machine, ev authn.Event) func() error {
 	}
 }
 
-// rival returns the scene as a rival plays it.
+// rival returns the step as the rival takes it.
 func (s *scene) rival(r rival) func() error {
 	if s.desk == nil {
 		return func() error {
 			if _, err := r.take(authn.MFAChallenge, s.label); err == nil {
-				return errors.New("took what it should refuse")
+				return errors.New("took a step that it should refuse")
 			}
 			return nil
 		}
@@ -83,7 +84,7 @@ func (s *scene) rival(r rival) func() error {
 	}
 }
 
-// steps compares one step with what an engine alone costs.
+// steps compares one step with the engine alone.
 func steps(p *plan) (*section, error) {
 	sec := &section{title: "One step", text: stepsText}
 	all, err := scenes()
@@ -124,7 +125,7 @@ func steps(p *plan) (*section, error) {
 	return sec, nil
 }
 
-// stepPanel draws what a step costs.
+// stepPanel returns the chart of the costs of a step.
 func stepPanel(laps []series) panel {
 	p := panel{title: "CPU time of a step with the right code"}
 	for _, l := range laps {

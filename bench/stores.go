@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// clients at once
+// crowds lists the numbers of concurrent clients.
 var crowds = []int{1, 8, 64}
 
-// storeUsual is what steps/s : raw pairs/s usually come to, by the crowd, and
-// the target.
+// storeUsual has the target and, by crowd, the usual values of steps/s : raw
+// pairs/s.
 var storeUsual = map[string]struct {
 	target float64
 	usual  [3]float64
@@ -42,22 +42,22 @@ func storeBound(name string) (bound, bool) {
 	return bound{}, false
 }
 
-// recordSize is how long the value of a record in this comparison is, about.
+// recordSize is the approximate size of a record's value in this comparison.
 const recordSize = 250
 
-// stepsEach is how many steps a transaction takes here before a new one is
-// begun: a transaction has at most a hundred.
+// stepsEach is the number of steps of a transaction before the next one begins.
+// A transaction has at most a hundred.
 const stepsEach = 90
 
-// client takes steps in transactions of its own.
+// client takes steps in its own transactions.
 type client struct {
 	name    string
 	tickets []ticket
 	used    int // steps
-	here    int // transactions made
+	here    int // transactions
 }
 
-// top makes sure that n steps can be taken.
+// top begins transactions until n more steps can be taken.
 func (c *client) top(h *host, svc *authn.Service, n int) error {
 	for len(c.tickets)*stepsEach-c.used < n {
 		c.here++
@@ -70,8 +70,8 @@ func (c *client) top(h *host, svc *authn.Service, n int) error {
 	return nil
 }
 
-// step goes back and forth between two states, as a page that is reloaded
-// does: one load, one step, one save, and no mail.
+// step goes back and forth between two states: one load, one step, one save, and
+// no mail.
 func (c *client) step(svc *authn.Service) error {
 	var ev authn.Event = authn.Previous{}
 	if c.used%2 == 1 {
@@ -82,7 +82,7 @@ func (c *client) step(svc *authn.Service) error {
 	return err
 }
 
-// byService is n steps of all clients at once.
+// byService returns a contestant that takes n steps, by all clients at once.
 func byService(h *host, svc *authn.Service, clients int) contestant {
 	all := make([]*client, clients)
 	for i := range all {
@@ -104,7 +104,8 @@ func byService(h *host, svc *authn.Service, clients int) contestant {
 	}
 }
 
-// byHand is n raw pairs of all clients at once, over as many records.
+// byHand returns a contestant that makes n raw pairs, by all clients at once, each
+// on its own record.
 func byHand(b *backend, clients int) contestant {
 	type hand struct {
 		keys []string
@@ -139,7 +140,7 @@ func byHand(b *backend, clients int) contestant {
 	}
 }
 
-// atOnce lets each client do something n times, all at once.
+// atOnce calls f n times for each client, with all clients at once.
 func atOnce(clients, n int, f func(i int) error) error {
 	var g errgroup.Group
 	for i := range clients {
@@ -155,11 +156,11 @@ func atOnce(clients, n int, f func(i int) error) error {
 	return g.Wait()
 }
 
-// crowdsOn is how many clients a store is tried with: all numbers unless there
-// is a hurry and no target.
+// crowdsOn returns the numbers of clients for a store: all, except with -quick
+// if there is no target.
 func (p *plan) crowdsOn(store string) []int {
 	switch {
-	case p.quick && store == "memstore": // the cost of a call shows better elsewhere
+	case p.quick && store == "memstore": // other parts measure the cost of a call better
 		return nil
 	case p.quick && storeUsual[store].target == 0:
 		return []int{drawnCrowd}
@@ -167,10 +168,10 @@ func (p *plan) crowdsOn(store string) []int {
 	return crowds
 }
 
-// stores compares steps on each store with what the store's own database can do.
+// stores compares steps on each store with raw operations on its database.
 func stores(p *plan) (*section, error) {
 	sec := &section{title: "On each store", text: storesText}
-	laps, lap := 31, 120*time.Millisecond // short ones: what disturbs a server lasts longer
+	laps, lap := 31, 120*time.Millisecond // short, so that disturbances of a server last longer than a lap
 	if p.quick {
 		laps, lap = 9, 40*time.Millisecond
 	}
@@ -198,7 +199,7 @@ func stores(p *plan) (*section, error) {
 	return sec, nil
 }
 
-// drawnCrowd is how many clients there are in the picture.
+// drawnCrowd is the number of clients in the chart.
 const drawnCrowd = 8
 
 func onStore(sec *section, drawn *panel, name string, b *backend, crowds []int, laps int, lap time.Duration) error {
@@ -224,7 +225,7 @@ func onStore(sec *section, drawn *panel, name string, b *backend, crowds []int, 
 		ratio := paired(all[1].of(wall), all[0].of(wall))
 		sec.find(storeName(name, n), ratio, &cs[0])
 		us, raw, r := spreadOf(rates(all[0].of(wall))), spreadOf(rates(all[1].of(wall))), spreadOf(ratio)
-		if n == drawnCrowd && name != "memstore" { // which would dwarf the others
+		if n == drawnCrowd && name != "memstore" { // its bar would dwarf the others
 			drawn.bars = append(drawn.bars, bar{name, us, short(us.mid), true}, bar{name + ", raw pairs", raw, short(raw.mid), false})
 		}
 		t.add(strconv.Itoa(n), short(us.mid), percent(us), short(raw.mid), percent(raw), short(r.mid), short(r.low)+"–"+short(r.high),
@@ -234,8 +235,8 @@ func onStore(sec *section, drawn *panel, name string, b *backend, crowds []int, 
 	return nil
 }
 
-// trips counts the round trips of one operation, after the connections and
-// their statements are there.
+// trips counts the round trips of one operation, on open connections with
+// prepared statements.
 func (b *backend) trips(c contestant) (float64, error) {
 	n := 10 * c.unit
 	if _, err := c.lap(n); err != nil || b.flights == nil {

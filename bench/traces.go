@@ -13,8 +13,8 @@ import (
 
 const longestRecord = "longest record over long traces, bytes"
 
-// longTraces lets accounts live for years and looks at how long their records
-// become.
+// longTraces simulates accounts for years and measures the size of their
+// records.
 func longTraces(p *plan) (*section, error) {
 	sec := &section{title: "Records over long traces", text: tracesText}
 	m, err := newMachine()
@@ -51,23 +51,23 @@ func longTraces(p *plan) (*section, error) {
 	return sec, nil
 }
 
-// A life is one account to which anything may happen.
+// A life is one account with random events.
 type life struct {
 	m       *authn.Machine
 	rnd     *rand.Rand
 	now     time.Time
 	account authn.Account
-	handles []authn.TokenSecret // of its last transactions
-	size    int                 // of its record
+	handles []authn.TokenSecret // of the last transactions
+	size    int                 // of the record
 }
 
 func newLife(m *authn.Machine, seed uint64) *life {
 	return &life{m: m, rnd: rand.New(rand.NewPCG(seed, 1)), now: start}
 }
 
-// live lets time pass and then one event happen, mostly a hostile one: whoever
-// has the password begins, asks for codes and guesses. Mail is never delivered,
-// so that what is owed stays in the record.
+// live advances the time and takes one event, usually of an attacker who knows
+// the password: begin, a request for a code, or a guess. Mail is never
+// delivered, so that pending deliveries stay in the record.
 func (l *life) live() error {
 	waits := []time.Duration{0, time.Second, 10 * time.Second, time.Minute, time.Minute, 10 * time.Minute, time.Hour, 20 * time.Hour}
 	l.now = l.now.Add(waits[l.rnd.IntN(len(waits))])
@@ -99,7 +99,7 @@ func (l *life) live() error {
 	l.size = len(sealed)
 	back, err := l.m.Open(sealed, "0123456789abcdef0123456789abcdef")
 	if err == nil && back != l.account {
-		err = fmt.Errorf("a record of %d bytes came back as another", l.size)
+		err = fmt.Errorf("a record of %d bytes changes when it is read and written", l.size)
 	}
 	return err
 }

@@ -19,14 +19,14 @@ const (
 	sessionsPath = "/api/v1/sessions"
 )
 
-// A shot sends one request and returns the answer's body, which is good until
+// A shot sends one request and returns the answer's body, which is valid until
 // the next shot.
 type shot func(path, body string) ([]byte, error)
 
 const requestsPerSignIn = 5
 
-// exchange makes the requests of a sign-in: password, code please, a wrong
-// code, the right one, session. codes gives what was mailed.
+// exchange makes the requests of a sign-in: password, challenge, a wrong code,
+// the right code, session. codes returns the code that was mailed.
 func exchange(do shot, user string, codes func(user string) string) error {
 	ask := func(path, body, want string) (token string, err error) {
 		raw, err := do(path, body)
@@ -60,14 +60,15 @@ func exchange(do shot, user string, codes func(user string) string) error {
 	return err
 }
 
-// value returns the text of a JSON member; a look is enough for what we made.
+// value returns the text of a JSON member by a simple search, which is enough
+// for the answers here.
 func value[T ~string | ~[]byte](raw T, name string) string {
 	_, v, _ := strings.Cut(string(raw), name)
 	v, _, _ = strings.Cut(v, `"`)
 	return v
 }
 
-// dial makes a client on one connection that does as little as can be.
+// dial returns a minimal client on one connection.
 func dial(addr string) (shot, io.Closer, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -88,7 +89,7 @@ func dial(addr string) (shot, io.Closer, error) {
 	}, conn, nil
 }
 
-// head reads the head of an answer and returns how long the body is.
+// head reads the head of an answer and returns the length of the body.
 func head(in *bufio.Reader) (n int, err error) {
 	n = -1
 	for {

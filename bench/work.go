@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// A desk is what every rival of a step does besides its transition: one
-// SHA-256, by which a state token is looked up, and one HMAC-SHA-256 from a
-// pool, over a message as long as that of a code, and a comparison.
+// A desk does the work of a step besides the transition, for the rivals: one
+// SHA-256, to find a state token, one HMAC-SHA-256 over a message as long as
+// that of a code, and a comparison.
 type desk struct {
 	handle [32]byte
 	msg    []byte
@@ -34,9 +34,9 @@ func newDesk(tenant, factor string, right bool) *desk {
 	return d
 }
 
-var errDesk = errors.New("the code of the rivals is not what it should be")
+var errDesk = errors.New("the code of the rivals is wrong")
 
-// look does the work and says whether the code is right.
+// look does the work and reports whether the code is right.
 func (d *desk) look() bool {
 	d.handle = sha256.Sum256(d.handle[:])
 	x := d.macs.Get().(*mac)

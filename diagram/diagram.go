@@ -1,18 +1,17 @@
-// Package diagram draws a table of [authn.Transition]: as Mermaid, Graphviz
-// DOT, PlantUML and SCXML, and in Markdown as a reference of its rows and as
-// a matrix of states and events.
+// Package diagram draws a table of [authn.Transition] as Mermaid, Graphviz DOT,
+// PlantUML and SCXML. In Markdown it writes a reference of the rows and a
+// matrix of states and events.
 //
-// What is drawn is what runs: [authn.Transitions] is the engine's own table.
-// Any other table of Transitions is drawn the same way.
-// One transaction's history is drawn through the table as a path, or alone.
+// [authn.Transitions] is the table that the engine runs. Any other table can be
+// drawn too, and so can the history of one transaction, as a path through the
+// table or alone.
 //
-// [Options] choose what is seen. The views [Email], [Overview] and [Full] are
-// ready-made Options. The same rows and Options give the same bytes: nothing
-// depends on a clock, on a map's order or on the environment.
+// [Options] select what is shown. The views [Email], [Overview] and [Full] are
+// predefined Options. The output depends only on the rows and the Options.
 //
-// Any text may stand in any field. It comes out as text: quotes, brackets,
-// colons, line breaks and markup of the format are escaped, and control
-// characters are replaced by their pictures (U+2400 and on).
+// Any field may contain any text. Quotes, brackets, colons, line breaks and the
+// markup of the format are escaped, and control characters are replaced by
+// their symbols (U+2400 and on).
 package diagram
 
 import (
@@ -23,8 +22,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Direction is where a drawing grows to. The zero value is down, which fits a
-// page.
+// Direction is the direction in which a drawing grows. The zero value is Down.
 type Direction string
 
 // The directions.
@@ -33,79 +31,79 @@ const (
 	Right Direction = "LR"
 )
 
-// Options choose what a drawing shows. The zero value shows every row that
-// moves, as an arrow of its own, with guards, updates and effects.
+// Options select what a drawing shows. The zero value draws a separate arrow
+// with guards, updates and effects for every row that is not a refusal.
 type Options struct {
-	// Title stands above the drawing; none by default.
+	// Title is printed above the drawing; none by default.
 	Title string
 
-	// Direction is where the drawing grows to. SCXML and Markdown have none.
+	// Direction is the direction in which the drawing grows. SCXML and
+	// Markdown ignore it.
 	Direction Direction
 
-	// Omit names events that are left out.
+	// Omit names events that are not drawn.
 	Omit []authn.EventName
 
-	// Keep chooses the rows that are drawn; nil keeps them all.
+	// Keep selects the rows that are drawn; nil selects all.
 	Keep func(authn.Transition) bool
 
 	// Refusals lists in each state the events that it refuses, and why.
 	Refusals bool
 
-	// Brief writes a row as its event alone, with a guard only where the
-	// event leads to more than one state, and draws rows that then read the
-	// same once.
+	// Brief labels a row with its event, and with a guard only if the event
+	// leads to more than one state. Rows with the same label are drawn once.
 	Brief bool
 
-	// Label writes a row in the host's own words; rows that then read the
-	// same are drawn once. A line break in them is kept where there is room.
-	// It goes before Brief.
+	// Label returns the host's label of a row. Rows with the same label are
+	// drawn once. A line break is kept where there is room. Label takes
+	// precedence over Brief.
 	Label func(authn.Transition) string
 
 	// Merge draws one arrow from a state to another, with a line for each row.
-	// Rows that do the same share a line, their guards parted by bars.
+	// Rows that do the same share a line, with their guards separated by bars.
 	Merge bool
 
-	// Inside lists events that stay in their state within it, instead of
-	// drawing a loop.
+	// Inside lists events that do not change the state in the state's box,
+	// instead of drawing loops.
 	Inside bool
 
 	// Fold names events that are drawn once, from one box that lists the
-	// states, where they read the same and lead to the same state.
+	// states, if they have the same label and lead to the same state.
 	Fold []authn.EventName
 
-	// Initial is where a walk begins; "" is the first row's state.
+	// Initial is the initial state; "" means that of the first row.
 	Initial authn.State
 
-	// Final are the ends; nil are those of authn that occur, and every state
-	// that no row leaves.
+	// Final lists the terminal states; nil means those of authn that occur,
+	// and every state that no row leaves.
 	Final []authn.State
 
-	// Lit is the state that is lit up, such as a transaction's current one.
+	// Lit is the state to highlight, such as a transaction's current one.
 	Lit authn.State
 
-	// Path are rows that were taken or refused, in order: their arrows are
-	// numbered and stand out. They are drawn even where Omit, Keep or Fold say
-	// otherwise, and where the table does not have them. An [authn.Result] has
-	// them in its Moves, and an [authn.AuditEvent] what they need: From, Event,
-	// To and, as the one text of When, Guard.
+	// Path lists rows that were taken or refused, in order. Their arrows are
+	// numbered and highlighted. They are drawn regardless of Omit, Keep and
+	// Fold, and even if the table does not have them. The Moves of an
+	// [authn.Result] are such rows. From an [authn.AuditEvent], use From,
+	// Event, To, and Guard as the only text of When.
 	Path []authn.Transition
 
 	// Notes are remarks on states, by state.
 	Notes map[authn.State]string
 }
 
-// An Arrow is one arrow of a drawing, for a host that renders its own and for
-// tests.
+// An Arrow is one arrow of a drawing, for tests and for hosts that render their
+// own drawings.
 type Arrow struct {
-	From   []authn.State // more than one only for what Fold has drawn together
-	To     authn.State   // the same as From for an event that stays
-	Labels []string      // what stands on it, line by line
+	From   []authn.State // several states only if Fold has combined them
+	To     authn.State   // equals From if the event does not change the state
+	Labels []string      // the lines of the label
 	Rows   []authn.Transition
 }
 
-// Arrows returns what a drawing of ts shows, those that stay in their state
-// first, then in the order of the table. The caller owns the result; it
-// shares the rows' slices with ts.
+// Arrows returns the arrows of a drawing of ts: first those inside a state, then
+// the others, in the order of the table. The caller owns the result; it shares
+// the rows' slices with ts.
 func Arrows(ts []authn.Transition, o Options) []Arrow {
 	d := draw(ts, o)
 	var as []Arrow
@@ -129,8 +127,8 @@ func (d *drawing) export(a *arrow) Arrow {
 	return x
 }
 
-// Digest names a table, in twelve hexadecimal digits that any change of a row
-// changes: pages and pictures that carry it say what they were made from.
+// Digest returns a hash of a table in twelve hexadecimal digits. Pages and
+// diagrams include it to identify the table from which they were generated.
 func Digest(ts []authn.Transition) string {
 	h := sha256.New()
 	for _, t := range ts {
@@ -139,7 +137,7 @@ func Digest(ts []authn.Transition) string {
 	return fmt.Sprintf("%x", h.Sum(nil)[:6])
 }
 
-// writer remembers the first error, so that drawing reads as a list.
+// writer writes until the first error, and keeps it.
 type writer struct {
 	w   io.Writer
 	err error

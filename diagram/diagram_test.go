@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 type format func(io.Writer, []authn.Transition, Options) error
 
-// drawn are the formats with boxes and arrows, and how each is read back.
+// drawn lists the formats with boxes and arrows, and their parsers.
 var drawn = []struct {
 	ext   string
 	write format
@@ -30,7 +30,7 @@ var drawn = []struct {
 	{"puml", PlantUML, parsePlantUML},
 }
 
-// door is a host's own machine, with names that mean something to somebody.
+// door is a host's machine, with names that have a meaning in some format.
 var door = []authn.Transition{
 	{From: "door: \"shut\"", Event: "open; <now>", When: []string{"key [A|B]", "hinge = {oiled}"}, To: "état: ouvert ✓", Then: []string{"swing\\turn"}, Emit: []string{"creak & \"squeal\""}, Why: "it | is\na door"},
 	{From: "door: \"shut\"", Event: "open; <now>", When: []string{"no key"}, Refuse: errors.New("lo%%cked -- `really`"), Why: "#1"},
@@ -39,8 +39,8 @@ var door = []authn.Transition{
 	{From: "état: ouvert ✓", Event: "unhinge", To: "off\r\nits\thinges\x00", Why: "日本語 👩‍👩‍👧 \u202e!"},
 }
 
-// gate is a small machine that has everything a drawing can show. What is
-// drawn of it changes only if drawing does.
+// gate is a small machine with everything that a drawing can show. Its drawings
+// change only if the code that draws changes.
 var gate = []authn.Transition{
 	{From: "SHUT", Event: "knock", When: []string{"porter in"}, To: "ASKED", Then: []string{"light the lamp"}, Emit: []string{"call the porter"}, Why: "Somebody has to come."},
 	{From: "SHUT", Event: "knock", When: []string{"porter out"}, Refuse: errors.New("nobody answers"), Why: "Try again later."},
@@ -54,7 +54,7 @@ var gate = []authn.Transition{
 	{From: "ASKED", Event: "leave", To: authn.Canceled, Why: "There are other gates."},
 }
 
-// row finds one row of gate by its label.
+// row returns the row of gate with the label.
 func row(t testing.TB, from authn.State, label string) authn.Transition {
 	t.Helper()
 	for _, r := range gate {
@@ -66,7 +66,7 @@ func row(t testing.TB, from authn.State, label string) authn.Transition {
 	return authn.Transition{}
 }
 
-// history is what somebody did at the gate.
+// history is the path of one transaction through gate.
 func history(t testing.TB) []authn.Transition {
 	return []authn.Transition{
 		row(t, "SHUT", "knock [porter out]"),
@@ -85,7 +85,7 @@ type picture struct {
 	o    Options
 }
 
-// views are those of authn's own table.
+// views returns the views of authn's table.
 func views() []picture {
 	return []picture{
 		{"email", authn.Transitions(), Email()},
@@ -94,7 +94,7 @@ func views() []picture {
 	}
 }
 
-// toys are drawings of other tables, with every option.
+// toys returns drawings of other tables, with every option.
 func toys(t testing.TB) []picture {
 	overview, full := Overview(), Full()
 	overview.Fold, full.Fold = []authn.EventName{"leave"}, []authn.EventName{"leave"}
@@ -136,8 +136,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestGolden compares the toys in every format with what is recorded, and the
-// views in one: a row of the table is not recorded once for each format.
+// TestGolden compares the toys in every format, and the views in one format, with
+// recorded drawings. A changed row of the table thus changes few files.
 func TestGolden(t *testing.T) {
 	for _, p := range toys(t) {
 		for _, f := range drawn {
@@ -152,7 +152,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestReadBack reads every drawing back and compares it with what was meant.
+// TestReadBack parses every drawing and compares the result with the input.
 func TestReadBack(t *testing.T) {
 	for _, p := range pictures(t) {
 		for _, f := range drawn {
@@ -167,8 +167,8 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
-// TestEveryRow draws the whole table and finds exactly its rows again, each as
-// an arrow of its own with everything that the row says.
+// TestEveryRow checks that a drawing of the whole table has exactly one arrow
+// for each row, with everything in the row.
 func TestEveryRow(t *testing.T) {
 	var moves []edge
 	for _, r := range authn.Transitions() {
@@ -201,8 +201,8 @@ func TestEveryRow(t *testing.T) {
 	}
 }
 
-// TestViewsLeaveNothingOut: Overview and Full speak of every row that moves,
-// Full of every refusal besides.
+// TestViewsLeaveNothingOut checks that Overview and Full show every row that is
+// not a refusal, and that Full shows every refusal.
 func TestViewsLeaveNothingOut(t *testing.T) {
 	for name, o := range map[string]Options{"overview": Overview(), "full": Full()} {
 		var got, moves int
@@ -249,14 +249,14 @@ func TestOmitKeepPath(t *testing.T) {
 	if got := labels(o); !slices.Equal(got, []string{"repeat", "step back"}) {
 		t.Errorf("kept %q", got)
 	}
-	// What was taken is drawn, whatever is left out.
+	// The path is drawn whatever the options omit.
 	o.Path = []authn.Transition{row(t, "ASKED", "leave")}
 	if got := labels(o); !slices.Equal(got, []string{"repeat", "step back", "1. leave"}) {
 		t.Errorf("with a path %q", got)
 	}
 }
 
-// TestAuditedPath: what an AuditEvent says is enough for a path.
+// TestAuditedPath checks that AuditEvents are sufficient for a path.
 func TestAuditedPath(t *testing.T) {
 	o := Options{Omit: []authn.EventName{"say", "leave"}, Path: []authn.Transition{
 		{From: "ASKED", Event: "say", When: []string{"wrong word, patience left"}, To: "ASKED"},
@@ -274,8 +274,8 @@ func TestAuditedPath(t *testing.T) {
 	}
 }
 
-// TestCallersKeepTheirs: a table that is drawn is not changed, and the same
-// drawing comes out again.
+// TestCallersKeepTheirs checks that drawing does not change the table, and that
+// its output is always the same.
 func TestCallersKeepTheirs(t *testing.T) {
 	for _, p := range pictures(t) {
 		before := make([]authn.Transition, len(p.ts))
@@ -285,16 +285,16 @@ func TestCallersKeepTheirs(t *testing.T) {
 		}
 		for _, f := range []format{Mermaid, DOT, PlantUML, SCXML, Markdown, Matrix} {
 			if a, b := text(t, f, p), text(t, f, p); a != b {
-				t.Errorf("%s is drawn in two ways", p.name)
+				t.Errorf("%s: two drawings differ", p.name)
 			}
 		}
 		if len(p.ts) > 0 && !reflect.DeepEqual(before, p.ts) {
-			t.Errorf("%s was changed", p.name)
+			t.Errorf("%s: drawing changed the table", p.name)
 		}
 	}
 }
 
-// full fails at the nth write.
+// full fails at the n-th write.
 type full struct{ n int }
 
 var errFull = errors.New("disk is full")
@@ -316,7 +316,7 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// Whatever changes in a row changes the digest.
+// Any change of a row changes the digest.
 func TestDigest(t *testing.T) {
 	seen := map[string]bool{Digest(nil): true}
 	for i := range 10 {

@@ -12,9 +12,9 @@ import (
 )
 
 // DOT writes a digraph for Graphviz. Boxes and arrows have a class (state,
-// good, bad, lit, walked, any, start; arrow, taken), which Graphviz hands on
-// to SVG, so that a style sheet can color them; the colors that are written
-// can be read on light and on dark.
+// good, bad, lit, walked, any, start; arrow, taken), which Graphviz copies to
+// SVG, so that a style sheet can color them. The default colors are readable on
+// light and dark backgrounds.
 func DOT(w io.Writer, ts []authn.Transition, o Options) error {
 	d := draw(ts, o)
 	out := &writer{w: w}
@@ -45,7 +45,7 @@ func DOT(w io.Writer, ts []authn.Transition, o Options) error {
 	return out.err
 }
 
-// bottom are the ends that no arrow leaves.
+// bottom returns the terminal states that no arrow leaves.
 func (d *drawing) bottom() (ids []string) {
 	for i := range d.nodes {
 		if d.nodes[i].final && !slices.ContainsFunc(d.arrows, func(a arrow) bool { return a.from == i }) {
@@ -76,7 +76,7 @@ func (d *drawing) dotState(out *writer, i int) {
 	}
 }
 
-// dotLabel is a table: the name, and below it the items.
+// dotLabel returns a table: the name, and below it the items.
 func (d *drawing) dotLabel(n *node) string {
 	items := n.items()
 	if len(items) == 0 {
@@ -91,11 +91,11 @@ func (d *drawing) dotLabel(n *node) string {
 	return b.String()
 }
 
-// blanks indent what belongs to the line above.
+// blanks indents a line that continues the line above.
 const blanks = "\u00a0\u00a0\u00a0\u00a0"
 
-// dotLines are the lines on an arrow: one below the other if there is one,
-// else a list. Blanks keep them off the arrow.
+// dotLines returns the label of an arrow: the parts of a single line below one
+// another, or a list of lines. Blanks separate it from the arrow.
 func (d *drawing) dotLines(ls []line) string {
 	if len(ls) == 1 {
 		return dotText(" " + strings.ReplaceAll(ls[0].stacked(d.width(22, 24)), "\n", " \n ") + " ")
@@ -107,8 +107,8 @@ func (d *drawing) dotLines(ls []line) string {
 	return dotQuoted(s, `\l`)
 }
 
-// dotWrapped breaks an item into lines. Blanks at their ends leave room for a
-// wider font than the one that Graphviz has measured.
+// dotWrapped breaks an item into lines. Blanks at their ends leave room for
+// fonts wider than the one that Graphviz measures.
 func dotWrapped(s string, n int) string {
 	ls := wrap(s, n)
 	for i := range ls {
@@ -117,7 +117,7 @@ func dotWrapped(s string, n int) string {
 	return strings.Join(ls, "\n"+blanks)
 }
 
-// width is how many characters a line may have.
+// width returns the maximal number of characters in a line.
 func (d *drawing) width(brief, whole int) int {
 	if d.o.Brief || d.o.Label != nil {
 		return brief
@@ -125,10 +125,10 @@ func (d *drawing) width(brief, whole int) int {
 	return whole
 }
 
-// dotText is a quoted string of centered lines.
+// dotText returns a quoted string of centered lines.
 func dotText(s string) string { return dotQuoted(s, `\n`) }
 
-// dotQuoted is a quoted string; \n and \l end a line that is centered or stands
+// dotQuoted returns a quoted string. br ends a line: \n centers it, \l aligns it
 // to the left. Graphviz reads entities such as &amp; in it.
 func dotQuoted(s, br string) string {
 	return `"` + escape(s, func(c rune) string {
@@ -144,7 +144,8 @@ func dotQuoted(s, br string) string {
 	}) + `"`
 }
 
-// dotHTML is text within an HTML-like label, in which a backslash is one too.
+// dotHTML returns text for an HTML-like label, in which a backslash is not an
+// escape.
 func dotHTML(s string) string {
 	return escape(s, func(c rune) string {
 		switch c {

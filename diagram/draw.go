@@ -8,21 +8,21 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// drawing is what every format writes: boxes, and arrows between them.
+// drawing is the input of every format: boxes, and arrows between them.
 type drawing struct {
 	o      Options
 	rows   []authn.Transition
 	nodes  []node
 	arrows []arrow
 	at     map[authn.State]int
-	leads  map[[2]string]authn.State // state and event -> its one destination, or several
-	shared map[[4]string][]string    // what the rows of one brief line have in common
+	leads  map[[2]string]authn.State // state and event -> their only destination, or several
+	shared map[[4]string][]string    // the guards that all rows of one brief line have
 }
 
 type node struct {
 	id      string        // a word in every format
-	states  []authn.State // one, but for a fold
-	inside  []line        // what stays
+	states  []authn.State // several only in a fold
+	inside  []line        // events that do not change the state
 	refused []line
 	initial, final,
 	lit, walked bool
@@ -55,7 +55,8 @@ func draw(ts []authn.Transition, o Options) *drawing {
 	return d
 }
 
-// kept are the rows to draw, each once: those asked for, and the path's.
+// kept returns the rows to draw, each once: those that the Options select, and
+// those of the path.
 func (d *drawing) kept(ts []authn.Transition) (rows []authn.Transition) {
 	has := func(t authn.Transition) bool {
 		return slices.ContainsFunc(rows, func(u authn.Transition) bool { return same(&t, &u) })
@@ -73,17 +74,17 @@ func (d *drawing) kept(ts []authn.Transition) (rows []authn.Transition) {
 	return rows
 }
 
-// asked says whether the Options want the row.
+// asked reports whether the Options select the row.
 func (d *drawing) asked(t *authn.Transition) bool {
 	return !slices.Contains(d.o.Omit, t.Event) && (d.o.Keep == nil || d.o.Keep(*t)) && (t.Refuse == nil || d.o.Refusals)
 }
 
-// same says whether two lines of a table are one.
+// same reports whether two rows are drawn as one.
 func same(t, u *authn.Transition) bool {
 	return t.From == u.From && t.Event == u.Event && t.To == u.To && strings.Join(t.When, ", ") == strings.Join(u.When, ", ")
 }
 
-// step are the numbers of the row in the path, from 1.
+// step returns the numbers of the row in the path, from 1.
 func (d *drawing) step(t *authn.Transition) (ns []int) {
 	for i := range d.o.Path {
 		if same(t, &d.o.Path[i]) {
@@ -93,13 +94,13 @@ func (d *drawing) step(t *authn.Transition) (ns []int) {
 	return ns
 }
 
-// states makes the boxes: as a walk from the initial state comes upon them,
-// and then the ends, in the order of the table.
+// states makes the boxes, in the order of a walk from the initial state, with
+// the terminal states last.
 func (d *drawing) states() {
 	if d.o.Initial == "" && len(d.rows) > 0 {
 		d.o.Initial = d.rows[0].From
 	}
-	left := map[authn.State]bool{} // by a row that leads elsewhere
+	left := map[authn.State]bool{} // states with a row to another state
 	named := []authn.State{}
 	for _, t := range d.rows {
 		left[t.From] = left[t.From] || t.Refuse == nil && t.To != t.From
@@ -123,8 +124,8 @@ func (d *drawing) states() {
 	}
 }
 
-// walked puts the states in the order of a walk from the initial one, level
-// by level; those that it does not reach follow with what they lead to.
+// walked returns the states in the order of a breadth-first walk from the
+// initial one. Unreachable states follow, each with those that it leads to.
 func (d *drawing) walked(named []authn.State) (ss []authn.State) {
 	meet := func(s authn.State) {
 		if !slices.Contains(ss, s) {
@@ -147,10 +148,10 @@ func (d *drawing) walked(named []authn.State) (ss []authn.State) {
 	return ss
 }
 
-// ends are those of authn.
+// ends lists the terminal states of authn.
 var ends = []authn.State{authn.LockedOut, authn.Success, authn.Canceled, authn.Expired}
 
-// box makes a box for these states, under an id of its own.
+// box makes a box for states, with a unique id, and returns its index.
 func (d *drawing) box(name string, ss ...authn.State) int {
 	id := name
 	for k := len(d.nodes); !word(id) || slices.ContainsFunc(d.nodes, func(n node) bool { return n.id == id }); k++ {
@@ -160,8 +161,8 @@ func (d *drawing) box(name string, ss ...authn.State) int {
 	return len(d.nodes) - 1
 }
 
-// word says whether a name may be used as it is: in capitals, so that it is
-// nobody's keyword, except the few that some format reads in any case.
+// word reports whether a name can be an id in every format. It must be in
+// capitals and not a keyword of a format that ignores case.
 func word(s string) bool {
 	for i, c := range s {
 		if !(c >= 'A' && c <= 'Z' || i > 0 && (c >= '0' && c <= '9' || c == '_')) {
@@ -173,8 +174,8 @@ func word(s string) bool {
 
 var keywords = strings.Fields("AS CLASS CLASSDEF CLICK DEFAULT DIGRAPH DIRECTION EDGE END FOLD FORK GRAPH HIDE JOIN LEFT LEGEND LINKSTYLE NODE NOTE NULL RIGHT ROOT SCALE SHOW SKINPARAM STATE STRICT STYLE SUBGRAPH TITLE")
 
-// folds gives, for each row that is drawn from a shared box, that box; 0 for
-// the others: no fold is the first box.
+// folds returns, for each row, the index of the shared box from which it is
+// drawn, or 0: the first box is never a fold.
 func (d *drawing) folds(rows []authn.Transition) []int {
 	from := map[[3]string][]authn.State{}
 	key := func(t *authn.Transition) [3]string {
@@ -228,7 +229,7 @@ func (d *drawing) add(t *authn.Transition, fold int) {
 	d.arrows = append(d.arrows, arrow{from, to, []line{l}})
 }
 
-// walk marks the states that the path has touched.
+// walk marks the states on the path.
 func (d *drawing) walk() {
 	for _, t := range d.o.Path {
 		d.nodes[d.at[t.From]].walked = true

@@ -10,8 +10,8 @@ import (
 	"github.com/authnfsm/authn/diagram"
 )
 
-// The picture of a README: GitHub shows it between ```mermaid and ```. The
-// table that runs is authn.Transitions(); this one is smaller.
+// Draw a table for a README: GitHub renders the output between ```mermaid and
+// ```. This table is smaller than authn.Transitions().
 func ExampleMermaid() {
 	ts := []authn.Transition{
 		{From: "SHUT", Event: "knock", To: "ASKED", Emit: []string{"call the porter"}},
@@ -42,7 +42,7 @@ func ExampleMermaid() {
 	//     class LOCKED_OUT bad
 }
 
-// A host draws its own machine, or authn's together with its own rows.
+// Draw a host's machine, here authn's SUCCESS with rows of the host.
 func ExamplePlantUML() {
 	const Consent authn.State = "CONSENT"
 	ts := []authn.Transition{
@@ -83,8 +83,8 @@ func ExamplePlantUML() {
 	// @enduml
 }
 
-// One transaction's history: the rows that it took, numbered. A host has them
-// from Result.Moves.
+// List the history of one transaction: the rows that it took, numbered, as
+// Result.Moves returns them.
 func ExampleArrows() {
 	taken := []authn.Transition{
 		{From: authn.MFARequired, Event: "challenge", When: []string{"may send"}, To: authn.MFAChallenge},
@@ -101,7 +101,7 @@ func ExampleArrows() {
 	// MFA_CHALLENGE SUCCESS [4. verify [right code]]
 }
 
-// The ways to SUCCESS by e-mail, of the table that runs.
+// List the arrows between states in the Email view.
 func ExampleEmail() {
 	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Email()) {
 		if a.From[0] != a.To {
@@ -119,7 +119,7 @@ func ExampleEmail() {
 	// MFA_CHALLENGE -> LOCKED_OUT
 }
 
-// Where cancel, expire and lock may come is drawn once.
+// Overview draws cancel, expire and lock once, for all states that allow them.
 func ExampleOverview() {
 	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Overview()) {
 		if len(a.From) > 1 {
@@ -132,7 +132,7 @@ func ExampleOverview() {
 	// lock leads to LOCKED_OUT
 }
 
-// The reference of a few rows.
+// Write a reference of a few rows.
 func ExampleMarkdown() {
 	ts := []authn.Transition{
 		{From: "SHUT", Event: "knock", When: []string{"porter in"}, To: "ASKED", Then: []string{"light the lamp"}, Emit: []string{"call the porter"}, Why: "Somebody has to come."},
@@ -148,7 +148,7 @@ func ExampleMarkdown() {
 	// | SHUT | knock | porter out | refused: nobody answers |  |  |  |  | Try again later. |
 }
 
-// What may happen where, on one small page.
+// Write a matrix of states and events.
 func ExampleMatrix() {
 	ts := []authn.Transition{
 		{From: "SHUT", Event: "knock", To: "ASKED"},
@@ -169,8 +169,8 @@ func ExampleMatrix() {
 	// ↻ stays in its state; ✗2: refused in two cases; · not allowed in this state; – the transaction is finished.
 }
 
-// For Graphviz, and for tools that read SCXML. A table's digest tells drawings
-// of another table apart.
+// Write a drawing for Graphviz and a chart for tools that read SCXML. Different
+// tables have different digests.
 func ExampleDOT() {
 	o := diagram.Full()
 	o.Keep = func(t authn.Transition) bool { return t.Event == "previous" }

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// hostile is what might break out of a label.
+// hostile lists texts that might break out of a label.
 var hostile = []string{
 	`"`, `'`, "`", `\`, `\n`, `\"`, `\l`, "[", "]", "[[", "]]", "[*]", "{", "}", "{{", "}}", "<", ">", "<<", ">>", "(", ")", ":", ":::", ";", "#", "#59;",
 	"%%", "%%{init: {}}%%", "|", "||", "-->", "--", "---", "->", "~", "~~", "**", "//", "__", "*", "_", "/", ".", ",", "!", "$", "@", "&", "&amp;", "&lt;", "=", "+", "^", "?",
@@ -23,14 +23,14 @@ var hostile = []string{
 	"<!--", "-->", "]]>", "<![CDATA[", "https://example.test/?a=1&b=2", "javascript:x", "![i](x)", "é", "ü", "ж", "日本", "👩‍👩‍👧", "🏳️‍🌈", "ﬂ°°", "¶ß", "<U+0041>", "&#65;", "__proto__", "constructor",
 }
 
-// nasty draws text made of such things.
+// nasty generates text that contains hostile parts.
 func nasty() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(hostile), rapid.String()), 0, 5).Draw(t, "text"), "")
 	})
 }
 
-// table draws any table at all.
+// table generates an arbitrary table.
 func table(t *rapid.T) []authn.Transition {
 	states := rapid.SliceOfN(rapid.OneOf(nasty(), rapid.SampledFrom([]string{"END", "STATE", "A", "S1", "ANY", "NOTE"})), 1, 4).Draw(t, "states")
 	state := rapid.Custom(func(t *rapid.T) authn.State { return authn.State(rapid.SampledFrom(states).Draw(t, "state")) })
@@ -65,7 +65,7 @@ func anyOptions(t *rapid.T, ts []authn.Transition) Options {
 	return o
 }
 
-// TestHostile: whatever stands in a table, each drawing is read back as meant.
+// TestHostile checks that every drawing of an arbitrary table can be parsed back.
 func TestHostile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ts := table(t)
@@ -114,7 +114,7 @@ func checkAll(t failer, ts []authn.Transition, o Options) {
 	checkMarkdown(t, ts, o)
 }
 
-// scxml is what an XML parser makes of a chart.
+// scxml is a chart as an XML parser reads it.
 type scxml struct {
 	XMLName xml.Name `xml:"http://www.w3.org/2005/07/scxml scxml"`
 	Initial string   `xml:"initial,attr"`
@@ -150,7 +150,7 @@ var (
 	jsEscaped = strings.NewReplacer(`\n`, "\n", `\'`, "'", `\\`, `\`)
 )
 
-// checkSCXML reads a chart by an XML parser and finds every row in it.
+// checkSCXML parses a chart as XML and checks that it has every row.
 func checkSCXML(t failer, ts []authn.Transition, o Options) {
 	t.Helper()
 	var b strings.Builder
@@ -207,7 +207,7 @@ func checkSCXML(t failer, ts []authn.Transition, o Options) {
 	}
 }
 
-// either is the name that was given, or the id.
+// either returns the name, or the id if there is none.
 func either(name *string, id string) string {
 	if name != nil {
 		return *name
@@ -260,7 +260,8 @@ func mdRead(s string) string {
 	}))
 }
 
-// checkMarkdown splits a page of rows into its cells.
+// checkMarkdown compares the cells of the reference with ts, and checks that all
+// lines of the matrix have the same number of cells.
 func checkMarkdown(t failer, ts []authn.Transition, o Options) {
 	t.Helper()
 	o.Title, o.Path = "", nil

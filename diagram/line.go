@@ -8,21 +8,21 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// line is one line on an arrow or in a box: a row, or rows that read the same.
+// line is one line on an arrow or in a box: a row, or rows with the same label.
 type line struct {
 	event string
-	when  []string // the guards; those of several rows are alternatives
+	when  []string // the guards; alternatives if there are several
 	does  string   // " / begin" or ": too soon"
 	rows  []authn.Transition
-	steps []int // of the path
+	steps []int // numbers in the path
 }
 
-// String is the line in one piece.
+// String returns the line without line breaks.
 func (l *line) String() string {
 	return strings.ReplaceAll(clean(strings.Join(l.parts(), "")), "\n", " ")
 }
 
-// parts are where the line may be broken.
+// parts returns the parts of the line, between which it may be broken.
 func (l *line) parts() []string {
 	head := l.event
 	for i, n := range slices.Backward(l.steps) {
@@ -42,8 +42,8 @@ func (l *line) parts() []string {
 	return ps
 }
 
-// stacked is the line for an arrow of its own: the guards and what is done
-// below the event, in lines of n characters.
+// stacked returns the label of a separate arrow: the guards and what the row
+// does below the event, in lines of n characters.
 func (l *line) stacked(n int) string {
 	var ls []string
 	for _, p := range l.parts() {
@@ -52,13 +52,13 @@ func (l *line) stacked(n int) string {
 	return strings.Join(ls, "\n")
 }
 
-// like says whether two lines are one.
+// like reports whether two lines have the same label.
 func (l *line) like(m *line) bool {
 	return l.event == m.event && l.does == m.does && slices.Equal(l.when, m.when)
 }
 
-// join adds a line, or its rows to the one that reads the same. Where arrows
-// are merged so are guards.
+// join adds l to ls, or its rows to the line with the same label. With Merge,
+// lines that differ only in their guards become one.
 func (d *drawing) join(ls []line, l line) []line {
 	for i := range ls {
 		m := &ls[i]
@@ -79,7 +79,7 @@ func (d *drawing) join(ls []line, l line) []line {
 	return append(ls, l)
 }
 
-// line is what stands for a row.
+// line returns the line of a row.
 func (d *drawing) line(t *authn.Transition) line {
 	l := line{event: string(t.Event), rows: []authn.Transition{*t}, steps: d.step(t)}
 	when := t.When
@@ -102,8 +102,8 @@ func (d *drawing) line(t *authn.Transition) line {
 	return l
 }
 
-// does is what a row does: its updates, its effects, the event for others and
-// the outcome.
+// does returns what a row does: its updates, its effects, the event for other
+// transactions and the outcome.
 func does(t *authn.Transition) string {
 	var ss []string
 	for _, l := range [][]string{t.Then, t.Emit} {
@@ -123,7 +123,7 @@ func does(t *authn.Transition) string {
 	return " / " + strings.Join(ss, "; ")
 }
 
-// learn notes where a row leads, and what it has in common with others.
+// learn records where a row leads, and the guards that it shares with others.
 func (d *drawing) learn(t *authn.Transition) {
 	if t.Refuse != nil {
 		return
@@ -145,7 +145,7 @@ func (d *drawing) learn(t *authn.Transition) {
 // several marks an event that leads to more than one state.
 const several authn.State = "\x00"
 
-// briefly is what the rows of one brief line agree in.
+// briefly returns the key of the brief line to which a row belongs.
 func briefly(t *authn.Transition) [4]string {
 	first := ""
 	if len(t.When) > 0 {

@@ -7,15 +7,15 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// class is a look that boxes have in every format. The colors can be read on
-// white and on black.
+// class is a style of boxes in every format. The colors are readable on white
+// and on black.
 type class struct {
 	name              string
 	in                func(*node) bool
 	fill, stroke, ink string
 }
 
-// Colors of what is no box.
+// Colors of everything but boxes.
 const (
 	gray = "#6e7781"
 	blue = "#0969da"
@@ -30,12 +30,12 @@ var classes = []class{
 	{"state", func(*node) bool { return true }, "#eef1fb", "#7c86c8", "#1f2328"},
 }
 
-// look is the first class that holds.
+// look returns the first class that n is in.
 func (n *node) look() class {
 	return classes[slices.IndexFunc(classes, func(c class) bool { return c.in(n) })]
 }
 
-// looks are the classes that occur, but for the ordinary one.
+// looks returns the classes that occur, without the default one.
 func (d *drawing) looks() (cs []class) {
 	for _, c := range classes {
 		if c.name != "state" && slices.ContainsFunc(d.nodes, func(n node) bool { return n.look().name == c.name }) {
@@ -45,7 +45,7 @@ func (d *drawing) looks() (cs []class) {
 	return cs
 }
 
-// name is what stands at the top of the box.
+// name returns the first line of the box.
 func (n *node) name() string {
 	if n.fold() {
 		return "any of"
@@ -53,8 +53,8 @@ func (n *node) name() string {
 	return strings.ReplaceAll(clean(string(n.states[0])), "\n", " ")
 }
 
-// items are the lines below it: the states of a fold, or what stays and what
-// is refused.
+// items returns the lines below the name: the states of a fold, or the events
+// that do not change the state and those that are refused.
 func (n *node) items() (ss []string) {
 	if n.fold() {
 		for _, s := range n.states {

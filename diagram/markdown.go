@@ -9,8 +9,8 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Markdown writes the rows as a table for reference, each with its reason. Of
-// the Options it heeds Title, Omit, Keep, Refusals, Lit and Path.
+// Markdown writes a reference table of the rows, each with its reason. It uses
+// the Options Title, Omit, Keep, Refusals, Lit and Path.
 func Markdown(w io.Writer, ts []authn.Transition, o Options) error {
 	d := draw(ts, o)
 	out := &writer{w: w}
@@ -42,9 +42,9 @@ func Markdown(w io.Writer, ts []authn.Transition, o Options) error {
 	return out.err
 }
 
-// Matrix writes states against events: where each event leads, in how many
-// cases it is refused, and where it has no row. Of the Options it heeds Title,
-// Omit, Keep, Final and Lit; refusals are always counted.
+// Matrix writes a table of states and events. A cell says where the event leads,
+// in how many cases it is refused, or that it has no row. Matrix uses the
+// Options Title, Omit, Keep, Final and Lit; it always counts refusals.
 func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
 	o.Refusals = true
 	d := draw(ts, o)
@@ -77,7 +77,7 @@ func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
 	return out.err
 }
 
-// cell says what an event may do in a state.
+// cell returns what an event does in a state.
 func (d *drawing) cell(n *node, event authn.EventName) string {
 	var to []string
 	refused := 0
@@ -104,7 +104,7 @@ func (d *drawing) cell(n *node, event authn.EventName) string {
 	return "·"
 }
 
-// named is a state's name, in bold if it is lit.
+// named returns a state's name, in bold if it is lit.
 func (d *drawing) named(s authn.State) string {
 	if s != "" && s == d.o.Lit {
 		return "**" + mdText(string(s)) + "**"
@@ -120,7 +120,7 @@ func (w *writer) title(s string) {
 
 func (w *writer) row(cells []string) { w.put("| ", strings.Join(cells, " | "), " |\n") }
 
-// mdText is text in a cell of a table.
+// mdText escapes text for a cell of a table.
 func mdText(s string) string {
 	return escapeAmong(clean(s), func(before, c, after rune) string {
 		switch {

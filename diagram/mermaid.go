@@ -8,7 +8,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Mermaid writes a stateDiagram-v2, as GitHub and others show it in Markdown
+// Mermaid writes a stateDiagram-v2. GitHub and others render it in Markdown
 // between ```mermaid and ```.
 func Mermaid(w io.Writer, ts []authn.Transition, o Options) error {
 	d := draw(ts, o)
@@ -45,8 +45,8 @@ func Mermaid(w io.Writer, ts []authn.Transition, o Options) error {
 	return out.err
 }
 
-// mermaidTitle is a string in YAML. Mermaid takes it for HTML, but shows the
-// source of it: so its signs have wide ones in their place.
+// mermaidTitle returns a title as a YAML string. Mermaid escapes HTML in it and
+// shows the escaped text, so full-width characters replace <, > and &.
 func mermaidTitle(s string) string {
 	return `"` + escapeAmong(clean(s), func(before, c, _ rune) string {
 		switch {
@@ -75,7 +75,7 @@ func (d *drawing) mermaidState(out *writer, n *node) {
 	}
 }
 
-// mermaidNote is a line of a note, that does not end it.
+// mermaidNote returns a line of a note that does not end the note.
 func mermaidNote(s string) string {
 	if len(s) > 0 && strings.ContainsRune("eE", rune(s[0])) {
 		return fmt.Sprintf("#%d;", s[0]) + mermaidText(s[1:], " ")
@@ -83,8 +83,8 @@ func mermaidNote(s string) string {
 	return mermaidText(s, " ")
 }
 
-// mermaidLines are the lines on an arrow: one below the other if there is
-// one, else a list.
+// mermaidLines returns the label of an arrow: the parts of a single line below
+// one another, or a list of lines.
 func mermaidLines(ls []line) string {
 	if len(ls) == 1 {
 		return mermaidText(ls[0].stacked(22), "<br>")
@@ -96,7 +96,7 @@ func mermaidLines(ls []line) string {
 	return mermaidText(strings.Join(ss, "\n"), "<br>")
 }
 
-// mermaidText writes text in Mermaid's own entities, with br for a line break.
+// mermaidText escapes text with Mermaid's entities, with br for a line break.
 func mermaidText(s, br string) string {
 	return escapeAmong(s, func(before, c, after rune) string {
 		switch {
@@ -112,7 +112,7 @@ func mermaidText(s, br string) string {
 	})
 }
 
-// apart keeps apart ﬂ° and ¶ß, by which Mermaid marks an entity in between.
+// apart separates ﬂ° and ¶ß, which Mermaid uses internally to mark entities.
 func apart(before, c rune) string {
 	if before == 'ﬂ' && c == '°' || before == '¶' && c == 'ß' {
 		return joiner + string(c)
@@ -120,5 +120,5 @@ func apart(before, c rune) string {
 	return ""
 }
 
-// joiner is seen by nobody.
+// joiner is an invisible character, the word joiner.
 const joiner = "\u2060"

@@ -11,10 +11,10 @@ import (
 	"unicode"
 )
 
-// parsed is what a reader that knows only the format sees in a drawing.
+// parsed is the content of a drawing, as a parser of its format reads it.
 type parsed struct {
 	names  map[string]string   // of boxes, by id
-	inside map[string][]string // their lines
+	inside map[string][]string // lines of boxes, by id
 	edges  []edge
 	start  []string
 	ends   []string
@@ -22,13 +22,13 @@ type parsed struct {
 
 type edge struct{ from, to, label string }
 
-// norm is text with each run of white space as one blank: breaking lines
-// changes nothing else.
+// norm replaces each run of white space with one blank, so that broken lines are
+// equal to unbroken ones.
 func norm(s string) string {
 	return strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
 }
 
-// want is what a drawing must be read as.
+// want returns the expected content of a drawing.
 func want(d *drawing, list string) parsed {
 	p := parsed{names: map[string]string{}, inside: map[string][]string{}}
 	for i := range d.nodes {
@@ -192,7 +192,7 @@ func dotUnquoted(s string) string {
 	return norm(strings.ReplaceAll(s, "&amp;", "&"))
 }
 
-// dotTable reads an HTML-like label by an XML parser.
+// dotTable parses an HTML-like label as XML.
 func dotTable(s string, err error) (name string, lines []string, _ error) {
 	dec := xml.NewDecoder(strings.NewReader(s))
 	var cells []string

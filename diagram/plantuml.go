@@ -68,8 +68,8 @@ func (d *drawing) umlState(out *writer, n *node) {
 	}
 }
 
-// umlLines are the lines on an arrow: one below the other if there is one,
-// else a list.
+// umlLines returns the label of an arrow: the parts of a single line below one
+// another, or a list of lines.
 func umlLines(ls []line) string {
 	if len(ls) == 1 {
 		return umlText(ls[0].stacked(24))
@@ -81,7 +81,7 @@ func umlLines(ls []line) string {
 	return umlText(strings.Join(ss, "\n"))
 }
 
-// umlText writes text so that PlantUML's markup and preprocessor see none.
+// umlText escapes text for PlantUML's markup and preprocessor.
 func umlText(s string) string {
 	return escapeAmong(clean(s), func(before, c, _ rune) string {
 		switch {

@@ -10,13 +10,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// SCXML writes a state chart in the W3C's notation. It is the table itself,
-// to be run or read by a machine: of the Options it heeds Title, Omit, Keep,
-// Refusals and Initial. A guard is a boolean of the data model, false at
-// first; whoever runs the chart sets those that hold before an event. Updates,
-// effects, events for others, outcomes and refusals are logged. Names that are
-// no words have others, and stand as they are in name attributes of their own
-// name space.
+// SCXML writes a W3C state chart of the table, for programs that run or read it.
+// It uses the Options Title, Omit, Keep, Refusals and Initial. A guard is a
+// boolean of the data model, initially false; before an event, the program that
+// runs the chart sets the guards that hold. Updates, effects, events for other
+// transactions, outcomes and refusals are logged. Names that are not valid ids
+// are replaced, and kept in name attributes in a separate name space.
 func SCXML(w io.Writer, ts []authn.Transition, o Options) error {
 	o.Merge, o.Brief, o.Inside, o.Fold, o.Label, o.Path = false, false, false, nil, nil, nil
 	d := draw(ts, o)
@@ -47,7 +46,7 @@ type chart struct {
 	used  map[string]bool
 }
 
-// guards are the data model.
+// guards writes the data model.
 func (x *chart) guards(rows []authn.Transition) {
 	var gs []string
 	for _, t := range rows {
@@ -153,8 +152,8 @@ func (x *chart) attr(name, s string) {
 	x.put("\"")
 }
 
-// word makes one word of a name: the name itself in small letters if it can
-// be, with another end where two names would come to the same.
+// word returns an id for a name: the name in lower case if possible, with a
+// suffix if another name has the same id.
 func (x *chart) word(kind, name string) string {
 	if w, ok := x.words[kind+name]; ok {
 		return w

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes any text fit to be drawn: valid UTF-8 in which the only control
-// character is the line break.
+// clean returns valid UTF-8 in which the only control character is the line
+// break.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.ReplaceAll(s, "\r\n", "\n")
@@ -28,8 +28,8 @@ func clean(s string) string {
 	}, s)
 }
 
-// wrap breaks a text at spaces into lines of at most n characters, where it
-// can; a line break in the text stays.
+// wrap breaks a text at spaces into lines of at most n characters if possible,
+// and keeps its line breaks.
 func wrap(s string, n int) []string {
 	var ls []string
 	for p := range strings.SplitSeq(clean(s), "\n") {
@@ -50,13 +50,13 @@ func wrap(s string, n int) []string {
 	return ls
 }
 
-// escape replaces every character that f names by what f gives for it.
+// escape replaces each character for which f does not return "".
 func escape(s string, f func(c rune) string) string {
 	return escapeAmong(s, func(_, c, _ rune) string { return f(c) })
 }
 
-// escapeAmong is escape for where it matters what stands before and after a
-// character: 0 where nothing does.
+// escapeAmong is escape with the characters before and after, 0 if there is
+// none.
 func escapeAmong(s string, f func(before, c, after rune) string) string {
 	var b strings.Builder
 	rs := []rune(s)
@@ -76,19 +76,19 @@ func escapeAmong(s string, f func(before, c, after rune) string) string {
 	return b.String()
 }
 
-// inWord says whether what stands between two characters is part of a word,
-// as the low line in MFA_ENROLL.
+// inWord reports whether a character between before and after is within a word,
+// as the underscore in MFA_ENROLL.
 func inWord(before, after rune) bool {
 	in := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 	return in(before) && in(after)
 }
 
-// plain are characters that mean nothing in any format.
+// plain reports whether a character has no meaning in any format.
 func plain(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ' ' || c > 0x7f
 }
 
-// after is a label after its colon; nothing if it is blank.
+// after returns the colon and the label, or "" if the label is blank.
 func after(colon, label string) string {
 	if strings.Trim(label, " \u00a0") == "" {
 		return ""

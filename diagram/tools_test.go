@@ -19,12 +19,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// need finds a tool. Without it the test is skipped, or fails if the
-// environment says that all tools are to be there.
+// need finds a tool. If it is not installed, the test is skipped, or fails if
+// the environment requires all tools.
 func need(t *testing.T, install string, names ...string) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("with -short no tool is started")
+		t.Skip("skipped by -short: it runs a tool")
 	}
 	for _, n := range names {
 		if p, err := exec.LookPath(n); err == nil {
@@ -52,7 +52,8 @@ func pipe(t *testing.T, in, tool string, args ...string) string {
 	return out.String()
 }
 
-// trials are the pictures, and every hostile text in every field.
+// trials returns all pictures, and pictures with every hostile text in every
+// field.
 func trials(t *testing.T) []picture {
 	ps := pictures(t)
 	for i, o := range []Options{{Title: strings.Join(hostile, " ")}, {Brief: true, Merge: true, Inside: true, Refusals: true}} {
@@ -73,8 +74,7 @@ func trials(t *testing.T) []picture {
 	return ps
 }
 
-// loose is text as a picture shows it: without blanks, of which each tool
-// makes what it likes, and without what has no shape.
+// loose removes blanks, which tools change, and invisible characters.
 func loose(s string) string {
 	return strings.Map(func(c rune) rune {
 		if string(c) == joiner || c == '\u202e' || c == '\ufeff' || c == '\u200d' || c == '\ufe0f' {
@@ -84,7 +84,7 @@ func loose(s string) string {
 	}, strings.Join(strings.Fields(norm(s)), ""))
 }
 
-// svgGroup is one box or arrow in Graphviz's picture.
+// svgGroup is one box or arrow in Graphviz's SVG.
 type svgGroup struct {
 	ID    string     `xml:"id,attr"`
 	Class string     `xml:"class,attr"`
@@ -93,7 +93,7 @@ type svgGroup struct {
 	In    []svgGroup `xml:"g"`
 }
 
-// TestDot: Graphviz reads what was meant, and draws it.
+// TestDot checks that Graphviz draws the expected boxes and arrows.
 func TestDot(t *testing.T) {
 	dot := need(t, "apt-get install graphviz", "dot")
 	for _, p := range trials(t) {
@@ -140,7 +140,7 @@ func sortEdges(es []edge) {
 
 var svgText = regexp.MustCompile(`<text[^>]*>([^<]*)</text>`)
 
-// TestPlantUML: PlantUML finds no error, and shows every text.
+// TestPlantUML checks that PlantUML reports no error and shows every text.
 func TestPlantUML(t *testing.T) {
 	uml := need(t, "apt-get install plantuml", "plantuml")
 	need(t, "apt-get install graphviz", "dot")
@@ -149,7 +149,7 @@ func TestPlantUML(t *testing.T) {
 	args := []string{"-Djava.awt.headless=true", "-tsvg"}
 	for _, p := range trials(t) {
 		if len(p.ts)+len(p.o.Path) == 0 {
-			continue // PlantUML takes no empty drawing
+			continue // PlantUML rejects an empty drawing
 		}
 		file := filepath.Join(dir, fmt.Sprintf("%03d.puml", len(ps)))
 		if err := os.WriteFile(file, []byte(text(t, PlantUML, p)), 0o666); err != nil {
@@ -183,7 +183,7 @@ func TestPlantUML(t *testing.T) {
 	}
 }
 
-// TestSCXMLCompiles: Qt's compiler takes every chart.
+// TestSCXMLCompiles checks that Qt's compiler accepts every chart.
 func TestSCXMLCompiles(t *testing.T) {
 	qscxmlc := need(t, "apt-get install libqt5scxml5-bin", "qscxmlc", "/usr/lib/qt5/bin/qscxmlc", "/usr/lib/qt6/libexec/qscxmlc")
 	for _, p := range trials(t) {
@@ -199,7 +199,7 @@ func TestSCXMLCompiles(t *testing.T) {
 	}
 }
 
-// shown is what Mermaid made of a drawing: see mermaidcheck/check.js.
+// shown is a drawing as Mermaid renders it: see mermaidcheck/check.js.
 type shown struct {
 	Error    string
 	Title    string
@@ -210,8 +210,8 @@ type shown struct {
 	Overlaps []string
 }
 
-// TestMermaid: Mermaid's own parser reads what was meant, and its picture
-// shows it; in those for a README no two labels overlap.
+// TestMermaid checks that Mermaid parses and shows the expected content, and
+// that no labels overlap in drawings for a README.
 func TestMermaid(t *testing.T) {
 	chromium := need(t, "apt-get install chromium", "chromium", "chromium-browser", "google-chrome")
 	lib, err := filepath.Abs("mermaidcheck/node_modules/mermaid/dist/mermaid.min.js")
@@ -273,14 +273,14 @@ func compareMermaid(t *testing.T, p picture, got shown) {
 		}
 	}
 	if got.Extra > 0 {
-		t.Errorf("%s: %d elements that a label has made", p.name, got.Extra)
+		t.Errorf("%s: a label created %d elements", p.name, got.Extra)
 	}
 	if (p.name == "email" || p.name == "overview") && got.Overlaps != nil {
 		t.Errorf("%s: overlapping: %q", p.name, got.Overlaps)
 	}
 }
 
-// mermaid lets Chromium run Mermaid on the texts, offline.
+// mermaid runs Mermaid on the texts in Chromium, offline.
 func mermaid(t *testing.T, chromium, lib string, texts []string) (out []shown) {
 	t.Helper()
 	js, err := os.ReadFile("mermaidcheck/check.js")

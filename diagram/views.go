@@ -6,10 +6,9 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Email shows the two ways to SUCCESS by e-mail, for a first look: enroll a
-// factor and activate it, or be challenged and verify. Left out are going
-// back, going on without, further factors and what may come from everywhere:
-// cancel, expire and lock.
+// Email shows the two paths to SUCCESS with a code by email: enroll a factor and
+// activate it, or challenge a factor and verify. It omits previous, skip,
+// further factors, and the events that any state allows: cancel, expire and lock.
 func Email() Options {
 	return Options{Merge: true, Inside: true, Keep: byEmail, Label: inEmail}
 }
@@ -42,15 +41,15 @@ func inEmail(t authn.Transition) string {
 	return string(t.Event)
 }
 
-// Overview shows every state and every event: one arrow from a state to
-// another, with a guard only where the event alone does not decide, and
-// cancel, expire and lock once, from a box that lists where they may come.
+// Overview shows every state and every event: one arrow from a state to another,
+// with a guard only if the event leads to several states. It draws cancel,
+// expire and lock once, from a box that lists the states that allow them.
 func Overview() Options {
 	return Options{Brief: true, Merge: true, Inside: true, Fold: anywhere}
 }
 
-// Full shows every row, with guards, updates and effects, and what each state
-// refuses.
+// Full shows every row, with guards, updates and effects, and the refusals of
+// each state.
 func Full() Options {
 	return Options{Merge: true, Inside: true, Refusals: true, Fold: anywhere}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/authnfsm/authn/sendertest"
 )
 
-// TestMailer holds the Mailer to the suite. It sends no text, so its mail is
-// written here, in the plainest form that says everything.
+// TestMailer runs the conformance tests. The Sender writes no text, so the test
+// writes a minimal one for each message.
 func TestMailer(t *testing.T) {
 	sendertest.Run(t, func(*testing.T) sendertest.Harness {
 		m := new(memsender.Sender)
@@ -54,7 +54,7 @@ func TestKeyIsKeptOnce(t *testing.T) {
 func TestLast(t *testing.T) {
 	var m memsender.Sender
 	if got := m.Last("user@example.com"); got != (authn.Message{}) {
-		t.Errorf("Last of an empty Mailer: %+v", got)
+		t.Errorf("Last of an empty Sender: %+v", got)
 	}
 	for i, to := range []string{"user@example.com", "user@example.com", "other@example.com"} {
 		if err := m.Send(t.Context(), authn.Message{Key: strconv.Itoa(i), To: to}); err != nil {
@@ -93,7 +93,7 @@ func TestEndedContext(t *testing.T) {
 }
 
 func ExampleSender() {
-	var mailer memsender.Sender // goes into authn.Config
+	var mailer memsender.Sender // use &mailer in authn.Config
 	err := mailer.Send(context.Background(), authn.Message{
 		Key: "1", Kind: authn.CodeMessage, To: "user@example.com", Code: "042137", Generation: 1,
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// BenchmarkMemory prints what an idle record with a value of 250 bytes takes
-// in all: value, key, entry, map and, if it will be due some day, queue.
+// BenchmarkMemory reports the memory of an idle record with a value of 250
+// bytes: value, key, entry, map and, if it has a due time, queue.
 func BenchmarkMemory(b *testing.B) {
 	for _, due := range []bool{false, true} {
 		b.Run(fmt.Sprintf("due=%v", due), func(b *testing.B) {
@@ -26,7 +26,7 @@ func BenchmarkMemory(b *testing.B) {
 					b.Fatal(s.Len())
 				}
 			}
-			b.ReportMetric(0, "ns/op") // says nothing here
+			b.ReportMetric(0, "ns/op") // has no meaning here
 		})
 	}
 }
@@ -38,7 +38,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// idle returns a store of n records, the keys of which the store does not own.
+// idle returns a store of n records. The caller keeps their keys alive.
 func idle(tb testing.TB, n int, due bool) *memstore.Store {
 	s := new(memstore.Store)
 	value := make([]byte, 250)
@@ -52,7 +52,7 @@ func idle(tb testing.TB, n int, due bool) *memstore.Store {
 	return s
 }
 
-// BenchmarkDue finds 1,000 due records among more and more.
+// BenchmarkDue finds 1,000 due records in stores of increasing size.
 func BenchmarkDue(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		s := filled(b, n, 1000, time.Hour)
@@ -103,8 +103,8 @@ func BenchmarkBacklog(b *testing.B) {
 	}
 }
 
-// BenchmarkStep loads a record and saves it with another due time, each core
-// its own records.
+// BenchmarkStep loads a record and saves it with another due time, on every core
+// with separate records.
 func BenchmarkStep(b *testing.B) {
 	const n = 10_000
 	s := filled(b, n, 0, time.Hour)
@@ -126,7 +126,7 @@ func BenchmarkStep(b *testing.B) {
 			old := r.Version
 			r.Version += 2
 			r.Due = r.Due.Add(time.Second)
-			_ = s.Save(ctx, k, old, r) // two cores may have drawn the same records
+			_ = s.Save(ctx, k, old, r) // conflicts if two cores drew the same records
 		}
 	})
 }

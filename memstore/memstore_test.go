@@ -49,7 +49,7 @@ func TestLen(t *testing.T) {
 	}
 }
 
-// TestErrors holds that the context's own error can be recognized.
+// TestErrors checks that errors wrap the context's error.
 func TestErrors(t *testing.T) {
 	var s memstore.Store
 	ctx, cancel := context.WithCancel(t.Context())
@@ -64,7 +64,7 @@ func TestErrors(t *testing.T) {
 }
 
 // TestDueMany changes a few thousand due times at random and compares Due with
-// sorting them all: many records to a shard, many shards to an answer.
+// a sort of all: many records in each shard, many shards in each answer.
 func TestDueMany(t *testing.T) {
 	var s memstore.Store
 	r := rand.New(rand.NewPCG(1, 2))
@@ -115,16 +115,16 @@ func checkDue(t *testing.T, s *memstore.Store, what string, dues []time.Time, be
 	}
 	for _, k := range keys {
 		got = append(got, at[k])
-		delete(at, k) // so that it counts once
+		delete(at, k) // count it once
 	}
 	if !slices.EqualFunc(got, want, time.Time.Equal) {
-		t.Fatalf("%s, limit %d: got %d keys, want %d, or in another order", what, limit, len(got), len(want))
+		t.Fatalf("%s, limit %d: got %d keys, want %d, or the order is wrong", what, limit, len(got), len(want))
 	}
 }
 
-// TestDueCost holds roughly, as a test on a busy machine can, that Due costs
-// what it returns: with 100 times the records, or the backlog, it must not
-// take 20 times as long.
+// TestDueCost checks roughly, so that it passes on a busy machine, that the cost
+// of Due depends on the keys returned: with 100 times the records or the
+// backlog, it must not take 20 times as long.
 func TestDueCost(t *testing.T) {
 	const few, many = 200, 20_000
 	for _, c := range []struct {
@@ -144,8 +144,8 @@ func TestDueCost(t *testing.T) {
 	}
 }
 
-// dueTime returns the best of some runs of Due with limit 100 in a store of n
-// records, of which 100 are due, or all.
+// dueTime returns the shortest of several runs of Due with limit 100 in a store
+// of n records, of which 100 or, with backlog, all are due.
 func dueTime(t *testing.T, n int, backlog bool, spread time.Duration) time.Duration {
 	due := 100
 	if backlog {
@@ -163,8 +163,8 @@ func dueTime(t *testing.T, n int, backlog bool, spread time.Duration) time.Durat
 	return best
 }
 
-// TestDueIsUTC holds that a due time comes back as a plain one: no location of
-// the caller's, no monotonic reading.
+// TestDueIsUTC checks that Load returns a due time in UTC and without a
+// monotonic reading.
 func TestDueIsUTC(t *testing.T) {
 	var s memstore.Store
 	due := time.Now().In(time.FixedZone("", 3600))
@@ -176,9 +176,8 @@ func TestDueIsUTC(t *testing.T) {
 
 var now = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
-// filled returns a store of n records with a value of 250 bytes, all with a
-// due time in the coming year, except that some are due, spread over a time
-// that is past.
+// filled returns a store of n records with a value of 250 bytes. Some are due,
+// spread over the past; the others become due within a year.
 func filled(tb testing.TB, n, due int, spread time.Duration) *memstore.Store {
 	tb.Helper()
 	s := new(memstore.Store)

@@ -19,8 +19,8 @@ var million = flag.Bool("million", false, "let BenchmarkDue use 1,000,000 record
 
 var now = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
-// BenchmarkStep loads a record and saves it, as a step does, and prints how
-// many round trips that takes.
+// BenchmarkStep loads a record and saves it, as a step does, and reports the
+// number of round trips.
 func BenchmarkStep(b *testing.B) {
 	var tap tap
 	c := dial(b, tap.options(options(b)))
@@ -59,11 +59,11 @@ func step(ctx context.Context, s authn.Store, key string) error {
 	return s.Save(ctx, key, old, r)
 }
 
-// BenchmarkSteps loads and saves records by eight clients, each its own.
+// BenchmarkSteps loads and saves records with eight clients, one record each.
 func BenchmarkSteps(b *testing.B) { parallel(b, step) }
 
-// BenchmarkContended loads and saves one record by eight clients: most of the
-// saves are lost to others.
+// BenchmarkContended loads and saves one record with eight clients: most saves
+// are conflicts.
 func BenchmarkContended(b *testing.B) {
 	parallel(b, func(ctx context.Context, s authn.Store, _ string) error { return step(ctx, s, "k0") })
 }
@@ -90,8 +90,8 @@ func parallel(b *testing.B, f func(ctx context.Context, s authn.Store, key strin
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
 }
 
-// BenchmarkDue finds 1,000 due records among more and more, and does with them
-// what a tick does. It has a server of its own, and prints what that needs.
+// BenchmarkDue finds 1,000 due records in stores of increasing size, and loads
+// and saves them as a tick does. It starts a server and reports its memory.
 func BenchmarkDue(b *testing.B) {
 	sizes := []int{10_000}
 	if *million {
@@ -118,7 +118,7 @@ func BenchmarkDue(b *testing.B) {
 							b.Fatal(err)
 						}
 						old := r.Version
-						r.Version = rand.Uint64() | 1 // and the due time stays, for the next run
+						r.Version = rand.Uint64() | 1 // keep the due time for the next run
 						if err := s.Save(b.Context(), key, old, r); err != nil {
 							b.Fatal(err)
 						}
@@ -137,8 +137,8 @@ func find(b *testing.B, s *redisstore.Store) []string {
 	return keys
 }
 
-// fill makes n records, of which some are due at now, spread over all of
-// them, the others in the year after.
+// fill makes n records. Some of them, evenly spread, are due now; the others
+// become due within a year.
 func fill(tb testing.TB, s *redisstore.Store, n, due int) {
 	for i := range n {
 		at := now.Add(time.Minute + time.Duration(i)*31*time.Second)
@@ -152,7 +152,7 @@ func fill(tb testing.TB, s *redisstore.Store, n, due int) {
 	}
 }
 
-// memory returns how many bytes the server uses.
+// memory returns the number of bytes that the server uses.
 func memory(tb testing.TB, c *redis.Client) float64 {
 	var n float64
 	info := c.InfoMap(tb.Context(), "memory").Val()["Memory"]["used_memory"]

@@ -15,10 +15,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// cluster starts two masters, each with half of the slots, and returns what a
-// client needs. They do not talk to each other, which takes them long at first;
-// the client is told who has what. But each refuses commands for slots that it
-// does not have, and for keys in different ones, as in any cluster.
+// cluster starts two masters, each with half of the slots, and returns the
+// options of a client. To start quickly, the masters do not join each other;
+// the options assign the slots. As in any cluster, a master refuses commands
+// for slots of others, and for keys in different slots.
 func cluster(t *testing.T, tap *tap) *redis.ClusterOptions {
 	t.Helper()
 	sockets := map[string]string{}
@@ -31,7 +31,7 @@ func cluster(t *testing.T, tap *tap) *redis.ClusterOptions {
 		if err := c.ClusterAddSlotsRange(ctx, first, last).Err(); err != nil {
 			t.Fatal(err)
 		}
-		for c.Get(ctx, []string{"{06}", "{00}"}[i]).Err() != redis.Nil { // until it has taken them over
+		for c.Get(ctx, []string{"{06}", "{00}"}[i]).Err() != redis.Nil { // until it owns the slots
 		}
 		addr := fmt.Sprintf("node%d:1", i)
 		sockets[addr] = sv.socket()
@@ -44,8 +44,8 @@ func cluster(t *testing.T, tap *tap) *redis.ClusterOptions {
 	return o
 }
 
-// TestCluster holds a store on a cluster to the contract, and looks at where
-// the records are.
+// TestCluster runs the conformance tests on a cluster, and checks that both
+// masters have records.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	var tap tap

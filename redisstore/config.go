@@ -13,47 +13,48 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Why a store cannot be had.
+// Errors of [New].
 var (
-	// ErrClient says that the client would break the contract: by reading from
-	// replicas or a cache, or by moving keys between servers.
-	ErrClient = errors.New("the client is not fit for a store")
+	// ErrClient reports a client that would break the contract of a store: it
+	// reads from replicas or a cache, or moves keys between servers.
+	ErrClient = errors.New("the client is not suitable for a store")
 
-	// ErrVolatile says that the server is set up to forget records. The error
-	// that wraps it lists each setting at fault.
-	ErrVolatile = errors.New("the server may forget records")
+	// ErrVolatile reports a server whose settings let it lose records. The
+	// error that wraps it lists these settings.
+	ErrVolatile = errors.New("the server may lose records")
 
-	// ErrUnverified says that the server does not tell how it is set up, as
-	// managed ones often do not.
-	ErrUnverified = errors.New("the server does not tell whether it may forget records")
+	// ErrUnverified reports a server that does not return its settings, as is
+	// common for managed servers.
+	ErrUnverified = errors.New("the server does not return its settings, so it may lose records")
 )
 
-// Config says where the records are, and what may happen to them. The zero
-// value demands that no acknowledged save is lost in a crash or power cut.
+// Config configures a [Store]. The zero value requires that no acknowledged
+// save is lost in a crash or a power failure.
 type Config struct {
-	// Prefix begins the names of all keys. It defaults to "authn:" and may
-	// have up to 64 bytes, but no brace. Every process that shares the records
-	// must use the same.
+	// Prefix is the prefix of all keys. It defaults to "authn:" and may have up
+	// to 64 bytes, but no brace. Every process that shares the records must use
+	// the same prefix.
 	Prefix string
 
 	// AllowEverySecond accepts appendfsync everysec, the default of Redis with
-	// appendonly: a power cut gives back the guesses of the last second or two.
+	// appendonly: a power failure loses the guesses of the last second or two,
+	// so that an attacker gets them back.
 	AllowEverySecond bool
 
-	// AssumeDurable is the host's word that the server does not forget. It is
-	// taken only where the server does not tell, instead of [ErrUnverified].
+	// AssumeDurable accepts a server that does not return its settings, instead
+	// of [ErrUnverified]: the host knows that it loses no records.
 	AssumeDurable bool
 
-	// AllowVolatile accepts a server that forgets, for tests and
-	// demonstrations, with a warning for each setting at fault.
+	// AllowVolatile accepts a server that may lose records, for tests and
+	// demos. New logs a warning for each of its settings that allows this.
 	AllowVolatile bool
 
-	// Logger gets the warnings. It defaults to [slog.Default].
+	// Logger receives the warnings. It defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
-// check fills in the defaults and returns an error unless the client and its
-// servers are fit.
+// check sets the defaults and returns an error unless the client and its
+// servers are suitable.
 func (c *Config) check(ctx context.Context, client redis.UniversalClient) error {
 	if c.Prefix == "" {
 		c.Prefix = "authn:"
@@ -74,27 +75,27 @@ func (c *Config) check(ctx context.Context, client redis.UniversalClient) error 
 	return c.judge(ctx, found)
 }
 
-// fit returns an error unless the client reads from masters and leaves each
-// key on its server.
+// fit returns an error unless the client reads from masters and never moves a
+// key to another server.
 func fit(client redis.UniversalClient) error {
 	switch c := client.(type) {
 	case *redis.Client:
 		if o := c.Options(); o.ClientSideCache != nil || o.ClientSideCacheConfig != nil {
-			return fmt.Errorf("%w: it has a cache: a load may not see the last save", ErrClient)
+			return fmt.Errorf("%w: it has a cache, so a load may miss the last save", ErrClient)
 		}
 		return nil
 	case *redis.ClusterClient:
 		if c.Options().ReadOnly { // RouteByLatency and RouteRandomly set it
-			return fmt.Errorf("%w: it reads from replicas: a load may not see the last save", ErrClient)
+			return fmt.Errorf("%w: it reads from replicas, so a load may miss the last save", ErrClient)
 		}
 		return nil
 	case *redis.Ring:
-		return fmt.Errorf("%w: a Ring moves keys when a server is away, and their records stay behind", ErrClient)
+		return fmt.Errorf("%w: a Ring moves keys without their records when a server is down", ErrClient)
 	}
 	return fmt.Errorf("%w: want a *redis.Client or *redis.ClusterClient, got %T", ErrClient, client)
 }
 
-// findings are what is wrong with servers, each in a sentence.
+// findings lists the problems of servers, each as a sentence.
 type findings struct {
 	mu       sync.Mutex // guards the fields below
 	volatile []string
@@ -111,7 +112,7 @@ func inspectAll(ctx context.Context, client redis.UniversalClient) (*findings, e
 	return f, f.inspect(ctx, client.(*redis.Client))
 }
 
-// inspect asks one server how it is set up.
+// inspect checks the settings of one server.
 func (f *findings) inspect(ctx context.Context, c *redis.Client) error {
 	settings := map[string]string{}
 	for _, name := range []string{"maxmemory-policy", "appendonly", "appendfsync", "save"} {
@@ -132,12 +133,12 @@ func (f *findings) inspect(ctx context.Context, c *redis.Client) error {
 	}
 	switch sync := settings["appendfsync"]; {
 	case settings["appendonly"] != "yes":
-		f.add(&f.volatile, fmt.Sprintf("appendonly is %s (and save %q): a crash loses what came after the last snapshot",
+		f.add(&f.volatile, fmt.Sprintf("appendonly is %s (and save %q): a crash loses all saves after the last snapshot",
 			settings["appendonly"], settings["save"]))
 	case sync == "everysec":
-		f.add(&f.everySec, "appendfsync is everysec: a power cut loses the last second or two")
+		f.add(&f.everySec, "appendfsync is everysec: a power failure loses the last second or two")
 	case sync != "always":
-		f.add(&f.volatile, fmt.Sprintf("appendfsync is %s: a power cut loses what the system had not written yet", sync))
+		f.add(&f.volatile, fmt.Sprintf("appendfsync is %s: a power failure loses what the system had not yet written", sync))
 	}
 	return nil
 }
@@ -145,12 +146,13 @@ func (f *findings) inspect(ctx context.Context, c *redis.Client) error {
 func (f *findings) add(to *[]string, what string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !slices.Contains(*to, what) { // of another node
+	if !slices.Contains(*to, what) { // several nodes may have the same problem
 		*to = append(*to, what)
 	}
 }
 
-// judge returns an error for what c does not allow, and warns of what it does.
+// judge returns an error for findings that c does not allow, and logs a warning
+// for those that it allows.
 func (c *Config) judge(ctx context.Context, f *findings) error {
 	refuse, why := slices.Clone(f.volatile), ErrVolatile
 	if !c.AllowEverySecond {
@@ -163,7 +165,7 @@ func (c *Config) judge(ctx context.Context, f *findings) error {
 		return fmt.Errorf("%w: %s", why, strings.Join(refuse, "; "))
 	}
 	for _, what := range slices.Concat(f.volatile, f.everySec, f.silent) {
-		c.Logger.WarnContext(ctx, "redisstore: the server may forget records", "why", what)
+		c.Logger.WarnContext(ctx, "redisstore: the server may lose records", "why", what)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestSettings sets a server up in many ways and looks at what New says.
+// TestSettings checks the error and the warnings of New for many settings.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	sv := serve(t)
@@ -26,7 +26,7 @@ func TestSettings(t *testing.T) {
 		name                       string
 		policy, append, fsync      string
 		strict, second, assume, ok error  // by kind of Config
-		says                       string // the error, or the warning of the last
+		says                       string // in each error, and in the warning with AllowVolatile
 	}{
 		{"as shipped", "noeviction", "no", "everysec", volatile, volatile, volatile, nil, "appendonly is no"},
 		{"durable", "noeviction", "yes", "always", nil, nil, nil, nil, ""},
@@ -45,10 +45,10 @@ func TestSettings(t *testing.T) {
 				t.Errorf("%s, config %d: got %v, want %v", c.name, i, err, want)
 			}
 			if err != nil && !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%s, config %d: got %v, want %q in it", c.name, i, err, c.says)
+				t.Errorf("%s, config %d: got %v, want an error with %q", c.name, i, err, c.says)
 			}
 			if i == 3 && (!strings.Contains(log.String(), c.says) || (c.says == "") != (log.Len() == 0)) {
-				t.Errorf("%s: it warns %q, want %q in it", c.name, &log, c.says)
+				t.Errorf("%s: the warning is %q, want %q in it", c.name, &log, c.says)
 			}
 		}
 	}
@@ -56,8 +56,8 @@ func TestSettings(t *testing.T) {
 
 var volatile, unverified = redisstore.ErrVolatile, redisstore.ErrUnverified
 
-// TestSilentServer meets a server that does not tell how it is set up, as a
-// user that has no rights but those that a store needs.
+// TestSilentServer uses a server that does not return its settings, as a user
+// with only the rights that a store needs.
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	sv := serve(t)
@@ -88,13 +88,13 @@ func TestSilentServer(t *testing.T) {
 			_, due := s.Due(t.Context(), now, 10)
 			if err := errors.Join(load, due, s.Save(t.Context(), "none", 0, authn.Record{}),
 				s.Save(t.Context(), "k", 0, record), s.Save(t.Context(), "k", 1, authn.Record{})); strings.Contains(err.Error(), "NOPERM") {
-				t.Errorf("the rights that the package names do not suffice: %v", err)
+				t.Errorf("the user's rights are not sufficient: %v", err)
 			}
 		}
 	}
 }
 
-// TestClients holds which clients New takes.
+// TestClients checks which clients New accepts.
 func TestClients(t *testing.T) {
 	addr := "127.0.0.1:1"
 	var notIt struct{ redis.UniversalClient }
@@ -116,7 +116,7 @@ func TestClients(t *testing.T) {
 	defer c.Close()
 	_, err := redisstore.New(t.Context(), c, redisstore.Config{AssumeDurable: true})
 	if err == nil || errors.Is(err, redisstore.ErrVolatile) || errors.Is(err, redisstore.ErrUnverified) {
-		t.Errorf("a server that is away: got %v", err)
+		t.Errorf("a server that is down: got %v", err)
 	}
 	for _, prefix := range []string{"{a}", "a}", strings.Repeat("p", 65)} {
 		if _, err := redisstore.New(t.Context(), c, redisstore.Config{Prefix: prefix}); err == nil || !strings.Contains(err.Error(), "config: Prefix") {

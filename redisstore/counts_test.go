@@ -7,14 +7,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestServerCounts asks a server that nobody else uses what steps have cost: a
-// GET and a script each, and nothing else.
+// TestServerCounts checks, on a separate server, that a step runs one GET and
+// one script.
 func TestServerCounts(t *testing.T) {
 	t.Parallel()
 	const steps = 50
 	sv := serve(t)
 	s := open(t, sv.client(), "")
-	if err := s.Save(t.Context(), "k", 0, record); err != nil { // the server learns the script
+	if err := s.Save(t.Context(), "k", 0, record); err != nil { // loads the script into the server
 		t.Fatal(err)
 	}
 	admin := sv.client()
@@ -26,11 +26,11 @@ func TestServerCounts(t *testing.T) {
 	}
 	loads, saves = calls(t, admin, "get")-loads, calls(t, admin, "evalsha")-saves
 	if loads != steps || saves != steps || calls(t, admin, "eval") != 1 {
-		t.Errorf("%d steps are %d loads and %d saves of the server, and it was sent the script %d times", steps, loads, saves, calls(t, admin, "eval"))
+		t.Errorf("%d steps ran %d loads and %d saves, and sent the script %d times", steps, loads, saves, calls(t, admin, "eval"))
 	}
 }
 
-// calls returns how often the server has carried out a command.
+// calls returns how often the server has run a command.
 func calls(t *testing.T, c *redis.Client, command string) (n int) {
 	t.Helper()
 	stat := c.InfoMap(t.Context(), "commandstats").Val()["Commandstats"]["cmdstat_"+command]

@@ -26,18 +26,18 @@ import (
 func TestMain(m *testing.M) {
 	storetest.Serve(openWhere())
 	flag.Parse()
-	if os.Getenv("RAPID_CHECKS") == "" { // each call goes to a server
+	if os.Getenv("RAPID_CHECKS") == "" { // fewer, because each call goes to a server
 		_ = flag.Set("rapid.checks", "20")
 	}
 	os.Exit(m.Run())
 }
 
-// address is that of the server that is there; most tests make do with it.
+// address is the address of the shared server, which most tests use.
 func address() string {
 	return cmp.Or(os.Getenv("AUTHN_TEST_REDIS"), "redis://127.0.0.1:6379")
 }
 
-// options are those of a client in tests, with its address.
+// options returns the options of a client of the shared server.
 func options(tb testing.TB) *redis.Options {
 	tb.Helper()
 	o, err := redis.ParseURL(address())
@@ -47,15 +47,15 @@ func options(tb testing.TB) *redis.Options {
 	return plain(o)
 }
 
-// plain turns off what does not concern the tests.
+// plain disables features that the tests do not use.
 func plain(o *redis.Options) *redis.Options {
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return o
 }
 
-// dial returns a client of the server that is there. If none is, the test is
-// skipped, or fails if that is what the environment says.
+// dial returns a client of the shared server. If the server is not running, the
+// test is skipped, or fails if the environment requires the server.
 func dial(tb testing.TB, o *redis.Options) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(o)
@@ -76,7 +76,7 @@ func missing(tb testing.TB, format string, args ...any) {
 	tb.Skipf(format, args...)
 }
 
-// fresh returns a prefix, whose keys go when the test does.
+// fresh returns a new prefix, whose keys are deleted after the test.
 func fresh(tb testing.TB, c *redis.Client) string {
 	prefix := "authn-test-" + strings.ToLower(rand.Text()[:10]) + ":"
 	tb.Cleanup(func() { wipe(tb, c, prefix) })
@@ -85,7 +85,7 @@ func fresh(tb testing.TB, c *redis.Client) string {
 
 // wipe deletes all keys with the prefix.
 func wipe(tb testing.TB, c *redis.Client, prefix string) {
-	ctx := context.Background() // that of the test is over
+	ctx := context.Background() // the test's context has ended
 	for all := c.Scan(ctx, 0, prefix+"*", 10_000).Iterator(); all.Next(ctx); {
 		if err := c.Unlink(ctx, all.Val()).Err(); err != nil {
 			tb.Error(err)
@@ -93,10 +93,10 @@ func wipe(tb testing.TB, c *redis.Client, prefix string) {
 	}
 }
 
-// silent is a logger for servers that are volatile on purpose.
+// silent is a logger for servers that the tests make volatile.
 var silent = slog.New(slog.DiscardHandler)
 
-// open returns a store that puts up with any server.
+// open returns a store that accepts any server.
 func open(tb testing.TB, c redis.UniversalClient, prefix string) *redisstore.Store {
 	tb.Helper()
 	s, err := redisstore.New(tb.Context(), c, redisstore.Config{Prefix: prefix, AllowVolatile: true, Logger: silent})
@@ -106,7 +106,7 @@ func open(tb testing.TB, c redis.UniversalClient, prefix string) *redisstore.Sto
 	return s
 }
 
-// openWhere opens the stores of another process. They share a client.
+// openWhere returns a function for storetest.Serve. Its stores share a client.
 func openWhere() func(prefix string) (authn.Store, error) {
 	o, err := redis.ParseURL(address())
 	if err != nil {
@@ -118,8 +118,7 @@ func openWhere() func(prefix string) (authn.Store, error) {
 	}
 }
 
-// A server is one of our own, for what cannot be done to one that others use:
-// it can be killed and set up at will.
+// A server is a separate server, which a test can configure and kill.
 type server struct {
 	tb   testing.TB
 	dir  string
@@ -175,7 +174,7 @@ func (s *server) kill() {
 
 func (s *server) socket() string { return s.dir + "/s" }
 
-// options are those of a client of the server.
+// options returns the options of a client of the server.
 func (s *server) options() *redis.Options {
 	return plain(&redis.Options{Network: "unix", Addr: s.socket()})
 }
@@ -199,7 +198,7 @@ func (s *server) set(pairs ...string) {
 	}
 }
 
-// port returns a port that was free a moment ago.
+// port returns a free port.
 func port(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

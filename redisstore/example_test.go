@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A store on one server. The program ends if the server is set up to forget.
+// Open a store on one server, or exit if the server may lose records.
 func Example() {
 	ctx := context.Background()
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
@@ -21,5 +21,5 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_ = store // the Store of an authn.Config
+	_ = store // use it as Store in authn.Config
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// TestLayout pins the stored form: records outlive releases.
+// TestLayout checks the stored form, which later releases must be able to read.
 func TestLayout(t *testing.T) {
 	t.Parallel()
 	c := dial(t, options(t))
@@ -18,7 +18,7 @@ func TestLayout(t *testing.T) {
 		key, shard string
 		r          authn.Record
 		stored     string
-		score      float64 // 0: none
+		score      float64 // 0 if there is none
 	}{
 		{"0123456789abcdef0123456789abcdef", "{05}",
 			authn.Record{Value: []byte("value"), Version: 0x0102030405060708, Due: time.UnixMicro(1 << 50)},

@@ -1,48 +1,45 @@
-// Package redisstore keeps records in Redis or Valkey, over the caller's
-// go-redis client: of one server, of one that Sentinel watches, or of a cluster.
+// Package redisstore keeps records in Redis or Valkey. It uses the caller's
+// go-redis client of a server, of a server watched by Sentinel, or of a cluster.
 //
 //	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 //	store, err := redisstore.New(ctx, client, redisstore.Config{}) // an authn.Store
 //
-// Load is one GET, Save one EVALSHA of a script that compares and swaps in one
-// go, and Due one batch of range queries. A Save is never sent twice, whatever
-// the client's options say: that command has its retries off. It is sent in
-// full (EVAL) after the server has said that it does not know the script, and
-// to another node after one has said that it is the wrong one; neither has run
-// it then. Without ContextTimeoutEnabled, go-redis does not end a call when
-// its context's deadline passes, but by its ReadTimeout.
+// Load is one GET, Save one EVALSHA of a script that compares and swaps
+// atomically, and Due one batch of range queries. A Save is never run twice,
+// whatever the client's options are: retries are off for its command. It is
+// sent again only after an answer which shows that it has not run: in full
+// (EVAL) if the server does not know the script, and to another node of a
+// cluster if the first was the wrong one. Without ContextTimeoutEnabled,
+// go-redis ignores the deadline of a context and uses its ReadTimeout.
 //
 // # Durability
 //
-// A record that is lost is a fresh account: its locks are gone, guesses are
-// given back, and after a failover a used code may live again. [New] therefore
-// refuses a server that is set up to forget (see [Config]). What a server can
-// promise depends on these settings:
+// A lost record resets an account: its locks are gone, its budgets of guesses
+// are full again, and a used code may be valid again. [New] therefore refuses
+// a server that may lose records (see [Config]). These settings matter:
 //
-//   - maxmemory-policy noeviction. The volatile policies are as good, since no
-//     record has a time to live; the allkeys policies evict records.
-//   - appendonly yes and appendfsync always: what was acknowledged survives a
-//     crash of the server and a power cut.
-//   - appendonly yes and appendfsync everysec: it survives a crash of the
-//     server, but a power cut takes the last second or two.
-//   - snapshots alone (save): a crash takes everything since the last one.
+//   - maxmemory-policy noeviction keeps all records. The volatile policies do
+//     too, because no record has a time to live; the allkeys policies do not.
+//   - appendonly yes and appendfsync always: acknowledged saves survive a crash
+//     of the server and a power failure.
+//   - appendonly yes and appendfsync everysec: they survive a crash of the
+//     server; a power failure loses the last second or two.
+//   - snapshots alone (save): a crash loses everything since the last one.
 //
-// It cannot promise more, because replication is asynchronous: a replica that
-// takes over may lack saves that were acknowledged, and so may the whole side
-// of a partition that loses. min-replicas-to-write bounds how much is lost
-// that way. WAIT, which this package does not use, makes it less likely; it is
-// no consensus, and a replica without the save may still be elected. Where no
-// acknowledged guess may ever be given back, use a SQL database with
-// synchronous replication.
+// A failover or a partition may still lose acknowledged saves, because
+// replication is asynchronous. min-replicas-to-write bounds the loss. WAIT,
+// which this package does not use, makes it less likely but does not prevent
+// it: a replica without the save may still be elected. If no acknowledged
+// guess may ever be lost, use a SQL database with synchronous replication.
 //
 // # Layout
 //
-// A record is the string PREFIX{NN}:r:KEY, and PREFIX{NN}:due is the sorted set
-// of the due times of all records with the same NN, one of 16 shards that the
-// key's hash chooses. The braces keep both in one slot of a cluster; so a
-// cluster spreads the records over up to 16 masters, and Due asks for each
-// shard. A due time is kept in whole microseconds; as a score, a 64-bit float,
-// it is exact until the year 2255 and off by a few microseconds from then on.
+// A record is the string PREFIX{NN}:r:KEY. The sorted set PREFIX{NN}:due has
+// the due times of all records with the same NN, one of 16 shards chosen by the
+// hash of the key. The braces keep both in one slot of a cluster. A cluster
+// thus spreads the records over up to 16 masters, and Due queries every shard.
+// Due times have microseconds. As a score, a 64-bit float, a due time is exact
+// until the year 2255 and a few microseconds off from then on.
 package redisstore
 
 import (
@@ -66,26 +63,26 @@ var (
 )
 
 // Store is an [authn.Store] and an [authn.Sweeper] in Redis. It is safe for
-// concurrent use, also by many processes. It starts no goroutine, and neither
-// opens nor closes the client it was given.
+// concurrent use, and several processes may share its records. It starts no
+// goroutine. The caller owns the client and closes it.
 type Store struct {
 	client redis.UniversalClient
 	shards [shards]shard
 }
 
-// shards is part of the stored form: it can never change.
+// shards is part of the stored form and must not change.
 const shards = 16
 
-// shard is where the records of one shard are.
+// shard has the names of one shard's keys.
 type shard struct {
-	records string // what begins their names
-	due     string // the name of the index
+	records string // prefix of the records
+	due     string // the index
 }
 
-// New returns a store in client, which must be a [redis.Client] (also one of
-// NewFailoverClient) or a [redis.ClusterClient]. It asks each master how it is
-// set up. Its error wraps [ErrClient] or [ErrVolatile] or [ErrUnverified], or
-// is the client's.
+// New returns a store in client, which must be a [redis.Client] (also from
+// NewFailoverClient) or a [redis.ClusterClient]. It checks the settings of each
+// master. Its error wraps [ErrClient], [ErrVolatile], [ErrUnverified] or the
+// client's error, or names a bad field of cfg.
 func New(ctx context.Context, client redis.UniversalClient, cfg Config) (*Store, error) {
 	if err := cfg.check(ctx, client); err != nil {
 		return nil, fmt.Errorf("redisstore: new: %w", err)
@@ -98,8 +95,8 @@ func New(ctx context.Context, client redis.UniversalClient, cfg Config) (*Store,
 	return s, nil
 }
 
-// Load implements [authn.Store]. Its error wraps [authn.ErrNotFound], or is
-// the client's or the context's.
+// Load implements [authn.Store]. Its error wraps [authn.ErrNotFound] or the
+// error of the client or of ctx.
 func (s *Store) Load(ctx context.Context, key string) (authn.Record, error) {
 	r, err := s.load(ctx, key)
 	if err != nil {
@@ -122,9 +119,9 @@ func (s *Store) load(ctx context.Context, key string) (authn.Record, error) {
 	return decode(b)
 }
 
-// Save implements [authn.Store]. If its error wraps [authn.ErrConflict],
-// nothing has changed; after any other that is the client's or the context's,
-// the save may have happened.
+// Save implements [authn.Store]. Its error wraps [authn.ErrConflict], after
+// which the record is unchanged, or the error of the client or of ctx, after
+// which the save may have happened.
 func (s *Store) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
 	if err := s.save(ctx, key, old, r); err != nil {
 		return fmt.Errorf("redisstore: save %s: %w", key, err)
@@ -159,8 +156,8 @@ func (s *Store) save(ctx context.Context, key string, old uint64, r authn.Record
 	return err
 }
 
-// shard returns where the record of key is (FNV-1a, which is part of the
-// stored form and spreads random keys well).
+// shard returns the shard of key, by its FNV-1a hash, which is part of the
+// stored form.
 func (s *Store) shard(key string) *shard {
 	h := uint32(2166136261)
 	for i := range len(key) {
@@ -169,16 +166,17 @@ func (s *Store) shard(key string) *shard {
 	return &s.shards[(h^h>>16)%shards]
 }
 
-// A record is stored as form, version and due time, 17 bytes in all, and its
-// value. The script compares the first 9 as they are: a number in Lua has
-// 53 bits.
+// A record is stored as form, version and due time, 17 bytes, followed by its
+// value. The script compares the first 9 bytes as a string, because a number in
+// Lua has only 53 bits.
 const (
 	form   = 1
 	prefix = 1 + 8 + 8
 	never  = math.MinInt64 // as a due time
 )
 
-// head returns how a record of the version begins, or nothing for version 0.
+// head returns the first 9 bytes of a record of the version, or nil for
+// version 0.
 func head(version uint64) []byte {
 	if version == 0 {
 		return nil
@@ -197,10 +195,10 @@ func encode(r authn.Record) []byte {
 	return append(b, r.Value...)
 }
 
-// decode returns the record of which b is the stored form. It takes b over.
+// decode returns the record with the stored form b, and keeps b.
 func decode(b []byte) (authn.Record, error) {
 	if len(b) <= prefix || b[0] != form {
-		return authn.Record{}, fmt.Errorf("%d bytes that are no record of this version", len(b))
+		return authn.Record{}, fmt.Errorf("the stored form, %d bytes, is not known to this version", len(b))
 	}
 	r := authn.Record{Value: b[prefix:], Version: binary.BigEndian.Uint64(b[1:])}
 	if due := int64(binary.BigEndian.Uint64(b[9:])); due != never {
@@ -209,11 +207,11 @@ func decode(b []byte) (authn.Record, error) {
 	return r, nil
 }
 
-// Due implements [authn.Sweeper]. A limit below 1 gives no keys. Records that
-// are due at the same time come in the order of their keys. The cost grows
-// with limit or with what is due, whichever is less, and up to 16 times limit
-// keys cross the network. A record may come back a microsecond early, but
-// never late.
+// Due implements [authn.Sweeper]. A limit below 1 returns no keys. Keys with
+// the same due time are in their own order. The cost grows with limit or with
+// the number of due records, whichever is less, and up to 16 times limit keys
+// cross the network. A key may be returned a microsecond early, but never late.
+// Its error wraps that of the client or of ctx.
 func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	if limit < 1 && ctx.Err() == nil {
 		return nil, nil
@@ -232,7 +230,7 @@ func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]string,
 	return keys, nil
 }
 
-// due returns the most overdue of each shard.
+// due returns the most overdue keys of each shard.
 func (s *Store) due(ctx context.Context, before time.Time, limit int) ([]redis.Z, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -6,10 +6,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// swapText replaces, creates or deletes a record if it begins as expected. The
-// index goes first: should the server run out of memory or find something
-// strange in between, a record that is looked at in vain is better than one
-// that is forgotten.
+// swapText replaces, creates or deletes a record if its first bytes are as
+// expected. It changes the index first: if the server fails in between, a key
+// that is returned too early is harmless, while a missing one is not.
 const swapText = `
 local head = redis.call('GETRANGE', KEYS[1], 0, 8)
 if head ~= '' and (#head < 9 or string.byte(head) ~= 1) then
@@ -33,9 +32,9 @@ return 1
 
 var swapHash = redis.NewScript(swapText).Hash()
 
-// swap runs the script: by its hash, or in full if the server says that it does
-// not know it, and so cannot have run it. It returns 1 if the record was as
-// expected, else 0. An empty value deletes, an empty score means never due.
+// swap runs the script by its hash, or in full if the server does not know it
+// and thus has not run it. It returns 1 if the record was as expected, and 0
+// otherwise. An empty value deletes; an empty score means never due.
 func (s *Store) swap(ctx context.Context, sh *shard, key string, old, value []byte, score string) (int64, error) {
 	args := []any{"evalsha", swapHash, 2, sh.records + key, sh.due, old, value, score, key}
 	n, err := s.once(ctx, args)
@@ -46,8 +45,8 @@ func (s *Store) swap(ctx context.Context, sh *shard, key string, old, value []by
 	return n, err
 }
 
-// once sends a command that go-redis must not send again by itself once it may
-// have reached the server: a save that is sent twice collides with itself.
+// once sends a command without retries after it may have reached the server: a
+// save that runs twice conflicts with itself.
 func (s *Store) once(ctx context.Context, args []any) (int64, error) {
 	c := command{redis.NewCmd(ctx, args...)}
 	if err := s.client.Process(ctx, c); err != nil {

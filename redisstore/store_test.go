@@ -10,24 +10,24 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestStore holds a store on the server that is there to the contract: one
-// client in another process, which is killed, and one in this.
+// TestStore runs the conformance tests on the shared server, with one client in
+// this process and one in another process, which is killed.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	h := &harness{client: dial(t, options(t)), process: storetest.NewProcess(t)}
 	storetest.Harness{Open: h.open, Second: h.second, Reopen: h.reopen}.Run(t)
 }
 
-// harness gives each subtest a prefix of its own.
+// harness gives each subtest a new prefix.
 type harness struct {
 	client  *redis.Client // of the stores in this process
 	process *storetest.Process
-	last    *testing.T // whose prefix it is
+	last    *testing.T // the test that uses prefix
 	prefix  string
 }
 
 func (h *harness) open(t *testing.T) authn.Store {
-	if t == h.last { // the model: many runs in one subtest
+	if t == h.last { // the model has many runs in one subtest
 		wipe(t, h.client, h.prefix)
 	} else {
 		h.last, h.prefix = t, fresh(t, h.client)
@@ -44,8 +44,8 @@ func (h *harness) reopen(t *testing.T, _ authn.Store) authn.Store {
 	return open(t, dial(t, options(t)), h.prefix)
 }
 
-// TestServerKilled kills the server itself, as a crash would: one that is set
-// up as New demands has lost nothing when it is back.
+// TestServerKilled checks that a server with the settings that New requires
+// loses nothing when it is killed and restarted.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	n := 0

@@ -18,14 +18,14 @@ import (
 
 var record = authn.Record{Value: []byte("value"), Version: 1}
 
-// A tap counts what goes over the connections of a client, and may break them.
+// A tap counts the traffic on the connections of a client, and may break them.
 type tap struct {
-	flights atomic.Int64 // times that something was sent after something was received
+	flights atomic.Int64 // round trips
 	saves   atomic.Int64 // commands that run a script
-	cut     atomic.Bool  // if set, what the server answers to a script is lost with the connection
+	cut     atomic.Bool  // close the connection instead of returning the answer to a script
 }
 
-// tapped returns options with a tap in between.
+// options returns o with a tap on its connections.
 func (t *tap) options(o *redis.Options) *redis.Options {
 	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, addr)
@@ -45,8 +45,8 @@ func (t *tap) reset() {
 type tapWire struct {
 	net.Conn
 	t    *tap
-	sent atomic.Bool // something was sent and nothing received since
-	save atomic.Bool // the last thing sent was a script
+	sent atomic.Bool // data was sent and none received since
+	save atomic.Bool // the last data sent was a script
 }
 
 func (w *tapWire) Write(b []byte) (int, error) {
@@ -60,7 +60,7 @@ func (w *tapWire) Write(b []byte) (int, error) {
 }
 
 func (w *tapWire) Read(b []byte) (int, error) {
-	n, err := w.Conn.Read(b) // the server has answered, so it has done it
+	n, err := w.Conn.Read(b) // the server has answered, so it has run the script
 	if n > 0 {
 		w.sent.Store(false)
 	}
@@ -71,8 +71,8 @@ func (w *tapWire) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// TestOneCommand counts the round trips of each call on a connection that is
-// in use: one.
+// TestOneCommand checks that each call takes one round trip on an open
+// connection.
 func TestOneCommand(t *testing.T) {
 	t.Parallel()
 	var tap tap
@@ -85,7 +85,7 @@ func TestOneCommand(t *testing.T) {
 	due := func() error { _, err := s.Due(t.Context(), time.Now(), 10); return err }
 	r := authn.Record{Value: make([]byte, 300), Version: 1, Due: time.Now()}
 	next := authn.Record{Value: make([]byte, 300), Version: 2}
-	_, _ = save(9, r)(), due() // the server learns the script, and batches have connections of their own
+	_, _ = save(9, r)(), due() // loads the script, and opens the connection for batches
 	for _, op := range []struct {
 		name  string
 		call  func() error
@@ -113,9 +113,9 @@ func TestOneCommand(t *testing.T) {
 	}
 }
 
-// TestNoRepeat loses the answer of each save, with a client that is told to
-// try again: the save must have been sent once, and its error must not be a
-// conflict, for it has happened.
+// TestNoRepeat loses the answer to each save of a client whose options ask for
+// retries. Each save must be sent once, and its error must not be a conflict,
+// because the save has happened.
 func TestNoRepeat(t *testing.T) {
 	t.Parallel()
 	var tap tap
@@ -125,18 +125,18 @@ func TestNoRepeat(t *testing.T) {
 	s := open(t, c, fresh(t, c))
 	loseEach(t, &tap, s)
 
-	// What go-redis does with a command of its own:
+	// go-redis retries its own commands:
 	tap.reset()
 	tap.cut.Store(true)
 	defer tap.cut.Store(false)
 	if err := c.Eval(t.Context(), "return 1", nil).Err(); err == nil || tap.saves.Load() < 2 {
-		t.Errorf("a plain script is sent %d times, %v: then Save needs no command of its own", tap.saves.Load(), err)
+		t.Errorf("go-redis sent a plain script %d times, %v: if it never retries, Save needs no special command", tap.saves.Load(), err)
 	}
 }
 
 func loseEach(t *testing.T, tap *tap, s *redisstore.Store) {
 	t.Helper()
-	_ = s.Save(t.Context(), "k", 9, record) // the server learns the script
+	_ = s.Save(t.Context(), "k", 9, record) // loads the script into the server
 	for _, c := range []struct {
 		name string
 		old  uint64
@@ -158,13 +158,13 @@ func loseEach(t *testing.T, tap *tap, s *redisstore.Store) {
 		}
 		r, err := s.Load(t.Context(), "k")
 		if r.Version != c.r.Version || (err != nil) != (c.r.Version == 0) {
-			t.Errorf("%s: there is version %d, %v", c.name, r.Version, err)
+			t.Errorf("%s: the version is %d, want %d (%v)", c.name, r.Version, c.r.Version, err)
 		}
 	}
 }
 
-// TestForgottenScript lets the server forget the script, as a restart does: a
-// save takes one more round trip, and happens once.
+// TestForgottenScript removes the script from the server, as a restart does: a
+// save then takes one more round trip, and happens once.
 func TestForgottenScript(t *testing.T) {
 	t.Parallel()
 	sv := serve(t)
@@ -213,7 +213,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestStrange meets what no store has written.
+// TestStrange checks the errors for records that no store has written.
 func TestStrange(t *testing.T) {
 	t.Parallel()
 	c := dial(t, options(t))

@@ -14,11 +14,11 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A bench is a harness with what the cases need around it.
+// A bench is a harness with the helpers of the cases.
 type bench struct {
 	Harness
 	now time.Time
-	run string // makes keys differ from those of every other bench
+	run string // makes keys unique among all benches
 
 	mu    sync.Mutex
 	n     int
@@ -33,8 +33,8 @@ func newBench(h Harness) *bench {
 	return b
 }
 
-// message returns a new message, to a recipient of its own. Its times are
-// not in UTC, so that a sender has to do its part.
+// message returns a new message to a new recipient. Its times are not in UTC,
+// so that the sender must convert them.
 func (b *bench) message(kind authn.MessageKind) authn.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -55,13 +55,13 @@ func (b *bench) message(kind authn.MessageKind) authn.Message {
 	return m
 }
 
-// mail calls the sender, and blames it for a panic and for an error that
-// tells too much.
+// mail calls the sender and records a panic, or an error with a secret, as a
+// fault.
 func (b *bench) mail(ctx context.Context, m authn.Message) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.New("panicked")
-			b.fault(fmt.Errorf("Mail panicked: %v", r))
+			b.fault(fmt.Errorf("Send panicked: %v", r))
 		}
 		b.fault(leak(err, m))
 	}()
@@ -82,7 +82,7 @@ func (b *bench) blamed() error {
 	return errors.Join(b.blame...)
 }
 
-// behave tells the far end how to behave.
+// behave sets the behavior of the test server.
 func (b *bench) behave(how Behavior) error {
 	if b.Behave == nil || !b.Behave(how) {
 		return fmt.Errorf("%w: %s", errCannotShow, how)
@@ -90,7 +90,8 @@ func (b *bench) behave(how Behavior) error {
 	return nil
 }
 
-// arrivals returns what has arrived, by recipient. Every mail is inspected.
+// arrivals returns the messages that have arrived, by recipient. It checks the
+// form of each.
 func (b *bench) arrivals() (map[string][]Mail, error) {
 	all, err := b.Inbox()
 	if err != nil {
@@ -109,7 +110,8 @@ func (b *bench) arrivals() (map[string][]Mail, error) {
 	return by, nil
 }
 
-// send mails messages that have to arrive, and returns each as it did.
+// send sends messages, each of which must arrive once, and returns them as they
+// arrived.
 func (b *bench) send(ctx context.Context, ms ...authn.Message) ([]Mail, error) {
 	for _, m := range ms {
 		if err := b.mail(ctx, m); err != nil {
@@ -140,7 +142,7 @@ func (m Mail) parts() map[string]string {
 	return p
 }
 
-// everything is all that a reader, or a log on the way, may see.
+// everything returns all content that a reader, or a server on the way, sees.
 func (m Mail) everything() string {
 	s := m.Text + "\n" + m.HTML + "\n" + string(m.Raw)
 	for _, vs := range m.Header {
@@ -149,7 +151,8 @@ func (m Mail) everything() string {
 	return s
 }
 
-// leak finds the code or the address in an error, or in one that it wraps.
+// leak returns an error if err, or an error that it wraps, contains the code or
+// the address.
 func leak(err error, m authn.Message) error {
 	if err == nil {
 		return nil
@@ -158,17 +161,17 @@ func leak(err error, m authn.Message) error {
 	if code := string(m.Code); len(code) >= 6 {
 		for _, c := range []string{code, base64.StdEncoding.EncodeToString([]byte(code))} {
 			if strings.Contains(said, strings.ToLower(c)) {
-				return errors.New("an error of Mail holds the code")
+				return errors.New("an error of Send contains the code")
 			}
 		}
 	}
 	if m.To != "" && strings.Contains(said, strings.ToLower(m.To)) {
-		return errors.New("an error of Mail holds the address")
+		return errors.New("an error of Send contains the address")
 	}
 	return nil
 }
 
-// tell is everything that an error, and what it wraps, can be made to print.
+// tell returns every text of an error and of the errors that it wraps.
 func tell(err error) []string {
 	said := []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)}
 	switch x := err.(type) {

@@ -105,7 +105,7 @@ func checkNotice(ctx context.Context, b *bench) error {
 		m := b.message(k)
 		m.Code, m.Generation, m.Expires = "918273645", 1, b.now.Add(time.Minute)
 		if err := b.mail(ctx, m); err != nil {
-			continue // refusing what must not be is as good
+			continue // refusing the message is fine too
 		}
 		by, err := b.arrivals()
 		if err != nil {
@@ -130,8 +130,7 @@ func checkSameKey(ctx context.Context, b *bench) error {
 	return b.oneMessage(m)
 }
 
-// oneMessage is what several attempts may leave: the message, once or more,
-// under one identity.
+// oneMessage checks that m arrived once or more, always with the same ID.
 func (b *bench) oneMessage(m authn.Message) error {
 	by, err := b.arrivals()
 	if err != nil {
@@ -143,10 +142,10 @@ func (b *bench) oneMessage(m authn.Message) error {
 	}
 	for _, x := range got {
 		if x.ID == "" || x.ID != got[0].ID {
-			return fmt.Errorf("attempts at one message have the ids %q and %q", got[0].ID, x.ID)
+			return fmt.Errorf("attempts to send one message have the IDs %q and %q", got[0].ID, x.ID)
 		}
 		if !says(x.Text, string(m.Code)) {
-			return errors.New("an attempt has another code")
+			return errors.New("an attempt has a different code")
 		}
 	}
 	return nil
@@ -167,7 +166,7 @@ func checkOtherKey(ctx context.Context, b *bench) error {
 	seen := make(map[string]string)
 	for i, m := range got {
 		if k, ok := seen[m.ID]; ok {
-			return fmt.Errorf("keys %q and %q have the same id", k, ms[i].Key)
+			return fmt.Errorf("keys %q and %q have the same ID", k, ms[i].Key)
 		}
 		seen[m.ID] = ms[i].Key
 	}
@@ -179,7 +178,7 @@ func checkUndeliverable(ctx context.Context, b *bench) error {
 		return err
 	}
 	if err := b.mail(ctx, b.message(authn.CodeMessage)); !errors.Is(err, authn.ErrUndeliverable) {
-		return fmt.Errorf("error is %v", err)
+		return fmt.Errorf("error is %v, want ErrUndeliverable", err)
 	}
 	return nil
 }
@@ -197,13 +196,13 @@ func checkBusy(ctx context.Context, b *bench) error {
 	return err
 }
 
-// mustRetry finds an error that does not make the library try again.
+// mustRetry returns an error unless err makes the library try again.
 func mustRetry(err error) error {
 	switch {
 	case err == nil:
-		return errors.New("Mail returned nil, so the message counts as accepted")
+		return errors.New("Send returned nil, so the message counts as accepted")
 	case errors.Is(err, authn.ErrUndeliverable):
-		return fmt.Errorf("the message will never be tried again: %w", err)
+		return fmt.Errorf("the library will not retry the message: %w", err)
 	}
 	return nil
 }
@@ -214,7 +213,7 @@ func checkFailAfterAccept(ctx context.Context, b *bench) error {
 	}
 	m := b.message(authn.CodeMessage)
 	if err := b.mail(ctx, m); errors.Is(err, authn.ErrUndeliverable) {
-		return fmt.Errorf("a broken connection is no reason to give up: %w", err)
+		return fmt.Errorf("a broken connection is reported as undeliverable: %w", err)
 	}
 	b.Behave(Well)
 	if err := b.mail(ctx, m); err != nil {
@@ -223,8 +222,8 @@ func checkFailAfterAccept(ctx context.Context, b *bench) error {
 	return b.oneMessage(m)
 }
 
-// How long a far end may hang, and how much later Mail must have returned.
-// The second is generous: it is there for a sender that never returns.
+// After patience the context of a hanging Send ends, and promptly later it must
+// have returned. The second is generous: it finds a sender that never returns.
 var (
 	patience = 100 * time.Millisecond
 	promptly = 3 * time.Second
@@ -244,7 +243,7 @@ func checkHanging(ctx context.Context, b *bench) error {
 	case err := <-done:
 		return mustRetry(err)
 	case <-timer.C:
-		return fmt.Errorf("Mail has not returned %v after its context ended", promptly)
+		return fmt.Errorf("Send has not returned %v after its context ended", promptly)
 	}
 }
 
@@ -266,7 +265,7 @@ func checkEnded(ctx context.Context, b *bench) error {
 	return err
 }
 
-// checkErrors provokes errors; the bench looks at each, here and elsewhere.
+// checkErrors provokes errors. The bench checks every error, in all cases.
 func checkErrors(ctx context.Context, b *bench) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
@@ -298,7 +297,7 @@ func checkConcurrent(ctx context.Context, b *bench) error {
 	}
 	for _, m := range ms {
 		if got := by[m.To]; len(got) != 1 || !says(got[0].Text, string(m.Code)) {
-			return fmt.Errorf("of %d messages sent at once, one arrived %d times or with another's code", n, len(got))
+			return fmt.Errorf("of %d messages sent at once, one arrived %d times or with the code of another", n, len(got))
 		}
 	}
 	return nil

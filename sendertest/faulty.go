@@ -9,42 +9,42 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// ErrFault is what a [Faulty] wraps in the errors that it makes up.
+// ErrFault is wrapped by the errors that a [Faulty] injects.
 var ErrFault = errors.New("fault on purpose")
 
-// A Fault is what goes wrong with one call of Mail.
+// A Fault is a failure of one call of Send.
 type Fault uint8
 
 // The faults. The zero value is none.
 const (
 	NoFault       Fault = iota
-	FailBefore          // an error, and nothing is sent
-	FailAfter           // the message is sent, and still there is an error
-	HangUntilEnd        // nothing is sent; the context's error, when it ends
-	Undeliverable       // nothing is sent; an error that wraps authn.ErrUndeliverable
-	Panic               // nothing is sent; a panic
+	FailBefore          // send nothing, return an error
+	FailAfter           // send the message, return an error
+	HangUntilEnd        // send nothing, return the context's error when it ends
+	Undeliverable       // send nothing, return an error that wraps authn.ErrUndeliverable
+	Panic               // send nothing, panic
 )
 
 var _ authn.Sender = (*Faulty)(nil)
 
-// Faulty is a sender that fails as it is told to: what a host needs to see
-// how it takes that. It is safe for concurrent use if Sender is, and must not
-// be copied after first use.
+// Faulty is a sender that fails according to a plan, so that a host can test
+// how it handles failures. It is safe for concurrent use if Sender is, and must
+// not be copied after first use.
 type Faulty struct {
-	// Sender sends what is sent. If nil, nothing is.
+	// Sender sends the messages. If nil, none is sent.
 	Sender authn.Sender
 
-	// Plan says what goes wrong with the n-th call of Mail, counted from 1,
-	// for message m. Calls of Plan never overlap. If nil, nothing goes wrong.
+	// Plan returns the fault of the n-th call of Send, counted from 1, for
+	// message m. Calls of Plan never overlap. If nil, there are no faults.
 	Plan func(n int, m authn.Message) Fault
 
 	mu    sync.Mutex // guards calls, and calls of Plan
 	calls int
 }
 
-// Mail does with m what Plan says. It returns an error that wraps [ErrFault],
-// and for Undeliverable also [authn.ErrUndeliverable], the context's error, or
-// what the Sender returned.
+// Send sends m with the fault that Plan returns. Its error wraps [ErrFault],
+// and for Undeliverable also [authn.ErrUndeliverable], or is that of ctx or of
+// the Sender.
 func (f *Faulty) Send(ctx context.Context, m authn.Message) error {
 	fault := f.next(m)
 	switch fault {
@@ -79,7 +79,7 @@ func (f *Faulty) next(m authn.Message) Fault {
 	return f.Plan(f.calls, m)
 }
 
-// Calls returns how often Mail was called.
+// Calls returns the number of calls of Send.
 func (f *Faulty) Calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -71,7 +71,8 @@ func TestFaultyPassesOn(t *testing.T) {
 	}
 }
 
-// TestFaultyCounts: under concurrent calls the plan sees each number once.
+// TestFaultyCounts checks that the plan sees each number once under concurrent
+// calls.
 func TestFaultyCounts(t *testing.T) {
 	const n = 50
 	seen := make(map[int]bool) // unguarded: the calls of Plan must not overlap
@@ -93,7 +94,7 @@ func ExampleFaulty() {
 	var box memsender.Sender
 	sender := &sendertest.Faulty{Sender: &box, Plan: func(n int, _ authn.Message) sendertest.Fault {
 		if n == 1 {
-			return sendertest.FailAfter // the answer gets lost
+			return sendertest.FailAfter // the answer is lost
 		}
 		return sendertest.NoFault
 	}}
@@ -107,7 +108,7 @@ func ExampleFaulty() {
 	// 2 calls, 1 message
 }
 
-// What a test of a sender sees of a message that arrived at its far end.
+// Parse a message that arrived at a test server.
 func ExampleParse() {
 	m, err := sendertest.Parse([]string{"ada@example.com"}, []byte("Subject: =?utf-8?q?F=C3=BCr_dich?=\r\nMessage-ID: <1@example.com>\r\n\r\nCode 1 is 042137.\r\n"))
 	fmt.Println(m.To, m.Header["Subject"], m.ID, err)

@@ -14,8 +14,8 @@ const (
 	header   = "X-Injected"
 )
 
-// hostile strings: what ends a line somewhere, and what is read as something
-// else somewhere.
+// hostile returns strings with line ends, encodings, markup, templates and
+// other text that some reader interprets.
 func hostile() []string {
 	s := []string{
 		"\r\n.\r\nMAIL FROM:<" + intruder + ">\r\nRCPT TO:<" + intruder + ">\r\nDATA\r\n" + header + ": yes\r\n",
@@ -41,8 +41,8 @@ var fields = []func(*authn.Message, string){
 	func(m *authn.Message, s string) { m.Key += s },
 }
 
-// attack puts a hostile string in every field. To refuse that is as good as
-// to send it, but may be because of one field: then each has its turn.
+// attack sends a message with a hostile string in every field. If the sender
+// refuses it, perhaps because of one field, attack tries each field alone.
 func (b *bench) attack(ctx context.Context, k authn.MessageKind, s string, sent map[string]authn.Message) {
 	all := b.message(k)
 	for _, set := range fields {
@@ -87,19 +87,19 @@ func checkFields(ctx context.Context, b *bench) error {
 					err, m.User, m.Tenant, m.Locale, m.Purpose, m.Key)
 			}
 			if ok && m.Kind == authn.CodeMessage && !says(x.Text, string(m.Code)) {
-				return errors.New("a hostile field spoils the code")
+				return errors.New("a hostile field damages the code")
 			}
 		}
 	}
 	return nil
 }
 
-// intact finds what a hostile string has done to a mail that otherwise looks
-// like plain.
+// intact returns an error if a hostile string added a header, a line or markup
+// to m, which otherwise resembles plain.
 func intact(m, plain Mail) error {
 	for name, values := range m.Header {
 		if plain.Header != nil && len(values) > len(plain.Header[name]) {
-			return fmt.Errorf("there is one header %s too many", name)
+			return fmt.Errorf("there is an additional header %s", name)
 		}
 	}
 	for part, s := range map[string]string{"raw": string(m.Raw), "text": m.Text, "html": m.HTML} {
@@ -113,7 +113,7 @@ func intact(m, plain Mail) error {
 	}
 	for _, markup := range []string{"<a href=\"https://intruder", "<a href='https://intruder", "<script"} {
 		if strings.Contains(m.HTML, markup) {
-			return fmt.Errorf("markup got into the html part: %s", markup)
+			return fmt.Errorf("the html part has injected markup: %s", markup)
 		}
 	}
 	return nil
@@ -144,7 +144,7 @@ func checkRecipient(ctx context.Context, b *bench) error {
 	for to, got := range by {
 		for _, x := range got {
 			if len(x.Header["Bcc"]) > 0 || len(x.Header["To"]) > 1 {
-				return fmt.Errorf("the To %q made another header", to)
+				return fmt.Errorf("To %q added a header", to)
 			}
 		}
 	}
@@ -170,7 +170,7 @@ func checkKind(ctx context.Context, b *bench) error {
 				return fmt.Errorf("%w, with kind %.80q", err, m.Kind)
 			}
 			if len(x.Header["Bcc"]) > 0 || len(x.Header[header]) > 0 || len(x.Header["Subject"]) > 1 {
-				return fmt.Errorf("kind %.80q made another header", m.Kind)
+				return fmt.Errorf("kind %.80q added a header", m.Kind)
 			}
 			if strings.Contains(x.everything(), string(m.Code)) {
 				return fmt.Errorf("a message of kind %.80q has the code", m.Kind)

@@ -16,7 +16,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// office is a far end: it keeps what is posted, unless it misbehaves.
+// office is a test server.
 type office struct {
 	mu  sync.Mutex
 	how Behavior
@@ -74,7 +74,7 @@ func (o *office) inbox() ([]Mail, error) {
 	return ms, nil
 }
 
-// paper is a sender that does all that the contract asks, except its bug.
+// paper is a sender that conforms except for its bug.
 type paper struct {
 	office *office
 	bug    string
@@ -139,7 +139,7 @@ func (o *office) hangs() bool {
 	return o.how == Hang
 }
 
-// write renders a message as it goes over the wire.
+// write renders a raw message.
 func (p *paper) write(m authn.Message) []byte {
 	var w bytes.Buffer
 	name := func(s string) string { return mime.QEncoding.Encode("utf-8", s) }

@@ -18,10 +18,10 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a message in the form of RFC 5322, as it arrived for the given
-// recipients. Encoded headers, quoted-printable and base64 are decoded; the
-// first text/plain and the first text/html part that are not attachments are
-// kept. The only charsets are UTF-8 and US-ASCII. Parse keeps to and raw.
+// Parse reads an RFC 5322 message that arrived for the recipients to. It
+// decodes encoded headers, quoted-printable and base64, and takes the first
+// text/plain and the first text/html part that are not attachments. It accepts
+// the charsets UTF-8 and US-ASCII only. The Mail keeps to and raw.
 func Parse(to []string, raw []byte) (Mail, error) {
 	m := Mail{To: to, Raw: raw, Header: make(map[string][]string)}
 	msg, err := mail.ReadMessage(bytes.NewReader(raw))
@@ -106,7 +106,7 @@ func (m *Mail) multi(r *multipart.Reader) error {
 	}
 }
 
-// wellFormed finds what no mail may have, whatever it was made from.
+// wellFormed returns an error if m has content that is wrong in any message.
 func wellFormed(m Mail) error {
 	for line := range bytes.Lines(m.Raw) {
 		if len(bytes.TrimRight(line, "\r\n")) > 998 {
@@ -129,7 +129,7 @@ func wellFormed(m Mail) error {
 	return nil
 }
 
-// breaks says that a rune can end a line, or the text, for some reader.
+// breaks reports whether some reader treats r as the end of a line or text.
 func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
 var (
@@ -138,14 +138,14 @@ var (
 	tag    = regexp.MustCompile(`<[^>]*>`)
 )
 
-// visible is roughly what a reader sees of HTML: enough to find words in it.
+// visible returns roughly the visible text of HTML, enough to find words in it.
 func visible(s string) string {
 	s = unseen.ReplaceAllString(s, "")
 	s = block.ReplaceAllString(s, "\n")
 	return html.UnescapeString(tag.ReplaceAllString(s, ""))
 }
 
-// says finds a word or a number that stands by itself.
+// says reports whether text contains word as a separate word or number.
 func says(text, word string) bool {
 	const beside = `[^0-9A-Za-z:]`
 	return regexp.MustCompile(`(^|` + beside + `)` + regexp.QuoteMeta(word) + `($|` + beside + `)`).MatchString(text)

@@ -1,10 +1,10 @@
-// Package sendertest says what it is to be an [authn.Sender]: [Run] holds a
-// sender to the contract, sentence by sentence. [Faulty] breaks a sender on
-// purpose, for the tests of a host.
+// Package sendertest has conformance tests for implementations of
+// [authn.Sender], and a sender that injects faults into a host's tests.
 //
-// Run needs to see what arrived: give it a [Harness] whose far end is real
-// enough to be attacked (an SMTP server in the test's process, the recorded
-// requests of a mail service), and let [Parse] read the raw messages.
+// [Run] sends messages to a test server and checks what arrives. The [Harness]
+// connects it to your test server, such as an SMTP server in the test's
+// process or a recorder of the requests to a mail service. [Parse] reads raw
+// messages.
 package sendertest
 
 import (
@@ -16,52 +16,52 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Harness is a sender and the far end that it sends to.
+// A Harness is a sender and the test server that it sends to.
 type Harness struct {
-	// Sender is under test. It prints the generation of a code, and times as
-	// HH:MM in UTC; it puts codes in the text unspaced.
+	// Sender is under test. It must print the generation of a code, times as
+	// HH:MM in UTC, and codes without spaces.
 	Sender authn.Sender
 
-	// Inbox returns all that has arrived, the oldest first. If Sender only
-	// hands messages over, Inbox waits until they are through. It may be
-	// called at any time, though never while Mail runs.
+	// Inbox returns every message that has arrived, the oldest first. If
+	// Sender queues messages, Inbox waits until they have arrived. It is never
+	// called during a call of Send.
 	Inbox func() ([]Mail, error)
 
-	// Behave lets the far end behave like b from now on, until the next call,
-	// and returns false if it cannot. A nil Behave is a far end that cannot
-	// misbehave. What cannot be shown is skipped.
+	// Behave sets the behavior of the test server until the next call. It
+	// returns false if the server cannot behave like b; then the test is
+	// skipped. A nil Behave skips every test that needs it.
 	Behave func(b Behavior) bool
 
-	// Now is what the sender's clock says. The zero time means the real one.
+	// Now is the time of the sender's clock. The zero value means time.Now.
 	Now time.Time
 }
 
-// A Behavior is how a far end treats the sender.
+// A Behavior is how the test server treats the sender.
 type Behavior string
 
-// The behaviors. A far end that can, quotes code and address in what it
-// answers: both must not come back in an error.
+// The behaviors. If it can, the test server quotes the code and the address
+// in its answers: an error of the sender must contain neither.
 const (
 	Well            Behavior = "accepts everything"
-	RefuseRecipient Behavior = "refuses every recipient for good"      // SMTP: 550
-	Busy            Behavior = "asks to come back later"               // SMTP: 451
+	RefuseRecipient Behavior = "refuses every recipient permanently"   // SMTP: 550
+	Busy            Behavior = "asks to try again later"               // SMTP: 451
 	FailAfterAccept Behavior = "keeps the message, then fails"         // SMTP: no answer, connection closed
-	Hang            Behavior = "takes the connection and says nothing" // until the test ends
+	Hang            Behavior = "accepts the connection, never answers" // until the test ends
 )
 
 // A Mail is a message as it arrived.
 type Mail struct {
-	To     []string            // whom it was delivered to, not what its header says
-	Raw    []byte              // as it was on the wire; nil if there is no such thing
+	To     []string            // recipients of the delivery, not of the header
+	Raw    []byte              // as it was sent; nil if unknown
 	Header map[string][]string // decoded, by canonical name; nil if there are none
 	Text   string              // the plain part, decoded
 	HTML   string              // the HTML part, decoded; "" if there is none
-	ID     string              // tells a repetition from another message: the Message-ID
+	ID     string              // the Message-ID, the same on every attempt
 }
 
 // Run tests the sender that open returns. It calls open once for each
-// subtest; each inbox must be empty, each far end must behave well, and open
-// registers its own clean-up with t.
+// subtest. Each inbox must be empty, each test server must accept everything
+// at first, and open registers its cleanup with t.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 	}
 }
 
-// A testCase is one sentence of the contract and how to find it broken.
+// A testCase is one sentence of the contract and its check.
 type testCase struct {
 	name, contract string
 	check          func(context.Context, *bench) error
@@ -88,24 +88,24 @@ func (c testCase) run(ctx context.Context, h Harness) error {
 	return errors.Join(err, b.blamed())
 }
 
-var errCannotShow = errors.New("this far end cannot misbehave so")
+var errCannotShow = errors.New("the test server does not have the behavior")
 
 var cases = []testCase{
-	{"kinds", "a message of every kind arrives, at its recipient and nowhere else, and says something of its own", checkKinds},
-	{"code", "a code arrives digit by digit, in every part, with its leading zeros", checkCode},
-	{"generation", "a code's mail says its generation, which tells mails apart", checkGeneration},
-	{"times", "a mail says when its code dies or the lock ends, in UTC", checkTimes},
+	{"kinds", "a message of every kind arrives at its recipient only, and has a text different from other kinds", checkKinds},
+	{"code", "every part of a message contains the exact code, with leading zeros", checkCode},
+	{"generation", "a message with a code says its generation", checkGeneration},
+	{"times", "a message says when its code expires or the lock ends, in UTC", checkTimes},
 	{"notice", "only a CodeMessage carries a code", checkNotice},
-	{"same key", "all attempts at one message have one identity", checkSameKey},
-	{"other key", "two messages have two identities, however alike they are", checkOtherKey},
-	{"hostile fields", "a string of a Message never makes a header, a recipient, a line or markup", checkFields},
-	{"hostile recipient", "To is one address: what is not is refused, or at least reaches nobody else", checkRecipient},
-	{"hostile kind", "a kind that the sender does not know is refused or harmless", checkKind},
-	{"undeliverable", "a recipient refused for good is ErrUndeliverable", checkUndeliverable},
-	{"busy", "what may go better later is an error, but not ErrUndeliverable", checkBusy},
-	{"accepted, then failed", "a later attempt after a lost acceptance repeats the message, it does not make another", checkFailAfterAccept},
-	{"hanging", "Mail returns when its context ends", checkHanging},
-	{"ended context", "with a context that has ended nothing is sent, and the message is tried again", checkEnded},
-	{"errors", "an error holds neither the code nor the address", checkErrors},
-	{"concurrent", "Mail may be called by many goroutines at once", checkConcurrent},
+	{"same key", "all attempts to send one message have the same ID", checkSameKey},
+	{"other key", "two messages have different IDs, however similar they are", checkOtherKey},
+	{"hostile fields", "a string of a Message never adds a header, a recipient, a line or markup", checkFields},
+	{"hostile recipient", "To is one address: any other value is refused, or reaches no other recipient", checkRecipient},
+	{"hostile kind", "an unknown kind is refused, or sent without a code and without injected headers", checkKind},
+	{"undeliverable", "Send returns ErrUndeliverable if the recipient is refused permanently", checkUndeliverable},
+	{"busy", "Send returns an error other than ErrUndeliverable for a temporary failure", checkBusy},
+	{"accepted, then failed", "an attempt after a lost acceptance repeats the message and does not create another", checkFailAfterAccept},
+	{"hanging", "Send returns when its context ends", checkHanging},
+	{"ended context", "with an ended context, nothing is sent and the error lets the library retry", checkEnded},
+	{"errors", "an error contains neither the code nor the address", checkErrors},
+	{"concurrent", "Send is safe for concurrent use", checkConcurrent},
 }

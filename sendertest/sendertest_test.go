@@ -22,10 +22,10 @@ func TestRunPasses(t *testing.T) {
 	})
 }
 
-// TestCatches holds the suite up to mailers with one bug each: the case that
-// is about it has to object.
+// TestCatches tests the suite with senders that have one bug each: the named
+// case must detect it.
 func TestCatches(t *testing.T) {
-	promptly = patience // a sender that hangs is seen to
+	promptly = patience // detect a sender that hangs sooner
 	defer func() { promptly = 3 * time.Second }()
 	for _, c := range []struct{ bug, by string }{
 		{"one text for notices", "kinds"},
@@ -64,13 +64,13 @@ func TestCatches(t *testing.T) {
 		t.Run(c.bug+" by "+c.by, func(t *testing.T) {
 			i := slices.IndexFunc(cases, func(x testCase) bool { return x.name == c.by })
 			if err := cases[i].run(t.Context(), harness(c.bug)); err == nil || errors.Is(err, errCannotShow) {
-				t.Errorf("the case says %v", err)
+				t.Errorf("the case does not detect it: %v", err)
 			}
 		})
 	}
 }
 
-// TestSkips: a far end that cannot misbehave is nobody's fault.
+// TestSkips checks that cases are skipped if the test server cannot misbehave.
 func TestSkips(t *testing.T) {
 	for _, c := range cases {
 		h := harness("")
@@ -91,7 +91,7 @@ func TestLeak(t *testing.T) {
 		quiet{errors.New("550 <USER@example.com>")},
 	} {
 		if leak(err, m) == nil {
-			t.Errorf("nothing found in %v", err)
+			t.Errorf("leak finds nothing in %v", err)
 		}
 	}
 	for _, err := range []error{nil, errors.New("550 refused"), quiet{}} {
@@ -101,7 +101,7 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// quiet is an error that says nothing, but what it wraps does.
+// quiet is an error without a secret that wraps one with a secret.
 type quiet struct{ err error }
 
 func (quiet) Error() string   { return "quiet" }

@@ -14,18 +14,18 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// overlap gives other goroutines the time to step in: it waits until done says
-// that one has, but not for ever.
+// overlap yields to other goroutines until done reports that one has
+// interfered, up to a limit.
 func overlap(done func() bool) {
 	for i := 0; i < 2000 && !done(); i++ {
 		runtime.Gosched()
 	}
 }
 
-// inside counts who is in a section, and those who were meanwhile.
+// inside counts the goroutines that are in a section, and all that ever were.
 type inside struct{ now, ever atomic.Int32 }
 
-// enter returns a function that reports whether others came in since.
+// enter returns a function that reports whether others have entered since.
 func (in *inside) enter() (others func() bool) {
 	in.now.Add(1)
 	mine := in.ever.Add(1)
@@ -70,7 +70,7 @@ var brokenRaces = []broken{
 			return r, err
 		}
 	}},
-	{"takes a busy store for a conflict", "!separate keys", func(b *bent) {
+	{"reports a busy store as a conflict", "!separate keys", func(b *bent) {
 		var mu sync.Mutex
 		var in inside
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
@@ -90,7 +90,7 @@ var brokenDues = []broken{
 	{"ignores limit", "due order", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
 		return b.Store.Due(ctx, before, math.MaxInt)
 	})},
-	{"takes a negative limit for none", "due order", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
+	{"treats a negative limit as none", "due order", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
 		if limit < 0 {
 			limit = math.MaxInt
 		}
@@ -101,11 +101,11 @@ var brokenDues = []broken{
 		slices.Reverse(keys)
 		return keys[:min(len(keys), max(0, limit))], err
 	})},
-	{"some that are due, in order", "due order", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
+	{"returns the last due keys, in order", "due order", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
 		keys, err := b.Store.Due(ctx, before, math.MaxInt)
 		return keys[len(keys)-min(len(keys), max(0, limit)):], err
 	})},
-	{"before is left out", "due", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
+	{"excludes before itself", "due", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
 		return b.Store.Due(ctx, before.Add(-1), limit)
 	})},
 	{"a second early", "due", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
@@ -114,7 +114,7 @@ var brokenDues = []broken{
 	{"up to two milliseconds late", "!due precision", found(func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error) {
 		return b.Store.Due(ctx, before.Truncate(2*time.Millisecond), limit)
 	})},
-	{"zero is long ago", "due, due changes", func(b *bent) {
+	{"treats zero as a time long ago", "due, due changes", func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
 			if r.Due.IsZero() {
 				r.Due = time.Unix(0, 0)
@@ -129,8 +129,8 @@ var brokenDues = []broken{
 			return r, err
 		}
 	}},
-	{"forgets to take out of the index", "due changes", unindexed},
-	{"gives up when others save", "!due race", func(b *bent) {
+	{"never removes keys from the index", "due changes", unindexed},
+	{"fails when others save", "!due race", func(b *bent) {
 		var saves atomic.Int32
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
 			saves.Add(1)
@@ -158,8 +158,8 @@ var brokenDues = []broken{
 	})},
 }
 
-// unindexed keeps the first due time of a record in an index of its own, and
-// never looks there again.
+// unindexed keeps the first due time of a record in a separate index, which it
+// never updates.
 func unindexed(b *bent) {
 	var index memstore.Store
 	b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// bent is a store that works, except where a function takes its place.
+// bent is a working store with some methods replaced.
 type bent struct {
 	*memstore.Store
 	load func(ctx context.Context, key string) (authn.Record, error)
@@ -40,14 +40,14 @@ func (b *bent) Due(ctx context.Context, before time.Time, limit int) ([]string, 
 	return b.due(ctx, before, limit)
 }
 
-// broken is a way to get a store wrong, and the cases that must notice.
+// broken is a faulty store, and the cases that must detect it.
 type broken struct {
 	name string
-	by   string // names of cases, separated by commas; the model too unless it begins with !
+	by   string // names of cases, separated by commas; also the model unless by begins with !
 	bend func(b *bent)
 }
 
-// takenFor makes a store take old for the present version if same says so.
+// takenFor makes a store treat old as the current version if same says so.
 func takenFor(same func(old, now uint64) bool) func(b *bent) {
 	return func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
@@ -68,7 +68,7 @@ func stored(change func(authn.Record) authn.Record) func(b *bent) {
 	}
 }
 
-// found makes a store's Due look for something else.
+// found replaces the Due of a store.
 func found(due func(ctx context.Context, b *bent, before time.Time, limit int) ([]string, error)) func(b *bent) {
 	return func(b *bent) {
 		b.due = func(ctx context.Context, before time.Time, limit int) ([]string, error) {
@@ -93,7 +93,7 @@ var brokenVersions = []broken{
 		}
 		return r
 	})},
-	{"numbers versions anew after a delete", "create again", counted},
+	{"restarts version numbers after a delete", "create again", counted},
 	{"creates where there is nothing to replace", "no record to replace, late save", resurrects},
 	{"loses deletes", "delete", func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
@@ -103,13 +103,13 @@ var brokenVersions = []broken{
 			return b.Store.Save(ctx, key, old, r)
 		}
 	}},
-	{"leaves a stone where a record was", "delete, create again", stored(func(r authn.Record) authn.Record {
+	{"leaves a tombstone that can be loaded", "delete, create again", stored(func(r authn.Record) authn.Record {
 		if len(r.Value) == 0 {
 			r.Value, r.Version = []byte("stone"), r.Version|1
 		}
 		return r
 	})},
-	{"deletes nothing and leaves a stone", "delete nothing", func(b *bent) {
+	{"deletes nothing and leaves a tombstone", "delete nothing", func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
 			if len(r.Value) == 0 && old == 0 {
 				return b.Store.Save(ctx, key, 0, authn.Record{Value: []byte("stone"), Version: 1})
@@ -125,13 +125,13 @@ var brokenVersions = []broken{
 			return b.Store.Save(ctx, key, old, r)
 		}
 	}},
-	{"tries again by itself", "create, stale version", func(b *bent) {
+	{"retries a save that succeeded", "create, stale version", func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
-			_ = b.Store.Save(ctx, key, old, r) // the connection broke; say it happened
+			_ = b.Store.Save(ctx, key, old, r) // succeeds, but the connection breaks
 			return b.Store.Save(ctx, key, old, r)
 		}
 	}},
-	{"changes Due although it refuses", "stale version, due changes", func(b *bent) {
+	{"changes Due on a conflict", "stale version, due changes", func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
 			err := b.Store.Save(ctx, key, old, r)
 			if now, lerr := b.Store.Load(ctx, key); errors.Is(err, authn.ErrConflict) && lerr == nil && !r.Due.IsZero() {
@@ -141,7 +141,7 @@ var brokenVersions = []broken{
 			return err
 		}
 	}},
-	{"errors are not wrapped", "absent, create, stale version", func(b *bent) {
+	{"does not wrap errors", "absent, create, stale version", func(b *bent) {
 		b.load = func(ctx context.Context, key string) (authn.Record, error) {
 			r, err := b.Store.Load(ctx, key)
 			return r, unwrapped(err)
@@ -159,8 +159,8 @@ func unwrapped(err error) error {
 	return errors.New(err.Error())
 }
 
-// counted numbers the versions of each record from 1, and from 1 again after
-// a delete. It remembers which number each of the caller's versions got.
+// counted numbers the versions of each record from 1, and again from 1 after a
+// delete. It maps the caller's versions to these numbers.
 func counted(b *bent) {
 	var mu sync.Mutex
 	number := map[string]map[uint64]int{}

@@ -48,7 +48,7 @@ var brokenValues = []broken{
 		r.Value = bytes.TrimSpace(r.Value)
 		return r
 	})},
-	{"mends what is not UTF-8", "bytes", stored(func(r authn.Record) authn.Record {
+	{"replaces invalid UTF-8", "bytes", stored(func(r authn.Record) authn.Record {
 		r.Value = bytes.ToValidUTF8(r.Value, []byte("?"))
 		return r
 	})},
@@ -64,7 +64,7 @@ var brokenValues = []broken{
 		r.Value = r.Value[:min(len(r.Value), 32<<10)]
 		return r
 	})},
-	{"takes Due for time-to-live", "past due", func(b *bent) {
+	{"treats Due as time to live", "past due", func(b *bent) {
 		gone := func(r authn.Record) bool { return !r.Due.IsZero() && r.Due.Before(time.Now()) }
 		b.load = func(ctx context.Context, key string) (authn.Record, error) {
 			r, err := b.Store.Load(ctx, key)

@@ -18,15 +18,15 @@ var dueCases = []testCase{
 	{name: "due order", check: dueOrder, sweeps: true,
 		contract: "Due returns the most overdue first, and up to limit of them."},
 	{name: "due changes", check: dueChanges, sweeps: true,
-		contract: "Due goes by the record as it is: an earlier Due, or a record that was deleted, does not count."},
+		contract: "Due uses the current record only: it ignores an earlier Due and a deleted record."},
 	{name: "due precision", check: duePrecision, sweeps: true,
 		contract: "A store may round Due, but by less than a millisecond."},
 	{name: "due race", check: dueRace, sweeps: true,
-		contract: "While others save, Due returns no key twice, none that was never due, and each that is left alone."},
+		contract: "During concurrent saves, Due returns no key twice, no key that was never due, and every due key that nobody saves."},
 }
 
-// wantDue returns an error unless each client finds what is due of want, which
-// has the due times of all records of the store.
+// wantDue returns an error unless each client returns the due keys of want,
+// which holds the due time of every record of the store.
 func (e *env) wantDue(ctx context.Context, what string, want map[string]time.Time, before time.Time, limit int) error {
 	for _, s := range e.clients() {
 		got, err := askDue(ctx, s, before, limit)
@@ -40,7 +40,7 @@ func (e *env) wantDue(ctx context.Context, what string, want map[string]time.Tim
 	return nil
 }
 
-// askDue is for stores of which another client was seen to be a Sweeper.
+// askDue calls Due of s, which must be a Sweeper because another client is.
 func askDue(ctx context.Context, s authn.Store, before time.Time, limit int) ([]string, error) {
 	sw, ok := s.(authn.Sweeper)
 	if !ok {
@@ -49,8 +49,8 @@ func askDue(ctx context.Context, s authn.Store, before time.Time, limit int) ([]
 	return sw.Due(ctx, before, limit)
 }
 
-// sameDue returns an error unless got is what [authn.Sweeper] promises. Keys
-// that are due at the same time may come in any order.
+// sameDue returns an error unless got is what [authn.Sweeper] specifies. Keys
+// with the same due time may be in any order.
 func sameDue(got []string, want map[string]time.Time, before time.Time, limit int) error {
 	var times []time.Time
 	for _, at := range want {
@@ -69,7 +69,7 @@ func sameDue(got []string, want map[string]time.Time, before time.Time, limit in
 			return fmt.Errorf("due up to %v, limit %d: key %d is %q, due at %v, want one that is due at %v", before, limit, i, k, at, times[i])
 		}
 		if seen[k] {
-			return fmt.Errorf("due up to %v, limit %d: key %q comes twice", before, limit, k)
+			return fmt.Errorf("due up to %v, limit %d: key %q is returned twice", before, limit, k)
 		}
 		seen[k] = true
 	}
@@ -157,7 +157,7 @@ func dueChanges(ctx context.Context, e *env) error {
 			save(n, at(-time.Minute)),
 			save(n, at(-time.Hour)),          // earlier
 			save(n, at(-time.Second)),        // later
-			save(n, at(time.Second)),         // not due any more
+			save(n, at(time.Second)),         // no longer due
 			save(n, at(0)),                   // due again
 			save(n, e.record("value")),       // never due
 			save(n, at(-2*time.Second)),      // due again
@@ -199,9 +199,9 @@ func duePrecision(ctx context.Context, e *env) error {
 	return nil
 }
 
-// dueRace looks for due records while writers make theirs due, not due, and
-// delete them. Keys below still are left alone, of the rest every third is
-// never due. Writers and readers wait for each other to have done enough.
+// dueRace calls Due while writers make their records due, make them not due,
+// and delete them. Keys below still are not written; of the others every third
+// is never due. Writers go on until readers have read enough, and vice versa.
 func dueRace(ctx context.Context, e *env) error {
 	const still, busy, readers = 20, 30, 2
 	for i := range still {
@@ -215,7 +215,7 @@ func dueRace(ctx context.Context, e *env) error {
 	read := func(i int) error {
 		defer looks.Add(10) // also after an error
 		for {
-			over := written.Load() == busy // the last look is after the last save
+			over := written.Load() == busy // read once more after the last save
 			if err := checkDueRace(ctx, e.client(i), still, busy); err != nil || over {
 				return err
 			}
@@ -256,13 +256,13 @@ func checkDueRace(ctx context.Context, s authn.Store, still, busy int) error {
 	seen := map[string]bool{}
 	for _, k := range got {
 		if seen[k] {
-			return fmt.Errorf("key %q comes twice in one answer", k)
+			return fmt.Errorf("one answer has key %q twice", k)
 		}
 		seen[k] = true
 	}
 	for i := range still {
 		if !seen[key(i)] {
-			return errors.New("a due record that nobody touched is missing")
+			return errors.New("a due record that nobody saved is missing")
 		}
 		delete(seen, key(i))
 	}

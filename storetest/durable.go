@@ -16,7 +16,7 @@ var durableCases = []testCase{
 	{name: "reopened", check: reopened, reopens: true,
 		contract: "Save must be durable before it returns nil."},
 	{name: "killed while saving", check: killed, reopens: true,
-		contract: "A Save is durable before it returns nil, and one that was cut off has happened wholly or not at all."},
+		contract: "A Save is durable before it returns nil, and an interrupted Save has happened completely or not at all."},
 }
 
 func reopened(ctx context.Context, e *env) error {
@@ -57,14 +57,14 @@ func reopened(ctx context.Context, e *env) error {
 	return e.wantDue(ctx, "after reopening", dues, date.Add(time.Hour), 2*n)
 }
 
-// diary is what one writer of killed knows about its record.
+// diary holds what one writer of killed knows about its record.
 type diary struct {
 	saved authn.Record // acknowledged
-	tried authn.Record // sent after it, without an answer
+	tried authn.Record // sent afterwards, not acknowledged
 }
 
-// killed reopens the store under the hands of writers. Each has a record of
-// its own, saves it in a loop, and stops at the first error.
+// killed reopens the store while writers save. Each writer saves its own
+// record in a loop and stops at the first error.
 func killed(ctx context.Context, e *env) error {
 	const saves = 200 // acknowledged before the kill
 	var acks atomic.Int32
@@ -93,7 +93,7 @@ func killed(ctx context.Context, e *env) error {
 	select {
 	case <-enough:
 	case <-over:
-		return first(append(errs, errors.New("the writers ended by themselves"))...)
+		return first(append(errs, errors.New("the writers stopped before the store was reopened"))...)
 	}
 	e.reopen()
 	stop.Store(true)
@@ -101,13 +101,13 @@ func killed(ctx context.Context, e *env) error {
 	for i, d := range diaries {
 		got, err := e.s.Load(ctx, key(i))
 		if err != nil && d.saved.Value == nil && errors.Is(err, authn.ErrNotFound) {
-			continue // not even the first was acknowledged
+			continue // no save was acknowledged
 		}
 		if err != nil {
 			return must("load after the kill", err)
 		}
 		if same(got, d.tried) != nil && same(got, d.saved) != nil {
-			return fmt.Errorf("after the kill there is version %d, neither %d, the last that was acknowledged, nor %d, the one tried after it",
+			return fmt.Errorf("after the kill, the version is %d, want %d, the last that was acknowledged, or %d, which was sent after it",
 				got.Version, d.saved.Version, d.tried.Version)
 		}
 	}

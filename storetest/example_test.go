@@ -11,20 +11,20 @@ import (
 	"github.com/authnfsm/authn/storetest"
 )
 
-// take takes the one ticket that there is, as a wrong store might: it looks,
-// and then writes over whatever is there.
+// take takes the only ticket. It is a client with a bug: it ignores save
+// conflicts.
 func take(s authn.Store, who string) string {
 	ctx := context.Background()
 	r, err := s.Load(ctx, "ticket")
 	if err != nil || string(r.Value) != "free" {
 		return who + " came late"
 	}
-	// A right one would save at r.Version and believe the answer.
+	// A correct client would check this error.
 	_ = s.Save(ctx, "ticket", r.Version, authn.Record{Value: []byte(who), Version: 2})
 	return who + " has it"
 }
 
-// Two clients, every order of their calls: it takes no luck to see the race.
+// Run two clients in every order of their calls, so that the race always shows.
 func ExampleInterleave() {
 	worst := 0
 	for pick := range storetest.Schedules() {
@@ -51,9 +51,8 @@ func ExampleInterleave() {
 	// wrong: 4
 }
 
-// The connection breaks after the second save has reached the store: a caller
-// that does not know what happened loads the record and looks for the version
-// that it drew.
+// The connection breaks after the second save has reached the store. The
+// caller loads the record: its version tells whether the save succeeded.
 func ExampleFaulty() {
 	ctx := context.Background()
 	cut := errors.New("connection reset")
@@ -69,7 +68,7 @@ func ExampleFaulty() {
 	// 22 <nil>
 }
 
-// One client is stopped between its Load and its Save, while another does both.
+// Hold one client between its Load and its Save while another does both.
 func ExampleGate() {
 	store := new(memstore.Store)
 	_ = store.Save(context.Background(), "ticket", 0, authn.Record{Value: []byte("free"), Version: 1})
@@ -89,7 +88,7 @@ func ExampleGate() {
 	// ann has it
 }
 
-// How many calls of the store something costs.
+// Count the calls that an operation makes.
 func ExampleCounter() {
 	var calls storetest.Counter
 	store := calls.Wrap(new(memstore.Store))
@@ -99,7 +98,7 @@ func ExampleCounter() {
 	// Output: 1 0 1
 }
 
-// What a store might return from a damaged disk, or from the wrong place.
+// Return a truncated value, a changed one, and another record.
 func ExampleAlways() {
 	ctx := context.Background()
 	good := new(memstore.Store)

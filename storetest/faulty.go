@@ -9,46 +9,46 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Fault is what goes wrong with one call of a store. The zero value is
-// nothing. To name the usual ones:
+// A Fault is a failure of one call of a store. The zero value is none. The
+// usual ones:
 //
-//	Fault{Err: errDown}                          // nothing happened
-//	Fault{Err: authn.ErrConflict}                // a lost race (for ever, with [Always])
-//	Fault{Err: errCut, After: true}              // it happened, and the caller cannot know
-//	Fault{Panic: "boom"}                         // in the driver
+//	Fault{Err: errDown}                          // the call fails without effect
+//	Fault{Err: authn.ErrConflict}                // a save conflict (every time, with [Always])
+//	Fault{Err: errCut, After: true}              // the call succeeds, but the caller gets an error
+//	Fault{Panic: "boom"}                         // the driver panics
 //	Fault{Panic: "killed", After: true}          // the process dies between the write and the answer
 //	Fault{Delay: time.Second}                    // slow
 //	Fault{Delay: Forever}                        // hangs until the caller's context ends
-//	Fault{Damage: Flip(100)}                     // a rotten bit
-//	Fault{Damage: Instead(another)}              // somebody else's record
+//	Fault{Damage: Flip(100)}                     // a flipped bit
+//	Fault{Damage: Instead(another)}              // the record of another key
 type Fault struct {
-	// Err is what the call returns instead of carrying out anything.
+	// Err, if not nil, is what the call returns instead of reaching the store.
 	Err error
 
-	// Panic, if not nil, is what the call panics with instead of returning.
+	// Panic, if not nil, is the value with which the call panics.
 	Panic any
 
-	// After lets the store carry the call out before Err or Panic: what it
-	// answered is lost, be it good or bad.
+	// After makes the call reach the store before Err or Panic. The store's
+	// answer is discarded.
 	After bool
 
-	// Delay passes before anything else happens. If the context ends first,
-	// the call returns its error and nothing has happened.
+	// Delay passes before the call. If the context ends first, the call
+	// returns the context's error and does not reach the store.
 	Delay time.Duration
 
-	// Damage changes what a Load that succeeded returns; the store keeps what
-	// it has. It is not called for other calls.
+	// Damage changes the record that a successful Load returns, but not the
+	// one in the store. Other calls ignore it.
 	Damage func(authn.Record) authn.Record
 }
 
-// Forever is a Delay that only the end of the context ends.
+// Forever is a Delay that lasts until the context ends.
 const Forever time.Duration = math.MaxInt64
 
-// A Plan says what goes wrong with each call. It must be safe for concurrent
-// use if the store is used so.
+// A Plan returns the fault of each call. It must be safe for concurrent use
+// if the store is used concurrently.
 type Plan func(Call) Fault
 
-// Always gives f to every call of op, or to every call at all if op is "".
+// Always applies f to every call of op, or to every call if op is "".
 func Always(op Op, f Fault) Plan {
 	return func(c Call) Fault {
 		if op == "" || op == c.Op {
@@ -58,8 +58,8 @@ func Always(op Op, f Fault) Plan {
 	}
 }
 
-// Nth gives f to the n-th call of op, or to the n-th call of any kind if op is
-// "". The first is number 1.
+// Nth applies f to the n-th call of op, or to the n-th call of any kind if op
+// is "". The first call is number 1.
 func Nth(op Op, n int, f Fault) Plan {
 	return func(c Call) Fault {
 		if (op == "" && c.All == n) || (op == c.Op && c.N == n) {
@@ -69,8 +69,8 @@ func Nth(op Op, n int, f Fault) Plan {
 	}
 }
 
-// Faulty returns s with the faults of the plan. It counts its calls, for the
-// plan, from the moment it is made. It is safe for concurrent use if s and
+// Faulty returns s with the faults of the plan. The numbers in each [Call]
+// count from the call of Faulty. The store is safe for concurrent use if s and
 // plan are, and an [authn.Sweeper] if s is.
 func Faulty(s authn.Store, plan Plan) authn.Store {
 	var n Counter
@@ -88,7 +88,7 @@ func Faulty(s authn.Store, plan Plan) authn.Store {
 			return err
 		}
 		if f.After {
-			_ = call() // nobody will know
+			_ = call()
 		}
 		if f.Panic != nil {
 			panic(f.Panic)
@@ -112,8 +112,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Flip returns a Damage that flips one bit of the value. It counts round from
-// the end to the start, and backwards if bit is negative: -1 is the last bit.
+// Flip returns a Damage that flips one bit of the value. Bits are counted
+// modulo the size of the value: -1 is the last bit.
 func Flip(bit int) func(authn.Record) authn.Record {
 	return func(r authn.Record) authn.Record {
 		n := 8 * len(r.Value)
@@ -127,7 +127,7 @@ func Flip(bit int) func(authn.Record) authn.Record {
 	}
 }
 
-// Truncate returns a Damage that leaves the first n bytes of the value, or all
+// Truncate returns a Damage that keeps the first n bytes of the value, or all
 // but the last -n if n is negative.
 func Truncate(n int) func(authn.Record) authn.Record {
 	return func(r authn.Record) authn.Record {
@@ -140,8 +140,8 @@ func Truncate(n int) func(authn.Record) authn.Record {
 	}
 }
 
-// Instead returns a Damage that returns another record: one of another key, or
-// an old one of the same key, as a copy from before or a stale read would be.
+// Instead returns a Damage that returns another record: of another key, or an
+// old one of the same key, as after a restore or a stale read.
 func Instead(another authn.Record) func(authn.Record) authn.Record {
 	another.Value = bytes.Clone(another.Value)
 	return func(authn.Record) authn.Record {

@@ -9,9 +9,9 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Gate stops each call of the stores that it wraps until the test lets it
-// through, so that a test can put one client's work between another's Load and
-// its Save without relying on luck:
+// A Gate holds each call of the stores that it wraps until the test releases
+// it. A test can thus run one client between another's Load and Save, the same
+// way every time:
 //
 //	gate := storetest.NewGate()
 //	go func() { defer close(done); client(gate.Wrap(store)) }()
@@ -32,21 +32,21 @@ type Held struct {
 	free func()
 }
 
-// Release lets the call go on. It returns at once, not when the call does; a
-// second Release does nothing.
+// Release lets the call continue and does not wait for it. A second Release
+// does nothing.
 func (h *Held) Release() { h.free() }
 
-// NewGate returns a gate that is closed.
+// NewGate returns a gate that holds every call.
 func NewGate() *Gate { return &Gate{calls: make(chan *Held)} }
 
-// Calls returns the channel on which each call arrives. It is never closed: a
-// test that does not know whether there will be a call must also listen for
-// the client's end.
+// Calls returns the channel that receives each call. It is never closed: a
+// test that does not know whether another call follows must also wait for the
+// end of the client.
 func (g *Gate) Calls() <-chan *Held { return g.calls }
 
 // Wrap returns s behind the gate. A call whose context ends while it waits
 // returns the context's error and does not reach s. One Gate may wrap several
-// stores. The store is an [authn.Sweeper] if s is; then Due is held up too.
+// stores. The store is an [authn.Sweeper] if s is; then Due is held too.
 func (g *Gate) Wrap(s authn.Store) authn.Store {
 	var n Counter
 	return wrap(s, func(ctx context.Context, c Call, call func() error) error {
@@ -66,28 +66,26 @@ func (g *Gate) Wrap(s authn.Store) authn.Store {
 	})
 }
 
-// A Turn is one call that [Interleave] let through.
+// A Turn is one call that [Interleave] released.
 type Turn struct {
 	Client int
 	Op     Op
 	Key    string
 }
 
-// String returns "1:save", for instance.
+// String returns the client and the operation, such as "1:save".
 func (t Turn) String() string { return fmt.Sprintf("%d:%s", t.Client, t.Op) }
 
-// Interleave runs clients side by side, each in its own goroutine with its own
-// view of s, and lets them make one call of s at a time. Whenever n clients
-// wait, it asks pick for a number from 0 to n-1, in the order of the clients;
-// take pick from [Schedules] to see every order, or use rapid or math/rand to
-// see some. It returns when all clients have, with the calls in their order.
+// Interleave runs each client in its own goroutine and lets one call of s
+// through at a time. While n clients wait, pick chooses the next by a number
+// from 0 to n-1, in the order of the clients. Take pick from [Schedules] for
+// every order, or from rapid or math/rand for some. Interleave returns the
+// calls in order, after all clients have returned.
 //
-// Between two calls, a client runs alone, except that the clients are not held
-// up at anything but s: they must not wait for each other, and must make one
-// call at a time.
+// A client must make one call at a time and must not wait for another client.
 func Interleave(s authn.Store, pick func(n int) int, clients ...func(authn.Store)) []Turn {
 	var turns []Turn
-	held := make([]*Held, len(clients)) // nil: the client has ended
+	held := make([]*Held, len(clients)) // nil: the client has returned
 	next := make([]func() *Held, len(clients))
 	for i, client := range clients {
 		gate, done := NewGate(), make(chan struct{})
@@ -123,7 +121,7 @@ func Interleave(s authn.Store, pick func(n int) int, clients ...func(authn.Store
 }
 
 // Schedules returns every sequence of choices, each as a pick for
-// [Interleave], in the order of an odometer:
+// [Interleave], in lexical order:
 //
 //	for pick := range storetest.Schedules() {
 //		store := new(memstore.Store)
@@ -131,13 +129,13 @@ func Interleave(s authn.Store, pick func(n int) int, clients ...func(authn.Store
 //		… // check what alice and bob were told, and what store has now
 //	}
 //
-// It finds out by itself how many choices there are: the body of the loop must
-// make all its choices with pick and depend on nothing else, else it panics.
-// Two clients with a Load and a Save each have 6 schedules, three have 90;
-// clients that try again after a conflict have more.
+// Schedules discovers the choices as the loop makes them: the body must depend
+// on pick alone, or Schedules panics. Two clients with a Load and a Save each
+// have 6 schedules, three have 90; clients that retry after a conflict have
+// more.
 func Schedules() iter.Seq[func(n int) int] {
 	return func(yield func(func(n int) int) bool) {
-		var taken, of []int // what was chosen in this run, out of how many
+		var taken, of []int // the choices of this run, and out of how many
 		for {
 			depth := 0
 			pick := func(n int) int {

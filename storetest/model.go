@@ -11,10 +11,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model makes random calls to the store and compares what they return with
-// what a map would. It returns the first difference; the calls after it do
-// nothing. It goes by the same contract as the cases, but mixes the calls in
-// ways that nobody thought of.
+// model makes random calls and compares their results with those of a map. It
+// returns the first difference and skips the calls after it. It checks the
+// same contract as the cases, with sequences that no case has.
 func model(t *rapid.T, e *env) error {
 	m := &reference{env: e, ctx: context.Background(), records: map[string]authn.Record{}}
 	step := func(f func(*rapid.T) error) func(*rapid.T) {
@@ -37,12 +36,12 @@ func model(t *rapid.T, e *env) error {
 	return m.err
 }
 
-// reference is the store as it should be.
+// reference is the expected content of the store.
 type reference struct {
 	*env
 	ctx     context.Context
 	records map[string]authn.Record
-	past    []uint64 // every version there ever was, of any key
+	past    []uint64 // every version used so far, of any key
 	checks  int
 	err     error
 }
@@ -51,7 +50,7 @@ var (
 	modelKeys  = []string{key(1), key(2), key(3), key(1 << 20)}
 	someKey    = rapid.SampledFrom(modelKeys)
 	someClient = rapid.IntRange(0, 1)
-	// Few times, so that some coincide; 0 stands for the zero time.
+	// Few different times, so that some are equal; 0 is the zero time.
 	someTime = rapid.Custom(func(t *rapid.T) time.Time {
 		n := rapid.IntRange(0, 5).Draw(t, "time")
 		if n == 0 {
@@ -61,7 +60,7 @@ var (
 	})
 )
 
-// draw returns a record with a version that was never used.
+// draw returns a record with an unused version.
 func (m *reference) draw(t *rapid.T) authn.Record {
 	r := authn.Record{
 		Value:   rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "value"),
@@ -83,7 +82,7 @@ func (m *reference) save(t *rapid.T) error {
 	k, s := someKey.Draw(t, "key"), m.client(someClient.Draw(t, "client"))
 	r := m.draw(t)
 	if err := s.Save(m.ctx, k, m.records[k].Version, r); err != nil {
-		return must("save at the present version", err)
+		return must("save at the current version", err)
 	}
 	m.records[k] = r
 	return nil
@@ -100,10 +99,10 @@ func (m *reference) delete(t *rapid.T) error {
 		err = nil // deleting nothing may be refused
 	}
 	delete(m.records, k)
-	return must("delete at the present version", err)
+	return must("delete at the current version", err)
 }
 
-// wrong saves at a version that is not the present one.
+// wrong saves at a version that is not the current one.
 func (m *reference) wrong(t *rapid.T) error {
 	k, s := someKey.Draw(t, "key"), m.client(someClient.Draw(t, "client"))
 	old := rapid.SampledFrom(append([]uint64{0, 1}, m.past...)).Draw(t, "old")
@@ -126,7 +125,7 @@ func (m *reference) due(t *rapid.T) error {
 	return m.wantDue(m.ctx, "due", want, someTime.Draw(t, "before"), limit)
 }
 
-// check compares all records, through one client and then the other.
+// check compares all records, using the clients in turn.
 func (m *reference) check(*rapid.T) error {
 	m.checks++
 	for _, k := range modelKeys {

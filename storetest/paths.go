@@ -13,20 +13,21 @@ import (
 	"github.com/authnfsm/authn/internal/walks"
 )
 
-// Replay runs a whole [authn.Service] on s, which must be empty and is so
-// again after: the recorded shortest way to every event in every state,
-// answered by every row of the table. [Run] does it too.
+// Replay runs an [authn.Service] on s and compares its answers with recorded
+// ones, on the shortest paths that reach every row of the table. The store
+// must be empty, and is empty afterwards. [Run] calls Replay too.
 func Replay(t *testing.T, s authn.Store) {
 	answers, err := replay(t.Context(), s)
 	if err != nil {
 		t.Error(err)
 	}
 	if answers < leastAnswers {
-		t.Errorf("%d answers were compared: too few", answers)
+		t.Errorf("%d answers were compared, want at least %d", answers, leastAnswers)
 	}
 }
 
-// leastAnswers is fewer than there are recorded, and far more than one file has.
+// leastAnswers is below the number of recorded answers, and far above the
+// number in any one file.
 const leastAnswers = 400
 
 func replay(ctx context.Context, s authn.Store) (answers int, err error) {
@@ -48,8 +49,7 @@ func replay(ctx context.Context, s authn.Store) (answers int, err error) {
 	return answers, err
 }
 
-// turns is a store whose calls go to several clients of the same data, one
-// after the other.
+// turns is a store that uses several clients of the same data in turn.
 type turns struct {
 	clients []authn.Store
 	n       int

@@ -8,7 +8,7 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// TestReplayNotices holds the recorded paths up to stores that are wrong.
+// TestReplayNotices checks that the recorded paths detect broken stores.
 func TestReplayNotices(t *testing.T) {
 	m := new(memstore.Store)
 	for name, s := range map[string]*bent{

@@ -14,10 +14,10 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Process is another process that uses stores on behalf of a test. Its
-// stores share nothing with those of the test's own process, and it can be
-// killed: what [Harness].Second and Reopen are for. It is the test's program
-// once more, so TestMain must begin with [Serve]:
+// A Process is a second process that opens stores for a test. Its stores share
+// no memory with the test, and it can be killed, as [Harness].Second and
+// Reopen need. It runs the test binary again, so TestMain must begin with
+// [Serve]:
 //
 //	func TestMain(m *testing.M) {
 //		storetest.Serve(func(where string) (authn.Store, error) { return mystore.Open(where) })
@@ -39,21 +39,20 @@ type Process struct {
 	run *running   // nil: start one
 }
 
-// NewProcess returns a process that ends with the test. It is started by the
-// first call of one of its stores.
+// NewProcess returns a process that ends with the test. The first call of one
+// of its stores starts it.
 func NewProcess(tb testing.TB) *Process {
 	p := new(Process)
 	tb.Cleanup(p.Kill)
 	return p
 }
 
-// Store returns the store that Serve's open opens for these words, which may
-// say where it is. It is an [authn.Sweeper]; if the other one is not, Due
-// fails.
+// Store returns a client of the store that Serve's open returns for where. It
+// is an [authn.Sweeper]; its Due fails if the store in the process is not one.
 func (p *Process) Store(where string) authn.Store { return remote{p, where} }
 
-// Kill ends the process as a power cut would: calls under way fail, and
-// whether they happened nobody knows. The next call starts another process.
+// Kill ends the process at once, as a power failure would. Calls in progress
+// fail, with or without effect. The next call starts another process.
 func (p *Process) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,9 +86,9 @@ type reply struct {
 	Is     string // the sentinel that the error wraps
 }
 
-// Serve returns at once, unless this process is one that a [Process] has
-// started: then it never returns and ends the process when the test's ends.
-// Open is called once for each store.
+// Serve returns at once, unless a [Process] started this process. Then it
+// serves calls until the test's process ends, and never returns. It calls open
+// once for each store.
 func Serve(open func(where string) (authn.Store, error)) {
 	if os.Getenv(processEnv) == "" {
 		return
@@ -141,18 +140,18 @@ func do(s authn.Store, q request) (p reply, err error) {
 	case Due:
 		sw, ok := s.(authn.Sweeper)
 		if !ok {
-			return p, errors.New("storetest: the other process's store is no authn.Sweeper")
+			return p, errors.New("storetest: the store in the other process is not an authn.Sweeper")
 		}
 		p.Keys, err = sw.Due(ctx, q.Before, q.Limit)
 	}
 	return p, err
 }
 
-// running is a process that was started.
+// running is a started process.
 type running struct {
 	cmd  *exec.Cmd
 	in   io.Closer
-	gone chan struct{} // closed when it says no more
+	gone chan struct{} // closed when the process has ended its output
 
 	mu      sync.Mutex // guards the fields below
 	out     *gob.Encoder
@@ -186,7 +185,7 @@ func (p *Process) running() (*running, error) {
 	return r, nil
 }
 
-// listen hands out the replies.
+// listen delivers replies to the calls that wait for them.
 func (r *running) listen(from io.Reader) {
 	defer close(r.gone)
 	for dec := gob.NewDecoder(from); ; {
@@ -202,7 +201,7 @@ func (r *running) listen(from io.Reader) {
 	}
 }
 
-// remote is a store of a process.
+// remote is a store in a Process.
 type remote struct {
 	p     *Process
 	where string

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A store in another process keeps the contract as it does in this one.
+// A store in another process conforms too.
 func TestProcess(t *testing.T) {
 	p := NewProcess(t)
 	n := 0
@@ -30,8 +30,7 @@ func TestProcess(t *testing.T) {
 	})
 }
 
-// A process that is killed is gone with what it had in memory, and the suite
-// says so.
+// A killed process loses what it had in memory, and the suite detects it.
 func TestProcessKilled(t *testing.T) {
 	p := NewProcess(t)
 	for _, name := range []string{"reopened", "killed while saving"} {
@@ -41,15 +40,14 @@ func TestProcessKilled(t *testing.T) {
 			e.s = p.Store(name)
 		}
 		if err := find(t, name).check(t.Context(), e); err == nil {
-			t.Errorf("%q does not notice", name)
+			t.Errorf("case %q does not detect the loss", name)
 		} else {
 			t.Log(err)
 		}
 	}
 }
 
-// A call that waits when the process is killed comes back, and so does one
-// that is given up.
+// A call returns when the process is killed, and when its context ends.
 func TestProcessLost(t *testing.T) {
 	p := NewProcess(t)
 	s := p.Store("k")
@@ -63,7 +61,7 @@ func TestProcessLost(t *testing.T) {
 	_ = run.cmd.Process.Kill()
 	<-run.gone
 	if _, err := s.Load(t.Context(), "k"); err == nil {
-		t.Error("a dead process answers")
+		t.Error("a killed process answers")
 	}
 	p.Kill()
 	ctx, stop := context.WithCancel(t.Context())

@@ -13,19 +13,19 @@ import (
 
 var raceCases = []testCase{
 	{name: "create race", check: createRace,
-		contract: "Of concurrent creates of one record, exactly one succeeds, and the record is that one's."},
+		contract: "Of concurrent creates of one record, exactly one succeeds, and its record is stored."},
 	{name: "save race", check: saveRace,
-		contract: "Of concurrent saves and deletes at one version, exactly one succeeds, and the record is that one's."},
+		contract: "Of concurrent saves and deletes at one version, exactly one succeeds, and its result is stored."},
 	{name: "lost update", check: lostUpdate,
-		contract: "Every Save that returns nil has replaced exactly the version that it named, and a Load after it never shows an older one."},
+		contract: "Every Save that returns nil has replaced exactly the version that it named, and no later Load returns an older one."},
 	{name: "separate keys", check: separateKeys,
 		contract: "Concurrent saves under different keys do not conflict."},
 }
 
 const (
 	crowd   = 100 // goroutines in a race
-	writers = 8   // goroutines that count in one record
-	each    = 25  // and how far
+	writers = 8   // goroutines that increment one record
+	each    = 25  // increments of each
 )
 
 // together calls f(0), f(1), … f(n-1) at once and returns what they returned.
@@ -44,7 +44,7 @@ func together(n int, f func(i int) error) []error {
 	return errs
 }
 
-// winner returns the index of the one nil error. All others must be conflicts.
+// winner returns the index of the only nil error. All others must be conflicts.
 func winner(errs []error) (int, error) {
 	won := -1
 	for i, err := range errs {
@@ -60,7 +60,7 @@ func winner(errs []error) (int, error) {
 		}
 	}
 	if won < 0 {
-		return -1, errors.New("all saves lost the race")
+		return -1, errors.New("no save won the race")
 	}
 	return won, nil
 }
@@ -117,9 +117,9 @@ func saveRace(ctx context.Context, e *env) error {
 	return nil
 }
 
-// lostUpdate lets several clients count in one record. Versions are unique, so
-// the saves that were acknowledged must form one chain from the first version
-// to the last; and nobody may see it run backwards.
+// lostUpdate lets several clients increment a number in one record. Versions
+// are unique, so the acknowledged saves must form one chain from the first
+// version to the last, and no client may see an older version after a newer.
 func lostUpdate(ctx context.Context, e *env) error {
 	start := authn.Record{Value: []byte("0"), Version: e.version()}
 	if err := must("create", e.s.Save(ctx, key(1), 0, start)); err != nil {
@@ -153,12 +153,12 @@ func lostUpdate(ctx context.Context, e *env) error {
 		place[v], last = len(place), v
 	}
 	if n := writers * each; len(place) != n+1 {
-		return fmt.Errorf("%d saves were acknowledged, but they lead through %d versions only", n, len(place))
+		return fmt.Errorf("%d saves were acknowledged, but their chain has only %d versions", n, len(place))
 	}
 	for _, c := range tallies {
 		for i := range c.seen[1:] {
 			if place[c.seen[i+1]] < place[c.seen[i]] {
-				return errors.New("a load showed an older record than one that the same client had seen or saved")
+				return errors.New("a load returned an older record than the same client had loaded or saved before")
 			}
 		}
 	}
@@ -174,13 +174,13 @@ type tally struct {
 	steps []struct{ old, new uint64 } // its acknowledged saves
 }
 
-// run adds to the count. Each conflict is the success of another between this
-// client's load and its save, so there cannot be more of them than saves.
-// It meets the other clients after its first load.
+// run increments the number. Each conflict is caused by another client's
+// successful save, so there cannot be more conflicts than saves. It waits for
+// the other clients after its first load.
 func (c *tally) run(ctx context.Context, meet func()) error {
 	for tries := 0; len(c.steps) < each; tries++ {
 		if tries > writers*each {
-			return errors.New("there are more conflicts than saves that could have caused them")
+			return errors.New("there are more conflicts than successful saves that could cause them")
 		}
 		r, err := c.s.Load(ctx, key(1))
 		meet()
@@ -189,11 +189,11 @@ func (c *tally) run(ctx context.Context, meet func()) error {
 		}
 		count, err := strconv.Atoi(string(r.Value))
 		if err != nil {
-			return must("load returned what was never saved", err)
+			return must("load returned a value that was never saved", err)
 		}
 		c.seen = append(c.seen, r.Version)
 		next := c.record(strconv.Itoa(count + 1))
-		runtime.Gosched() // a store in memory is so fast that they would not meet again
+		runtime.Gosched() // else the calls of a fast store in memory hardly overlap
 		switch err := c.s.Save(ctx, key(1), r.Version, next); {
 		case err == nil:
 			c.seen = append(c.seen, next.Version)
@@ -213,7 +213,7 @@ func separateKeys(ctx context.Context, e *env) error {
 			if n == 4 {
 				r = authn.Record{}
 			}
-			if err := must("save under a key of its own", e.client(n).Save(ctx, key(i), old, r)); err != nil {
+			if err := must("save under a separate key", e.client(n).Save(ctx, key(i), old, r)); err != nil {
 				return err
 			}
 			old = r.Version

@@ -1,31 +1,30 @@
-// Package storetest says, as tests, what it is to be an [authn.Store], and
-// gives the tests of a host some stores that misbehave on purpose.
+// Package storetest has conformance tests for implementations of
+// [authn.Store], and store wrappers that inject faults into a host's tests.
 //
 // # Testing a store
 //
-// A store is what passes [Run]:
+// A store conforms if it passes [Run]:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) authn.Store { return new(memstore.Store) })
 //	}
 //
-// Each subtest holds one sentence of the contract and prints it when the store
-// breaks it. "paths" is [Replay]: a whole service on the store, whose answers
-// are compared with recorded ones. The last one, "model", compares the store
-// with a map over random sequences of calls; RAPID_CHECKS=1000 in the environment makes it try more
-// of them. The cases of an [authn.Sweeper] run if the store is one.
+// Each subtest checks one sentence of the contract and prints it on failure.
+// "paths" is [Replay]: it runs a service on the store and compares the answers
+// with recorded ones. "model" compares the store with a map over random
+// sequences of calls; RAPID_CHECKS=1000 in the environment runs more of them.
+// The cases for an [authn.Sweeper] run if the store is one.
 //
-// A store that keeps its records outside the process should use a [Harness]:
-// it lets the suite work with two clients at once, and close or kill the store
-// and open it again. A [Process] is a client that can be killed.
+// A store that keeps its records outside the process should use a [Harness].
+// With it, the suite uses two clients at once, and closes or kills the store
+// and opens it again. A [Process] is a client that can be killed.
 //
 // # Testing with a store
 //
-// [Faulty] fails, dawdles, panics and returns damaged records by plan.
-// [Gate] and [Interleave] stop clients before each call, so that a test and
-// not the scheduler says who goes first. [Counter] counts calls. Each wraps
-// any store, and what they return is an [authn.Sweeper] if the wrapped store
-// is one.
+// [Faulty] injects errors, delays, panics and damaged records according to a
+// [Plan]. [Gate] and [Interleave] hold each call of a client, so that the test
+// chooses the order. [Counter] counts calls. Each wraps any store and returns
+// an [authn.Sweeper] if the wrapped store is one.
 package storetest
 
 import (
@@ -42,8 +41,8 @@ import (
 
 // Run tests the store that open returns. It calls open once for each subtest
 // and once for each of the about 100 runs of the model. Each store must be
-// empty, and open registers its own clean-up with t. For a store on a server,
-// let open make a fresh key space (a table, a prefix), not a fresh server.
+// empty, and open registers its cleanup with t. For a store on a server, open
+// should create a new key space (a table, a prefix), not a new server.
 func Run(t *testing.T, open func(t *testing.T) authn.Store) {
 	Harness{Open: open}.Run(t)
 }
@@ -53,19 +52,19 @@ type Harness struct {
 	// Open returns an empty store, as in [Run].
 	Open func(t *testing.T) authn.Store
 
-	// Second returns one more client of the data of s, a store that came from
-	// Open: with connections and caches of its own, as another process would
-	// have. Then the cases use both.
+	// Second returns another client of the data of s, which Open returned.
+	// It has its own connections and caches, as in another process. The cases
+	// then use both clients.
 	Second func(t *testing.T, s authn.Store) authn.Store
 
-	// Reopen ends s, a store that came from Open, and opens its data again.
-	// The more rudely it ends it (cut the connection, kill the server or the
-	// process), the more is proved. It is called while other goroutines use
-	// s, whose calls may then fail. If nil, durability is not tested.
+	// Reopen stops s, which Open returned, and opens its data again. The more
+	// abruptly it stops s (cut the connection, kill the server or the
+	// process), the more the test shows. It is called while other goroutines
+	// use s; their calls may then fail. If nil, durability is not tested.
 	Reopen func(t *testing.T, s authn.Store) authn.Store
 }
 
-// Run tests the stores of h, as the function [Run] does.
+// Run tests the stores of h like the function [Run].
 func (h Harness) Run(t *testing.T) {
 	for _, c := range cases() {
 		if c.reopens && h.Reopen == nil {
@@ -99,8 +98,7 @@ func (h Harness) Run(t *testing.T) {
 	})
 }
 
-// patience ends the calls of a case that hangs. It is far above what any
-// case takes on a store that works.
+// patience limits the duration of a case, so that one that hangs fails.
 const patience = 2 * time.Minute
 
 func (h Harness) env(t *testing.T) *env {
@@ -115,10 +113,10 @@ func (h Harness) env(t *testing.T) *env {
 }
 
 // testCase is one rule. Its check returns an error instead of failing a test,
-// so that the suite itself can be held up to stores that are wrong.
+// so that the tests of the suite can run it against broken stores.
 type testCase struct {
 	name     string
-	contract string // the sentence of the documentation that the case holds
+	contract string // the rule that the case checks, printed on failure
 	check    func(context.Context, *env) error
 	sweeps   bool // needs an authn.Sweeper
 	reopens  bool // needs Harness.Reopen
@@ -132,16 +130,16 @@ func cases() []testCase {
 	return all
 }
 
-// env is what a case works with: a store, perhaps one more client of the same
+// env is what a case uses: a store, optionally a second client of the same
 // data, and a source of versions.
 type env struct {
 	s      authn.Store
-	second authn.Store // nil if there is none
-	reopen func()      // replaces s and second; nil if that cannot be done
+	second authn.Store // optional
+	reopen func()      // replaces s and second; nil if Harness.Reopen is
 	drawn  atomic.Uint64
 }
 
-// clients returns the clients that there are.
+// clients returns the one or two clients.
 func (e *env) clients() []authn.Store {
 	if e.second == nil {
 		return []authn.Store{e.s}
@@ -149,14 +147,14 @@ func (e *env) clients() []authn.Store {
 	return []authn.Store{e.s, e.second}
 }
 
-// client returns the clients by turns.
+// client returns the clients in turn.
 func (e *env) client(i int) authn.Store {
 	all := e.clients()
 	return all[i%len(all)]
 }
 
-// version returns a version that was never used before, spread over all 64
-// bits: multiplying by an odd number takes no two numbers to one.
+// version returns an unused version, spread over all 64 bits. Versions are
+// unique because multiplication by an odd number is a bijection.
 func (e *env) version() uint64 { return e.drawn.Add(1) * 0x9e3779b97f4a7c15 }
 
 // record returns a record with a new version.
@@ -183,7 +181,7 @@ func must(what string, err error) error {
 // wantIs returns an error unless err wraps target.
 func wantIs(what string, err, target error) error {
 	if !errors.Is(err, target) {
-		return fmt.Errorf("%s: got error %v, want one that wraps %q", what, err, target)
+		return fmt.Errorf("%s: got error %v, want an error that wraps %q", what, err, target)
 	}
 	return nil
 }
@@ -226,7 +224,7 @@ func first(errs ...error) error {
 	return nil
 }
 
-// same returns an error unless got is want, give or take a millisecond of Due.
+// same returns an error unless got equals want, with Due within a millisecond.
 func same(got, want authn.Record) error {
 	if got.Version != want.Version {
 		return fmt.Errorf("version is %d, want %d", got.Version, want.Version)
@@ -240,7 +238,7 @@ func same(got, want authn.Record) error {
 	return nil
 }
 
-// firstDifference returns where a and b differ, or -1.
+// firstDifference returns the first index at which a and b differ, or -1.
 func firstDifference(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestCatches holds the suite itself: each broken store is noticed by the
-// cases that are there for it, and each case notices some broken store.
+// TestCatches tests the suite: the named cases detect each broken store, and
+// each case detects at least one.
 func TestCatches(t *testing.T) {
 	useful := map[string]bool{}
 	for _, b := range slices.Concat(brokenVersions, brokenValues, brokenRaces, brokenDues) {
@@ -28,7 +28,7 @@ func TestCatches(t *testing.T) {
 			}
 			catch(t, by, open, useful)
 			if !notModel && modeled(open) == nil {
-				t.Error("the model does not notice")
+				t.Error("the model does not detect it")
 			}
 		})
 	}
@@ -37,17 +37,17 @@ func TestCatches(t *testing.T) {
 	}
 	for _, c := range cases() {
 		if !useful[c.name] {
-			t.Errorf("case %q: no broken store shows that it can fail", c.name)
+			t.Errorf("case %q fails for no broken store", c.name)
 		}
 	}
 }
 
-// catch fails unless each of the named cases objects to the stores of open.
+// catch fails unless each of the named cases rejects the stores of open.
 func catch(t *testing.T, by string, open func() *env, useful map[string]bool) {
 	for _, name := range strings.Split(by, ", ") {
 		useful[name] = true
 		if err := find(t, name).check(t.Context(), open()); err == nil {
-			t.Errorf("%q does not notice", name)
+			t.Errorf("case %q does not detect it", name)
 		} else {
 			t.Logf("%s: %v", name, err)
 		}
@@ -64,7 +64,7 @@ func find(t *testing.T, name string) testCase {
 	return testCase{}
 }
 
-// modeled returns what the model says of the stores of open.
+// modeled returns the model's first error about the stores of open.
 func modeled(open func() *env) (err error) {
 	run := rapid.Custom(func(t *rapid.T) error { return model(t, open()) })
 	for seed := range 300 {
@@ -101,29 +101,29 @@ var brokenWorlds = []struct {
 		}
 		return reopening(late, disk)
 	}},
-	{"comes back with half a record", "killed while saving", func() *env {
+	{"reopens with half a record", "killed while saving", func() *env {
 		m := new(memstore.Store)
 		half := Faulty(m, Always(Load, Fault{Damage: Truncate(50)}))
 		return reopening(m, half)
 	}},
-	{"comes back without its index", "reopened", func() *env {
+	{"reopens without its index", "reopened", func() *env {
 		m := new(memstore.Store)
 		return reopening(m, &bent{Store: m, due: new(memstore.Store).Due})
 	}},
-	{"fails by itself", "killed while saving", func() *env {
+	{"fails before it is reopened", "killed while saving", func() *env {
 		s := Faulty(new(memstore.Store), Always(Save, Fault{Err: errors.New("down")}))
 		return &env{s: s}
 	}},
 }
 
-// reopening returns an env in which s is another store after it was reopened.
+// reopening returns an env in which reopening replaces s by after.
 func reopening(s, after authn.Store) *env {
 	e := &env{s: s}
 	e.reopen = func() { e.s = after }
 	return e
 }
 
-// cached is a client that trusts what it loaded until it saves itself.
+// cached is a client that returns its cached record until it saves.
 func cached(m *memstore.Store) authn.Store {
 	var kept sync.Map
 	return &bent{
@@ -148,8 +148,8 @@ func cached(m *memstore.Store) authn.Store {
 	}
 }
 
-// TestRun holds the hooks of a Harness: they are used, and clients that die
-// when the store is reopened are no reason to fail.
+// TestRun checks that Run uses the hooks of a Harness and accepts clients that
+// fail once the store is reopened.
 func TestRun(t *testing.T) {
 	type world struct {
 		data *memstore.Store
@@ -186,7 +186,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunWithoutSweeper holds that a store need not be an [authn.Sweeper].
+// TestRunWithoutSweeper checks that a store need not be an [authn.Sweeper].
 func TestRunWithoutSweeper(t *testing.T) {
 	Run(t, func(*testing.T) authn.Store {
 		return struct{ authn.Store }{new(memstore.Store)}

@@ -11,21 +11,21 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// date is when the suite takes place. Fixed, and long past: nothing may
-// depend on the clock on the wall.
+// date is the suite's fixed time, long past, so that a store that uses the
+// current time fails.
 var date = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
 var valueCases = []testCase{
 	{name: "absent", check: absent,
 		contract: "Load returns an error that wraps ErrNotFound if there is no record."},
 	{name: "bytes", check: roundTrip,
-		contract: "The store neither reads nor changes the value: any byte, up to 64 KiB."},
+		contract: "The store neither interprets nor changes the value: any bytes, up to 64 KiB."},
 	{name: "due round trip", check: dueRoundTrip,
-		contract: "Load returns Due as it was saved, give or take a millisecond; the zero time stays zero."},
+		contract: "Load returns Due as it was saved, within a millisecond; the zero time stays zero."},
 	{name: "past due", check: pastDue,
-		contract: "Load never looks at Due: a record that is due is still there."},
+		contract: "Load ignores Due: it still returns a record that is due."},
 	{name: "keys", check: keys,
-		contract: "An implementation must not rely on the pattern of keys: any 64 printable ASCII characters, told apart by each."},
+		contract: "A key is any string of up to 64 printable ASCII characters, and every character distinguishes it from others."},
 	{name: "value given", check: valueGiven,
 		contract: "Save must not keep r.Value."},
 	{name: "value returned", check: valueReturned,
@@ -61,7 +61,7 @@ func roundTrip(ctx context.Context, e *env) error {
 		if err := must(what, e.s.Save(ctx, key(i), 0, r)); err != nil {
 			return err
 		}
-		// Each value also replaces and is replaced, for a store may take another path then.
+		// Each value also replaces another, which a store may do in a different way.
 		next := authn.Record{Value: values[len(values)-1-i], Version: e.version()}
 		err := first(
 			e.wantRecord(ctx, what, key(i), r),
@@ -85,10 +85,10 @@ func dueRoundTrip(ctx context.Context, e *env) error {
 		date.In(time.FixedZone("", 5*3600+1800)),
 		time.Now(), // with a monotonic reading
 		time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC), // past 31 bits of seconds
-		time.Date(2106, 2, 7, 6, 28, 16, 0, time.UTC), // past 32
+		time.Date(2106, 2, 7, 6, 28, 16, 0, time.UTC), // past 32 bits
 	}
 	var old uint64
-	for i, due := range append(dues, dues...) { // each once as new, once over another
+	for i, due := range append(dues, dues...) { // each once in a new record, once as a replacement
 		r := e.record("value")
 		r.Due = due
 		what := fmt.Sprintf("due at %v", due)
@@ -140,7 +140,7 @@ func keys(ctx context.Context, e *env) error {
 		}
 		want[k] = r
 	}
-	for i, k := range all { // every third goes: the others must stay
+	for i, k := range all { // delete every third; the others must stay
 		if i%3 == 0 {
 			if err := must("delete", e.s.Save(ctx, k, want[k].Version, authn.Record{})); err != nil {
 				return fmt.Errorf("key %q: %w", k, err)
@@ -203,8 +203,7 @@ var callCases = []testCase{
 		contract: "Load returns the record as the last successful Save left it, also from another process."},
 }
 
-// contextOver tries calls that would succeed, so that their error can only be
-// the context's.
+// contextOver makes calls that would succeed with a context that has not ended.
 func contextOver(ctx context.Context, e *env) error {
 	r := e.record("value")
 	r.Due = date
@@ -238,19 +237,20 @@ func contextOver(ctx context.Context, e *env) error {
 	return nil
 }
 
-// wantOther returns an error unless err is one that says nothing about the record.
+// wantOther returns an error unless err is an error other than ErrConflict and
+// ErrNotFound.
 func wantOther(what string, err error) error {
 	if err == nil {
-		return errors.New(what + " went through although its context was over")
+		return errors.New(what + " succeeded although its context had ended")
 	}
 	if errors.Is(err, authn.ErrConflict) || errors.Is(err, authn.ErrNotFound) {
-		return fmt.Errorf("%s, its context over, speaks of the record: %w", what, err)
+		return fmt.Errorf("%s with an ended context returns an error about the record: %w", what, err)
 	}
 	return nil
 }
 
-// secondClient lets one client look on while the other saves, several times in
-// a row and then the other way round: what it saw before must not come back.
+// secondClient saves several times through one client and loads through the
+// other after each save, then swaps them: no load may return an older record.
 func secondClient(ctx context.Context, e *env) error {
 	var old uint64
 	for i := range 8 {

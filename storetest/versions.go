@@ -11,9 +11,9 @@ import (
 
 var versionCases = []testCase{
 	{name: "create", check: create,
-		contract: "Save with old 0 creates the record if there is none, else it changes nothing and returns an error that wraps ErrConflict."},
+		contract: "Save with old 0 creates the record if there is none; otherwise it changes nothing and returns an error that wraps ErrConflict."},
 	{name: "stale version", check: staleVersion,
-		contract: "Save replaces the record if its version is still old, else it changes nothing and returns an error that wraps ErrConflict."},
+		contract: "Save replaces the record if its version is still old; otherwise it changes nothing and returns an error that wraps ErrConflict."},
 	{name: "no record to replace", check: noRecord,
 		contract: "Save with old other than 0 is a conflict if there is no record."},
 	{name: "every bit", check: everyBit,
@@ -21,13 +21,13 @@ var versionCases = []testCase{
 	{name: "any version", check: anyVersion,
 		contract: "Load returns the version as it was saved: any number but 0."},
 	{name: "delete", check: deletes,
-		contract: "A record whose Value is empty deletes, under the same condition as any Save."},
+		contract: "Save of a record whose Value is empty deletes the record, under the same condition as any Save."},
 	{name: "delete nothing", check: deleteNothing,
-		contract: "A delete with old 0 where there is no record changes nothing; nil and ErrConflict are both fine."},
+		contract: "A delete with old 0 where there is no record changes nothing and returns nil or ErrConflict."},
 	{name: "late save", check: lateSave,
 		contract: "A deleted record stays deleted: a save that expects one of its versions is a conflict."},
 	{name: "create again", check: createAgain,
-		contract: "A version never comes back, not even after the record was deleted and created again."},
+		contract: "An old version stays a conflict, even after the record was deleted and created again."},
 }
 
 func create(ctx context.Context, e *env) error {
@@ -64,7 +64,7 @@ func staleVersion(ctx context.Context, e *env) error {
 			wrong.Due = date
 			err := first(
 				wantIs("save at another version", e.client(i+1).Save(ctx, key(1), old, wrong), authn.ErrConflict),
-				wantIs("save of the present version at another", e.s.Save(ctx, key(1), old, r), authn.ErrConflict),
+				wantIs("save of the current record at another version", e.s.Save(ctx, key(1), old, r), authn.ErrConflict),
 				e.wantRecord(ctx, "after a refused save", key(1), r),
 			)
 			if err != nil {
@@ -89,8 +89,8 @@ func noRecord(ctx context.Context, e *env) error {
 	return nil
 }
 
-// everyBit finds stores that compare half of the version, or compare it as a
-// floating-point number, as Lua and JavaScript do.
+// everyBit finds stores that compare only half of the version, or compare it as
+// a floating-point number, as Lua and JavaScript do.
 func everyBit(ctx context.Context, e *env) error {
 	for i, version := range []uint64{0x8123456789abcdef, 0x7edcba9876543211} {
 		r := authn.Record{Value: []byte("value"), Version: version}
@@ -128,7 +128,7 @@ func anyVersion(ctx context.Context, e *env) error {
 }
 
 func deletes(ctx context.Context, e *env) error {
-	due := authn.Record{Value: []byte{}, Version: 77, Due: date} // all but Value is without meaning
+	due := authn.Record{Value: []byte{}, Version: 77, Due: date} // only Value matters
 	for i, empty := range []authn.Record{{}, due} {
 		stay, err := e.create(ctx, key(10+i), "stays")
 		if err != nil {

@@ -23,15 +23,15 @@ type Call struct {
 	Op  Op
 	Key string       // of Load and Save
 	Old uint64       // of Save
-	New authn.Record // of Save; only to be read, and not after the call has returned
-	N   int          // among the calls of this Op, this is number N, from 1
-	All int          // among all calls, it is number All, from 1
+	New authn.Record // of Save; read-only, and valid until the call returns
+	N   int          // number of the call among those of its Op, from 1
+	All int          // number of the call among all calls, from 1
 
-	loaded *authn.Record // by Load
+	loaded *authn.Record // result of Load
 }
 
-// wrap returns s with do around each of its calls: do is told of the call and
-// given what carries it out. What it returns is an [authn.Sweeper] if s is.
+// wrap returns s with do around each call: do gets a description of the call
+// and a function that makes it. The result is an [authn.Sweeper] if s is.
 func wrap(s authn.Store, do func(ctx context.Context, c Call, call func() error) error) authn.Store {
 	w := wrapper{s, do}
 	if sw, ok := s.(authn.Sweeper); ok {
@@ -81,16 +81,17 @@ func (s *sweeper) Due(ctx context.Context, before time.Time, limit int) ([]strin
 }
 
 // A Counter counts the calls of the stores that it wraps. The zero value is
-// ready to use, and it is safe for concurrent use.
+// ready to use. A Counter is safe for concurrent use.
 type Counter struct {
-	mu    sync.Mutex // guards the numbers below
+	mu    sync.Mutex // guards the fields below
 	loads int
 	saves int
 	dues  int
 }
 
-// Wrap returns s with its calls counted, whatever they return. One Counter may
-// wrap several stores; it has the sum. The store is an [authn.Sweeper] if s is.
+// Wrap returns s with its calls counted, including those that fail. One Counter
+// may wrap several stores and counts the calls of all. The store is an
+// [authn.Sweeper] if s is.
 func (c *Counter) Wrap(s authn.Store) authn.Store {
 	return wrap(s, func(_ context.Context, call Call, do func() error) error {
 		c.count(call)

@@ -15,8 +15,7 @@ import (
 
 var errTest = errors.New("test")
 
-// TestWrappersAreStores holds that a wrapper without faults is as good a store
-// as the one that it wraps.
+// TestWrappersAreStores checks that a wrapper without faults conforms.
 func TestWrappersAreStores(t *testing.T) {
 	t.Run("counter", func(t *testing.T) {
 		Run(t, func(*testing.T) authn.Store { return new(Counter).Wrap(new(memstore.Store)) })
@@ -43,17 +42,17 @@ func TestWrappersAreStores(t *testing.T) {
 	})
 }
 
-// TestSweeper holds that a wrapper is a Sweeper if the wrapped store is.
+// TestSweeper checks that a wrapper is a Sweeper if the wrapped store is.
 func TestSweeper(t *testing.T) {
 	for _, wrap := range []func(authn.Store) authn.Store{
 		new(Counter).Wrap, NewGate().Wrap,
 		func(s authn.Store) authn.Store { return Faulty(s, Always("", Fault{})) },
 	} {
 		if _, ok := wrap(new(memstore.Store)).(authn.Sweeper); !ok {
-			t.Error("it lost Due")
+			t.Error("the wrapper of a Sweeper is not a Sweeper")
 		}
 		if _, ok := wrap(struct{ authn.Store }{new(memstore.Store)}).(authn.Sweeper); ok {
-			t.Error("it made Due up")
+			t.Error("the wrapper of a store without Due is a Sweeper")
 		}
 	}
 }
@@ -127,7 +126,7 @@ func TestFaultDelay(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		if m.Len() != 1 {
-			t.Error("a call that gave up waiting changed something")
+			t.Error("a call whose context ended changed the store")
 		}
 	})
 }
@@ -171,7 +170,7 @@ func TestFaultDamage(t *testing.T) {
 		}
 	}
 	if got := Flip(3)(authn.Record{}); got.Value != nil {
-		t.Error("there is nothing to flip")
+		t.Error("Flip changed an empty value")
 	}
 }
 
@@ -230,7 +229,7 @@ func TestGateContext(t *testing.T) {
 		t.Error(err)
 	}
 	held.Release()
-	go save() // nobody receives it
+	go save() // not received
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
@@ -239,7 +238,8 @@ func TestGateContext(t *testing.T) {
 	}
 }
 
-// count adds 1 to the number under key(1), and again until it is not refused.
+// count adds 1 to the number under key(1). If swaps, it retries after a
+// conflict; otherwise it ignores it and may lose an update.
 func count(t *testing.T, swaps bool) func(authn.Store) {
 	return func(s authn.Store) {
 		for {
@@ -251,7 +251,7 @@ func count(t *testing.T, swaps bool) func(authn.Store) {
 			n, _ := strconv.Atoi(string(r.Value))
 			next := authn.Record{Value: strconv.AppendInt(nil, int64(n+1), 10), Version: rand.Uint64() | 1}
 			err = s.Save(t.Context(), key(1), r.Version, next)
-			if err == nil || !swaps { // a client that ignores conflicts loses updates
+			if err == nil || !swaps {
 				return
 			}
 		}
@@ -267,9 +267,9 @@ func TestInterleave(t *testing.T) {
 		wrong     int
 	}{
 		{1, false, 1, 0},
-		{2, false, 6, 4}, // all but one after the other
+		{2, false, 6, 4}, // only the sequential ones are right
 		{3, false, 90, 84},
-		{2, true, 6, 0}, // there is nothing to choose once one has ended
+		{2, true, 6, 0}, // no choice remains once one client has returned
 		{3, true, 498, 0},
 	} {
 		clients := make([]func(authn.Store), c.clients)
@@ -330,11 +330,11 @@ func TestSchedules(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	for range Schedules() { // a break is fine
+	for range Schedules() { // the loop may break
 		break
 	}
 	n := 0
-	for range Schedules() { // as is no choice at all
+	for range Schedules() { // and may make no choice
 		n++
 	}
 	if n != 1 {
@@ -342,8 +342,8 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// TestSchedulesDiffer holds that a body which depends on more than its choices
-// is told so.
+// TestSchedulesDiffer checks that Schedules panics if the body depends on more
+// than its choices.
 func TestSchedulesDiffer(t *testing.T) {
 	for name, body := range map[string]func(run int, pick func(int) int){
 		"another number of choices": func(run int, pick func(int) int) { pick(2 + run) },

@@ -1,5 +1,4 @@
-// Command authn-diagram draws the authentication state machine from the table
-// that runs.
+// Command authn-diagram draws the state machine of authn from its table.
 //
 //	go run ./cmd/authn-diagram -format svg -view overview -o overview.svg
 //
@@ -8,14 +7,14 @@
 //	-format     mermaid, dot, plantuml, scxml, markdown, matrix, svg or png; mermaid by default
 //	-view       email, overview or full; overview by default
 //	-o          the file to write; standard output by default
-//	-direction  TB or LR: where the drawing grows to
-//	-omit       events to leave out, separated by commas
-//	-lit        the state to light up
-//	-title      what stands above it
+//	-direction  TB or LR, the direction in which the drawing grows; TB by default
+//	-omit       events to omit, separated by commas
+//	-lit        the state to highlight
+//	-title      the title above the drawing
 //
-// SVG and PNG need no Graphviz on the machine: it is built in, as WebAssembly
-// that runs in pure Go. An SVG follows its reader's light or dark colors; a
-// PNG's background is transparent.
+// SVG and PNG do not need an installed Graphviz: it is built in, as WebAssembly
+// that runs in pure Go. An SVG adapts to light and dark color schemes; a PNG has
+// a transparent background.
 package main
 
 import (
@@ -69,10 +68,10 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	name := fs.String("format", "mermaid", "mermaid, dot, plantuml, scxml, markdown, matrix, svg or png")
 	view := fs.String("view", "overview", "email, overview or full")
 	file := fs.String("o", "", "the `file` to write; standard output by default")
-	direction := fs.String("direction", "TB", "TB or LR: where the drawing grows to")
-	omit := fs.String("omit", "", "`events` to leave out, separated by commas")
-	lit := fs.String("lit", "", "the `state` to light up")
-	title := fs.String("title", "", "what stands above it")
+	direction := fs.String("direction", "TB", "TB or LR, the direction in which the drawing grows")
+	omit := fs.String("omit", "", "`events` to omit, separated by commas")
+	lit := fs.String("lit", "", "the `state` to highlight")
+	title := fs.String("title", "", "the `title` above the drawing")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -104,8 +103,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return os.WriteFile(*file, out.Bytes(), 0o666)
 }
 
-// known takes the events to omit, and fails on names that the table does not
-// have.
+// known sets the events to omit, and fails on states and events that the table
+// does not have.
 func known(ts []authn.Transition, lit, omit string, o *diagram.Options) error {
 	names := map[string]bool{"": true}
 	for _, t := range ts {

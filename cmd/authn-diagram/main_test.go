@@ -32,11 +32,11 @@ func TestEveryFormatOfEveryView(t *testing.T) {
 	for view := range views {
 		for name := range formats {
 			if name == "png" && view != "email" {
-				continue // the same painter, and slow on large pictures
+				continue // slow on large pictures, and drawn by the same code
 			}
 			file := filepath.Join(t.TempDir(), "out")
 			if b := output(t, "-format", name, "-view", view, "-o", file, "-omit", "lock, expire", "-lit", "MFA_CHALLENGE", "-title", "A & <b>", "-direction", "LR"); len(b) > 0 {
-				t.Errorf("%s %s: wrote to standard output besides", view, name)
+				t.Errorf("%s %s: also wrote to standard output", view, name)
 			}
 			if b, err := os.ReadFile(file); err != nil || len(b) < 300 {
 				t.Errorf("%s %s: %d bytes, %v", view, name, len(b), err)
@@ -82,7 +82,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// box is where something stands in a drawing.
+// box is the position of an element in a drawing.
 type box struct {
 	name   string
 	x0, y0 float64
@@ -90,7 +90,8 @@ type box struct {
 	start  bool
 }
 
-// boxes are the states and the arrows' labels, measured in a wide font.
+// boxes returns the boxes of states and of arrow labels, measured in a wide font,
+// and the arrows.
 func boxes(t *testing.T, svg []byte) (nodes, labels []box, arrows []string) {
 	t.Helper()
 	var doc element
@@ -144,7 +145,8 @@ func (p *painter) around(b *box, e *element) {
 	}
 }
 
-// grow takes a text into a label's box, or finds that it leaves its state's.
+// grow extends a label's box by a text, or checks that a text fits into the box
+// of its state.
 func (p *painter) grow(t *testing.T, b *box, e *element, label bool) {
 	face, err := opentype.NewFace(p.font, &opentype.FaceOptions{Size: p.number(e, "font-size") * 0.88, DPI: 72})
 	if err != nil {
@@ -163,13 +165,13 @@ func (p *painter) grow(t *testing.T, b *box, e *element, label bool) {
 	}
 }
 
-// TestPictures looks at each view as it is drawn: the arrows are those of the
-// table, and no label lies on another or on a state, even in a wide font.
+// TestPictures checks each view as it is drawn: the arrows are those of the
+// table, and no label overlaps another label or a state, even in a wide font.
 func TestPictures(t *testing.T) {
 	for name, options := range views {
 		svg := output(t, "-format", "svg", "-view", name)
 		if !bytes.Equal(svg, output(t, "-format", "svg", "-view", name)) {
-			t.Errorf("%s is drawn in two ways", name)
+			t.Errorf("%s: two drawings differ", name)
 		}
 		if bytes.Count(svg, []byte(style)) != 1 {
 			t.Errorf("%s has no style", name)
@@ -196,21 +198,21 @@ func TestPictures(t *testing.T) {
 		for i, a := range labels {
 			for _, b := range append(slices.Clone(labels[i+1:]), nodes...) {
 				if min(a.x1, b.x1)-max(a.x0, b.x0) > 2 && min(a.y1, b.y1)-max(a.y0, b.y0) > 2 {
-					t.Errorf("%s: the label of %s lies on %s", name, a.name, b.name)
+					t.Errorf("%s: the label of %s overlaps %s", name, a.name, b.name)
 				}
 			}
 		}
 	}
 }
 
-// TestDocs: the pictures of the documentation are those of the table.
+// TestDocs checks that the diagrams of the documentation are up to date.
 func TestDocs(t *testing.T) {
 	digest := diagram.Digest(authn.Transitions())
 	for view := range views {
 		file := filepath.Join("..", "..", "docs", "img", view+".svg")
 		got, err := os.ReadFile(file)
 		if err != nil || !bytes.Equal(got, output(t, "-format", "svg", "-view", view)) {
-			t.Errorf("%s is not what the table yields (%v): go run ./internal/regen, and look at it", file, err)
+			t.Errorf("%s differs from the drawing of the table (%v): go run ./internal/regen, and read the difference", file, err)
 		}
 		if !bytes.Contains(got, []byte(digest)) {
 			t.Errorf("%s does not name the table %s", file, digest)
@@ -237,7 +239,7 @@ func TestPNG(t *testing.T) {
 	}
 }
 
-// TestHostile: what a host calls its states breaks no picture.
+// TestHostile checks that no name of a state breaks a drawing.
 func TestHostile(t *testing.T) {
 	h := "a\"b'c<d>&e;\\n\\N[f]{g}|\n-->\x00 é 日本 </svg><script>"
 	ts := []authn.Transition{

@@ -18,10 +18,10 @@ import (
 	"golang.org/x/image/font/opentype"
 )
 
-// scale is pixels for a point.
+// scale is the number of pixels for a point.
 const scale = 2
 
-// PNG writes the drawing as Graphviz lays it out, two pixels for a point.
+// PNG writes the drawing with Graphviz's layout, with two pixels for a point.
 func PNG(ctx context.Context, w io.Writer, ts []authn.Transition, o diagram.Options) error {
 	b, err := layout(ctx, ts, o)
 	if err != nil {
@@ -48,7 +48,7 @@ func PNG(ctx context.Context, w io.Writer, ts []authn.Transition, o diagram.Opti
 	return (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(w, p.c.Image())
 }
 
-// element is one of SVG, of the few kinds that Graphviz writes.
+// element is an SVG element of a kind that Graphviz writes.
 type element struct {
 	XMLName xml.Name
 	Attrs   []xml.Attr `xml:",any,attr"`
@@ -103,7 +103,8 @@ func (p *painter) paint(e *element) {
 	}
 }
 
-// path draws M and C with absolute points, as Graphviz writes them.
+// path draws a path with the commands M and C and absolute points, which are
+// all that Graphviz writes.
 func (p *painter) path(d string) {
 	start, curve, _ := strings.Cut(strings.TrimPrefix(d, "M"), "C")
 	at, ps := p.pairs(start), p.pairs(curve)
@@ -117,7 +118,7 @@ func (p *painter) path(d string) {
 	}
 }
 
-// finish fills and strokes what was drawn.
+// finish fills and strokes the current path.
 func (p *painter) finish(e *element) {
 	if c := e.get("fill"); strings.HasPrefix(c, "#") {
 		p.c.SetHexColor(c)
@@ -139,8 +140,8 @@ func (p *painter) finish(e *element) {
 	p.c.ClearPath()
 }
 
-// text is a little smaller than Graphviz has left room for, as in an SVG: the
-// font is wider than the one that it has measured.
+// text draws text a little smaller than Graphviz expects, as in an SVG, because
+// the font is wider than the one that Graphviz measures.
 func (p *painter) text(e *element) {
 	size := p.number(e, "font-size") * 0.88
 	if p.faces[size] == nil {
@@ -168,7 +169,7 @@ func (p *painter) number(e *element, name string) float64 {
 	return 0
 }
 
-// numbers are measures: pixels for points.
+// numbers parses lengths in points and returns pixels.
 func (p *painter) numbers(s string) (ns []float64) {
 	for _, f := range strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == ',' }) {
 		n, err := strconv.ParseFloat(f, 64)

@@ -11,8 +11,8 @@ import (
 	graphviz "github.com/goccy/go-graphviz"
 )
 
-// style goes into every SVG. The text is a little smaller than Graphviz has
-// left room for, so that a reader's wider fonts fit.
+// style is part of every SVG. The text is a little smaller than Graphviz expects,
+// so that wider fonts fit.
 const style = `<style>
 .node text{font-size:13px}
 .edge text{font-size:12px;fill:#57606a}
@@ -35,7 +35,7 @@ const style = `<style>
 </style>
 `
 
-// SVG writes the drawing as Graphviz lays it out, with the table's digest.
+// SVG writes the drawing with Graphviz's layout and the table's digest.
 func SVG(ctx context.Context, w io.Writer, ts []authn.Transition, o diagram.Options) error {
 	b, err := layout(ctx, ts, o)
 	if err != nil {
@@ -54,7 +54,7 @@ func SVG(ctx context.Context, w io.Writer, ts []authn.Transition, o diagram.Opti
 	return nil
 }
 
-// layout is what Graphviz makes of the drawing.
+// layout returns the SVG that Graphviz writes for the drawing.
 func layout(ctx context.Context, ts []authn.Transition, o diagram.Options) (svg []byte, err error) {
 	var dot, out bytes.Buffer
 	if err := diagram.DOT(&dot, ts, o); err != nil {

@@ -1,5 +1,5 @@
-// Package golden compares what a test made with a recorded file. The test's
-// flag -update records anew: read the difference before you commit it.
+// Package golden compares the output of a test with a recorded file. The test
+// flag -update writes the file: read the difference before you commit it.
 package golden
 
 import (
@@ -10,10 +10,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the recorded files")
 
-// Updating says that the test has the flag -update.
+// Updating reports whether the flag -update is set.
 func Updating() bool { return *update }
 
-// Same fails the test unless the file holds this text.
+// Same fails the test unless the file has this text. With -update it writes the
+// file.
 func Same(t testing.TB, path, text string) {
 	t.Helper()
 	if *update {

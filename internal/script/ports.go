@@ -15,8 +15,8 @@ import (
 
 var errDown = errors.New("it is down")
 
-// store is a Store with moods that remembers what it keeps. It is down, or it
-// swallows the answer to its next Save.
+// store is a Store that remembers its keys. It may be down, or lose the answer
+// to its next Save.
 type store struct {
 	authn.Store
 	mood string
@@ -53,7 +53,7 @@ func (s *store) Due(ctx context.Context, before time.Time, limit int) ([]string,
 	return sw.Due(ctx, before, limit)
 }
 
-// Clear takes out of the store whatever was played into it.
+// Clear deletes every record that the script created.
 func (s *Stage) Clear(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(s.store.keys)) {
 		r, err := s.store.Store.Load(ctx, key)
@@ -67,12 +67,12 @@ func (s *Stage) Clear(ctx context.Context) error {
 	return nil
 }
 
-// people is a Directory that scripts change. It is down, deaf (Activated
+// people is a Directory that scripts change. It may be down, deaf (Activated
 // fails) or fixed (Activated changes nothing).
 type people struct {
 	users map[string][]authn.Factor
 	mood  string
-	took  []string // factors handed over in the line that is played
+	took  []string // factors activated by the current line
 }
 
 // set reads "mail ACTIVE ada@example.com required, spare NOT_SETUP …", "no
@@ -120,7 +120,7 @@ func (p *people) Activated(_ context.Context, _, user string, f authn.Factor) er
 	return nil
 }
 
-// limiter is a Limiter that says to wait so long; 0: go on.
+// limiter is a Limiter that asks to wait for a duration; 0 allows the request.
 type limiter struct {
 	now  func() time.Time
 	wait time.Duration
@@ -133,14 +133,14 @@ func (l *limiter) Allow(context.Context, authn.Attempt) (retryAt time.Time, err 
 	return retryAt, nil
 }
 
-// mailer is a Mailer: it is down, refuses, or dies with the whole process.
+// mailer is a Sender. It may be down, refuse, or end the whole process.
 type mailer struct {
 	mood  string
-	tried []attempt // in the line that is played
-	seen  []string  // keys of messages that were tried
+	tried []attempt // by the current line
+	seen  []string  // keys of all messages
 }
 
-// attempt is one try to hand a message over.
+// attempt is one call of Send.
 type attempt struct {
 	authn.Message
 	failed bool

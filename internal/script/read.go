@@ -23,7 +23,7 @@ func readFactors(list string) (fs []authn.Factor, err error) {
 			i = slices.IndexFunc([]authn.Status{authn.NotSetUp, authn.Active, authn.Disabled}, func(s authn.Status) bool { return s.String() == words[1] })
 		}
 		if i < 0 {
-			return nil, fmt.Errorf("%q is no factor: ID, status and address", f)
+			return nil, fmt.Errorf("%q is not a factor: want ID, status and address", f)
 		}
 		fs = append(fs, authn.Factor{
 			ID: words[0], Type: authn.Email, Status: authn.NotSetUp + authn.Status(i), Address: words[2],
@@ -39,7 +39,7 @@ func readPolicy(words []string) (p authn.Policy, err error) {
 		name, value, _ := strings.Cut(w, "=")
 		f := reflect.ValueOf(&p).Elem().FieldByName(name)
 		if !f.IsValid() {
-			return p, fmt.Errorf("the policy has no %q", name)
+			return p, fmt.Errorf("the policy has no field %q", name)
 		}
 		switch x := f.Addr().Interface().(type) {
 		case *int:

@@ -8,8 +8,8 @@ import (
 )
 
 // Record plays a scenario on an empty store and returns it with the answers
-// that came, in place of those that it has. Lines that begin with "#" and
-// empty ones stay as they are.
+// replaced by those of the service. It keeps lines that begin with "#" and
+// empty lines.
 func Record(ctx context.Context, scenario string, s authn.Store) (string, error) {
 	stage := New(s)
 	var b strings.Builder

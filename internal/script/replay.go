@@ -9,10 +9,10 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Replay plays the scripts of a file of paths on an empty store, which is empty
-// again after, and returns how many answers it has compared, and an error for
-// each that is another one. A file begins with lines that hold for all its
-// scripts; each script begins with "new", in a world of its own.
+// Replay plays the scripts of a file of paths on an empty store and leaves it
+// empty. It returns the number of answers compared and an error for each that
+// differs. A file begins with lines that apply to all its scripts. Each script
+// begins with "new" and runs on a new stage.
 func Replay(ctx context.Context, file string, s authn.Store) (answers int, err error) {
 	var errs []error
 	var stage *Stage

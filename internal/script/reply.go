@@ -10,19 +10,19 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Reply is what one line came to.
+// A Reply is the result of one line.
 type Reply struct {
-	Brief string   // "MFA_CHALLENGE, wrong code", "refused: too soon (cooling down)"; "" where there is nothing to say
-	Lines []string // the rest of it, for people to read
+	Brief string   // "MFA_CHALLENGE, wrong code", "refused: too soon (cooling down)"; may be ""
+	Lines []string // details for readers
 
-	answer *authn.Answer // of an event that was taken
+	answer *authn.Answer // of an accepted event
 }
 
 func (r *Reply) add(format string, args ...any) {
 	r.Lines = append(r.Lines, fmt.Sprintf(format, args...))
 }
 
-// told is a reply to what has no answer of its own.
+// told returns the reply to an operation without an Answer.
 func told(brief string, err error) Reply {
 	if err == nil {
 		return Reply{Brief: brief}
@@ -85,7 +85,7 @@ func answered(a *authn.Answer, err error) Reply {
 	return r
 }
 
-// may says what is allowed next.
+// may adds the events that are allowed next.
 func (r *Reply) may(a *authn.Answer) {
 	var list []string
 	for _, x := range a.Allowed {
@@ -124,7 +124,7 @@ func over(channels []string) string {
 	return " over " + strings.Join(channels, " and ")
 }
 
-// noticed adds what others were told meanwhile.
+// noticed adds the messages and calls that the line caused.
 func (s *Stage) noticed(r Reply) Reply {
 	for _, id := range s.people.took {
 		r.add("the directory is told: %s is enrolled", id)
@@ -155,8 +155,8 @@ func (s *Stage) noticed(r Reply) Reply {
 	return r
 }
 
-// clock is the time of day, to the nanosecond where that matters, and the date
-// if it is another day's.
+// clock returns the time of day, with a fraction if there is one, and the date
+// if it is not the day on which scripts begin.
 func clock(t time.Time) string {
 	t = t.UTC()
 	s := t.Format("15:04:05.999999999")

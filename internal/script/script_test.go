@@ -7,7 +7,7 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// A line that cannot be played is an error, not a line that does nothing.
+// A line that cannot be played is an error.
 func TestUnplayable(t *testing.T) {
 	for _, line := range []string{
 		"verfy right", "verify", "verify code 1", "verify old", "tab one: cancel", "tab 1: ", "wait soon", "clock forward", "policy Nope=1", "policy Tries=many", "policy Tries=1000",
@@ -15,7 +15,7 @@ func TestUnplayable(t *testing.T) {
 	} {
 		s := New(new(memstore.Store))
 		r, err := s.Run(t.Context(), line)
-		if err == nil { // a policy is looked at when a service is opened
+		if err == nil { // a policy is checked when a service is opened
 			r, err = s.Run(t.Context(), "begin")
 		}
 		if err == nil {
@@ -24,7 +24,7 @@ func TestUnplayable(t *testing.T) {
 	}
 }
 
-// Replay compares every answer, each with its own line.
+// Replay compares every answer with the recorded line.
 func TestReplayCompares(t *testing.T) {
 	const file = "user ada: mail ACTIVE ada@example.com\n\n# why\nnew\nbegin\n=> MFA_REQUIRED | a row\nnew\nbegin\n=> MFA_REQUIRED\ncancel\n=> CANCELED\n"
 	if n, err := Replay(t.Context(), file, new(memstore.Store)); n != 3 || err != nil {

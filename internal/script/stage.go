@@ -1,6 +1,6 @@
-// Package script plays scripts: lines that say what browsers, the host, the
-// mailer and the clock do, each with what a whole service answers. The recorded
-// paths and the scenarios of internal/proof are such scripts.
+// Package script plays scripts. A line of a script is an action of a browser,
+// the host, the mailer or the clock, followed by the answer of the service. The
+// recorded paths and the scenarios of internal/proof are scripts.
 package script
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// A Stage is the world of one script: a service on a store, a clock, users, a
-// mailer with moods, and the tabs of browsers.
+// A Stage is the environment of one script: a service on a store, a clock,
+// users, a mailer that can fail, and browser tabs.
 type Stage struct {
 	now     time.Time
 	policy  authn.Policy
@@ -26,18 +26,18 @@ type Stage struct {
 	mailer  *mailer
 	limiter *limiter
 	tabs    []*tab
-	at      int // the tab that was begun last, from 1
+	at      int // the newest tab, from 1
 }
 
-// tab is what one browser knows.
+// tab is one browser tab with what it knows.
 type tab struct {
 	token   authn.StateToken
 	session authn.SessionToken
-	codes   []authn.Code // that were mailed for it
-	shown   []string     // by its last answer
+	codes   []authn.Code // mailed for it
+	shown   []string     // lines of its last answer
 }
 
-// last is the code that was mailed last.
+// last returns the code that was mailed last.
 func (b *tab) last() authn.Code {
 	if len(b.codes) == 0 {
 		return "000000"
@@ -45,11 +45,11 @@ func (b *tab) last() authn.Code {
 	return b.codes[len(b.codes)-1]
 }
 
-// curtain is when every script begins.
+// curtain is the time at which every script begins.
 var curtain = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// New returns a stage on an empty store, with the policy that is recommended
-// and nobody in the directory.
+// New returns a stage on an empty store, with the default policy and an empty
+// directory.
 func New(s authn.Store) *Stage {
 	st := &Stage{now: curtain, keys: []authn.Key{ring[0]}, store: &store{Store: s}, people: &people{users: map[string][]authn.Factor{}}, mailer: &mailer{}}
 	st.limiter = &limiter{now: st.clock}
@@ -58,7 +58,7 @@ func New(s authn.Store) *Stage {
 
 func (s *Stage) clock() time.Time { return s.now }
 
-// ring are the keys there are, by ID from 1.
+// ring has the available keys, by ID from 1.
 var ring = []authn.Key{
 	{ID: 1, Secret: []byte("first key of scripts 0123456789abcdef")},
 	{ID: 2, Secret: []byte("second key of scripts 0123456789abcde")},
@@ -77,7 +77,7 @@ func (s *Stage) open() error {
 	return err
 }
 
-// Run plays one line and returns what came of it. An error means that the line
+// Run plays one line and returns its result. An error means that the line
 // cannot be played.
 func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
 	s.mailer.tried, s.people.took = nil, nil
@@ -92,7 +92,7 @@ func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
 	}
 	words := strings.Fields(line)
 	if len(words) == 0 {
-		return Reply{}, fmt.Errorf("%q: no command", line)
+		return Reply{}, fmt.Errorf("%q: unknown command", line)
 	}
 	if known, err := s.set(line, words); known || err != nil {
 		return Reply{}, err
@@ -112,11 +112,11 @@ func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
 	return r, err
 }
 
-// call calls the service, for a browser or the host.
+// call calls the service for a browser or the host.
 func (s *Stage) call(ctx context.Context, b *tab, words []string) (r Reply, err error) {
 	r.Brief = "nothing"
 	done := make(chan struct{})
-	go func() { // of its own: it may die
+	go func() { // the mailer may end this goroutine
 		defer close(done)
 		if slices.Contains(hostCommands, words[0]) {
 			r = s.host(ctx, words)
@@ -125,7 +125,7 @@ func (s *Stage) call(ctx context.Context, b *tab, words []string) (r Reply, err 
 		}
 	}()
 	<-done
-	if r.Brief == "nothing" { // the process is gone, and another begins
+	if r.Brief == "nothing" { // the process ended: open another service
 		s.mailer.mood, s.service = "works", nil
 	}
 	b.learn(r.answer, s.mailer.tried)
@@ -133,7 +133,7 @@ func (s *Stage) call(ctx context.Context, b *tab, words []string) (r Reply, err 
 	return s.noticed(r), err
 }
 
-// learn keeps what a browser is told and mailed.
+// learn stores the answer and the codes that a browser gets.
 func (b *tab) learn(a *authn.Answer, mails []attempt) {
 	for _, m := range mails {
 		if m.Kind == authn.CodeMessage && b.last() != m.Code {
@@ -148,7 +148,7 @@ func (b *tab) learn(a *authn.Answer, mails []attempt) {
 	}
 }
 
-// show keeps of a reply what the last answer did not say already.
+// show removes lines from a reply that the last answer had too.
 func (b *tab) show(r *Reply) {
 	all := r.Lines
 	r.Lines = slices.DeleteFunc(slices.Clone(all), func(l string) bool { return slices.Contains(b.shown, l) })
@@ -157,8 +157,8 @@ func (b *tab) show(r *Reply) {
 	}
 }
 
-// set changes the world around the service. known is false if line is not for
-// that.
+// set changes the environment of the service. known is false if the line does
+// something else.
 func (s *Stage) set(line string, words []string) (known bool, err error) {
 	what := words[len(words)-1]
 	switch words[0] {
@@ -194,7 +194,7 @@ func (s *Stage) set(line string, words []string) (known bool, err error) {
 		return false, nil
 	}
 	if moods := allMoods[words[0]]; moods != nil && !slices.Contains(moods, what) {
-		err = fmt.Errorf("%q: no such mood", line)
+		err = fmt.Errorf("%q: unknown mode", line)
 	}
 	return true, err
 }
@@ -207,7 +207,7 @@ var allMoods = map[string][]string{
 
 var hostCommands = []string{"tend", "revoke", "reinstate", "erase"}
 
-// host lets the host do something for a user, ada unless another is named.
+// host performs an action of the host for a user, by default ada.
 func (s *Stage) host(ctx context.Context, words []string) Reply {
 	user := append(words, "ada")[1]
 	switch words[0] {
@@ -231,7 +231,7 @@ func (s *Stage) host(ctx context.Context, words []string) Reply {
 	return r
 }
 
-// client lets a browser do something.
+// client performs an action of a browser.
 func (s *Stage) client(ctx context.Context, b *tab, words []string) (Reply, error) {
 	switch words[0] {
 	case "begin":
@@ -287,13 +287,13 @@ func (s *Stage) event(b *tab, words []string) (authn.Event, error) {
 	return ev, err
 }
 
-// code makes what is typed as a code.
+// code returns the code that the user types.
 func (s *Stage) code(b *tab, kind, n string) (authn.Code, error) {
 	right := b.last()
 	switch kind {
 	case "right":
 		return right, nil
-	case "code": // of a generation
+	case "code": // by its generation
 		if i, err := strconv.Atoi(n); err == nil && i >= 1 && i <= len(b.codes) {
 			return b.codes[i-1], nil
 		}
@@ -322,7 +322,7 @@ func (s *Stage) code(b *tab, kind, n string) (authn.Code, error) {
 	return "", fmt.Errorf("there is no code %q %s", kind, n)
 }
 
-// turned is a code with another first digit.
+// turned returns the code with another first digit.
 func turned(code authn.Code, by byte) authn.Code {
 	return authn.Code('0'+(code[0]-'0'+by)%10) + code[1:]
 }

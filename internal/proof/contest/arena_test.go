@@ -21,47 +21,47 @@ const aYear = 365 * 24 * time.Hour
 
 var ctx = context.Background()
 
-// contest is a situation and the clients that meet in it.
+// contest is a situation and the clients that compete in it.
 type contest struct {
 	name      string
-	schedules int // of the clients' calls
-	outcomes  int // of the clients, one after the other in any order
+	schedules int // number of interleavings of the clients' calls
+	outcomes  int // number of different results of sequential orders
 	situation func(testing.TB) *stage
 	clients   clients
 }
 
 type clients []client
 
-// client does something with a node of the service of its own, whose clock is
-// its own too, and returns what it was told.
+// client performs an action on a separate node with a separate clock, and returns
+// the answer.
 type client struct {
 	do    func(*arena, *authn.Service) (*authn.Answer, error)
 	clock func(*stage) time.Time
 }
 
-// stage is a situation: a host, and what the clients know when they meet.
+// stage is a situation: a host, and what the clients know at the start.
 type stage struct {
 	*testhost.Host
 	user   string
-	answer *authn.Answer      // of the transaction that they meet at
-	code   authn.Code         // its code
+	answer *authn.Answer      // of the shared transaction
+	code   authn.Code         // of that transaction
 	tokens []authn.StateToken // of all transactions
 }
 
-// arena is a contest that is held again and again.
+// arena runs a contest many times.
 type arena struct {
 	*stage
 	clients clients
 	records map[string]authn.Record
-	sockets []socket         // of the clients, then one to look with
+	sockets []socket         // of the clients, and one to inspect the result
 	nodes   []*authn.Service // likewise
 	users   map[string][]authn.Factor
 	mail    *memsender.Sender
-	begun   []authn.StateToken   // new tokens that the clients were given, by client
+	begun   []authn.StateToken   // new state tokens, by client
 	won     []authn.SessionToken // session tokens, by client
 }
 
-// socket is where a node's store is plugged in.
+// socket is a node's store, which can be replaced.
 type socket struct{ authn.Store }
 
 func (s *socket) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
@@ -105,7 +105,7 @@ func (c *contest) open(t testing.TB) *arena {
 	return a
 }
 
-// fill puts the records of the situation into a store.
+// fill copies the records of the situation to a store.
 func (a *arena) fill(s authn.Store) {
 	for k, r := range a.records {
 		if err := s.Save(ctx, k, 0, r); err != nil {
@@ -114,7 +114,7 @@ func (a *arena) fill(s authn.Store) {
 	}
 }
 
-// serial lists what comes of every order of the clients.
+// serial returns the different outcomes of all sequential orders of the clients.
 func (a *arena) serial() (all []string) {
 	for pick := range storetest.Schedules() {
 		s := new(memstore.Store)
@@ -135,7 +135,7 @@ func (a *arena) serial() (all []string) {
 	return all
 }
 
-// play holds the contest once, on a store that is empty yet.
+// play runs the contest once, on an empty store.
 func (a *arena) play(s authn.Store, pick func(int) int) (outcome string, turns []storetest.Turn) {
 	a.start(s)
 	told, fs := make([]string, len(a.clients)), make([]func(authn.Store), len(a.clients))
@@ -167,8 +167,8 @@ func (a *arena) run(i int, s authn.Store) string {
 	return a.told(ans, err)
 }
 
-// told is an answer or an error in words, without what is random. Whether
-// another's mail was accepted yet is no part of a step: only the end tells.
+// told returns an answer or an error as text without random parts. It omits the
+// delivery state, which depends on other clients until the end.
 func (a *arena) told(ans *authn.Answer, err error) string {
 	var r *authn.Refusal
 	words := fmt.Sprint(err)
@@ -194,11 +194,10 @@ func since(what string, at time.Time) string {
 	return fmt.Sprint(what, at.Sub(testhost.Start))
 }
 
-// random is an id, or the mark of time: a Tend that finds nothing to do leaves
-// one too.
+// random matches an id, or the saved time, which a Tend without work changes too.
 var random = regexp.MustCompile(`[0-9a-f]{32}|saved=\S+`)
 
-// outcome is all that can be seen of a contest that is over.
+// outcome returns everything observable after a contest.
 func (a *arena) outcome(told []string, s authn.Store) string {
 	var b strings.Builder
 	for i, x := range told {
@@ -237,7 +236,7 @@ func (a *arena) outcome(told []string, s authn.Store) string {
 	return b.String()
 }
 
-// spare is a copy of the records to try something on.
+// spare returns a service on a copy of the records.
 func (a *arena) spare(s authn.Store) *authn.Service {
 	spare := new(memstore.Store)
 	for k := range a.records {
@@ -249,7 +248,7 @@ func (a *arena) spare(s authn.Store) *authn.Service {
 	return a.nodes[len(a.clients)]
 }
 
-// worth is what a code leads to now.
+// worth returns the result of verifying a code on a copy of the records.
 func (a *arena) worth(code authn.Code, s authn.Store) string {
 	look := a.spare(s)
 	var all []string

@@ -9,7 +9,7 @@ import (
 	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
-// What a client of a contest does.
+// The actions of clients.
 var (
 	right     = send(rightCode)
 	wrong     = send(func(a *arena) authn.Event { return authn.Verify{Code: testhost.OtherCode(a.code)} })
@@ -40,13 +40,13 @@ func send(ev func(*arena) authn.Event) client {
 	return client{do: func(a *arena, s *authn.Service) (*authn.Answer, error) { return s.Do(ctx, a.answer.Token, ev(a)) }}
 }
 
-// once is the same event under the same key, from whoever sends it.
+// once sends the same event with the same key for every client.
 func once(ev func(*arena) authn.Event) client {
 	return send(func(a *arena) authn.Event { return authn.WithKey("one click", ev(a)) })
 }
 
-// atLast is a client whose node has the last moment of the transaction, atEnd
-// one whose node has the moment after it.
+// atLast sets the clock of a client's node to the last moment of the transaction,
+// atEnd to its end.
 func atLast(c client) client { return c.at(-1) }
 func atEnd(c client) client  { return c.at(0) }
 
@@ -55,7 +55,7 @@ func (c client) at(off time.Duration) client {
 	return c
 }
 
-// Where the clients meet. The clock stands where another code may be sent.
+// The situations. In each, another code may be sent.
 
 func inRequired(t testing.TB) *stage { return meeting(t, "ada", authn.Policy{}) }
 
@@ -75,8 +75,8 @@ func inSuccess(t testing.TB) *stage {
 	return s
 }
 
-// besideSuccess is a transaction in which the next wrong code locks the
-// account, and the session token of another.
+// besideSuccess returns a transaction in which the next wrong code locks the
+// account, and the session token of another transaction.
 func besideSuccess(t testing.TB) *stage {
 	s := meeting(t, "ada", authn.Policy{LockEvery: 1})
 	won := testhost.OK(t)(s.Begin(ctx, authn.Login{User: "ada", Require: authn.RequireNothing}))
@@ -85,7 +85,7 @@ func besideSuccess(t testing.TB) *stage {
 	return s
 }
 
-// full is an account with as many transactions as may live.
+// full returns an account with the maximal number of live transactions.
 func full(t testing.TB) *stage {
 	s := meeting(t, "ada", authn.Policy{})
 	for range 2 {
@@ -102,7 +102,7 @@ func oneTryLeft(t testing.TB) *stage {
 }
 
 func meeting(t testing.TB, user string, p authn.Policy) *stage {
-	// Of so many codes of six digits two would be equal by chance now and then.
+	// With six digits, some of the many codes would be equal by chance.
 	p.Digits, p.FailuresPerYear = 12, 100
 	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) { c.Policy, c.Auditor = p, nil })
 	s := &stage{Host: d, user: user, answer: d.MustBegin(t, user)}
@@ -110,8 +110,7 @@ func meeting(t testing.TB, user string, p authn.Policy) *stage {
 	return s
 }
 
-// send sends an event that a code answers, and waits until there may be
-// another.
+// send sends an event that sends a code, and waits until the next code is allowed.
 func (s *stage) send(t testing.TB, ev authn.Event) *stage {
 	s.answer = s.MustDo(t, s.answer.Token, ev)
 	s.code = s.Last(s.user).Code

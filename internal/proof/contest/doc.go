@@ -1,18 +1,17 @@
-// Package contest proves that parallel requests are as good as sequential ones.
+// Package contest checks that concurrent requests are linearizable.
 //
-// Two or three clients meet at one account. The tests run every order in which
-// their calls can reach the store (8,071 schedules of 26 contests), and check
-// that what each client is told, what is stored, what is mailed and what each
-// code is worth afterward is what some sequential order leads to. A store that
-// does not compare versions makes every contest fail. Other tests send hundreds
-// of requests at once.
+// Two or three clients use one account. The tests run every interleaving of their
+// calls to the store (8,071 schedules of 26 contests). The answers, the records,
+// the mails and the effect of each code afterward must equal those of some
+// sequential order. With a store that does not compare versions, every contest
+// fails. Other tests send hundreds of requests at once.
 //
 //	go test ./internal/proof/contest
 //
-// With -short or -race the largest contest is left out.
+// -short and -race skip the largest contest.
 package contest
 
-// Contests and Schedules are what TestInterleavings runs, for the page of the proof.
+// Contests and Schedules count what TestInterleavings runs, for proof.md.
 const (
 	Contests  = 26
 	Schedules = 8071

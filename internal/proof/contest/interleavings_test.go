@@ -13,9 +13,9 @@ import (
 	"github.com/authnfsm/authn/storetest"
 )
 
-// contests are clients that meet at one account. What each was told, what is
-// stored then, what was mailed and what every code is worth after it must be
-// what one client after the other would have led to, in some order.
+// contests lists clients that use one account at the same time. The answers, the
+// records, the mails and the effect of every code afterward must equal those of
+// some sequential order of the clients.
 var contests = []contest{
 	{"right, right", 6, 2, inChallenge, clients{right, right}},
 	{"right, wrong", 6, 2, inChallenge, clients{right, wrong}},
@@ -46,31 +46,31 @@ var contests = []contest{
 	{"begin, begin, begin at the limit", 498, 3, full, clients{begin, begin, begin}},
 }
 
-// TestFigures: what doc.go and the page of the proof say is what is run.
+// TestFigures checks the numbers in doc.go and proof.md.
 func TestFigures(t *testing.T) {
 	schedules := 0
 	for _, c := range contests {
 		schedules += c.schedules
 	}
 	if len(contests) != Contests || schedules != Schedules {
-		t.Errorf("%d contests and %d schedules, not %d and %d", len(contests), schedules, Contests, Schedules)
+		t.Errorf("%d contests and %d schedules, want %d and %d", len(contests), schedules, Contests, Schedules)
 	}
 }
 
-// TestInterleavings goes through every order in which the clients' calls can
-// reach the store: K1, K2, K3, K4, K5, E1, E2. Field bugs 1, 4, 5, 6, 7, 10, 13.
+// TestInterleavings runs every interleaving of the clients' calls to the store:
+// K1, K2, K3, K4, K5, E1, E2. Known mistakes 1, 4, 5, 6, 7, 10, 13.
 func TestInterleavings(t *testing.T) {
 	total := 0
 	for _, c := range contests {
 		t.Run(c.name, func(t *testing.T) {
 			if c.schedules > 1000 && (raceDetector() || testing.Short()) {
-				t.Skip("the smaller ones are enough with the race detector, and where time is short")
+				t.Skip("skipped by -race and -short: it takes long")
 			}
-			synctest.Test(t, func(t *testing.T) { // so that waiting for another try takes no time
+			synctest.Test(t, func(t *testing.T) { // waiting for a retry takes no time
 				a := c.open(t)
 				serial := a.serial()
 				if len(serial) != c.outcomes {
-					t.Errorf("one after the other, the clients have %d outcomes, not %d:\n%s", len(serial), c.outcomes, strings.Join(serial, "\n"))
+					t.Errorf("sequential orders have %d outcomes, want %d:\n%s", len(serial), c.outcomes, strings.Join(serial, "\n"))
 				}
 				n := 0
 				for pick := range storetest.Schedules() {
@@ -78,12 +78,12 @@ func TestInterleavings(t *testing.T) {
 						t.Fatalf("more than %d schedules", n)
 					}
 					if got, turns := a.play(new(memstore.Store), pick); !slices.Contains(serial, got) {
-						t.Fatalf("%v leads to\n%s\nno order of the clients does:\n%s", turns, got, strings.Join(serial, "\n"))
+						t.Fatalf("the outcome of %v is\n%s\nwant that of a sequential order:\n%s", turns, got, strings.Join(serial, "\n"))
 					}
 				}
 				total += n
 				if n != c.schedules {
-					t.Errorf("%d schedules, not %d", n, c.schedules)
+					t.Errorf("%d schedules, want %d", n, c.schedules)
 				}
 			})
 		})
@@ -91,8 +91,8 @@ func TestInterleavings(t *testing.T) {
 	t.Logf("%d schedules", total)
 }
 
-// TestInterleavingsSpeak: K6. With a store that compares nothing every contest
-// goes wrong in some order, and the test above sees it.
+// TestInterleavingsSpeak checks K6: with a store that does not compare versions,
+// every contest fails in some order, and TestInterleavings detects it.
 func TestInterleavingsSpeak(t *testing.T) {
 	for _, c := range contests {
 		synctest.Test(t, func(t *testing.T) {
@@ -106,12 +106,12 @@ func TestInterleavingsSpeak(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("%s: a store that compares nothing passes all of %d schedules", c.name, n)
+			t.Errorf("%s: a store that does not compare versions passes all of %d schedules", c.name, n)
 		})
 	}
 }
 
-// racy is a store in which the last to save wins.
+// racy is a store in which the last save wins.
 type racy struct{ memstore.Store }
 
 func (r *racy) Save(ctx context.Context, key string, _ uint64, rec authn.Record) error {

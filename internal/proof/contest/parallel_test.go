@@ -13,8 +13,8 @@ import (
 	"github.com/authnfsm/authn/storetest"
 )
 
-// Field bugs 1, 4, 6: however many right codes come at once, one succeeds,
-// and no rightful caller is turned away.
+// If any number of requests submit the right code at once, one succeeds, and the
+// others get ErrFinished. Known mistakes 1, 4, 6.
 func TestParallelRightCodes(t *testing.T) {
 	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = slow(&d.Store), nil })
 	a, code := d.Challenged(t)
@@ -26,9 +26,9 @@ func TestParallelRightCodes(t *testing.T) {
 	}
 }
 
-// With 299 wrong codes at once the right one is evaluated in turn: it wins or
-// comes after the lock, and is never "unavailable"; never more are counted
-// than the code takes.
+// Among 299 concurrent wrong codes the right one succeeds or is refused by a
+// limit, and never returns ErrUnavailable. No more wrong codes are evaluated than
+// the limits allow.
 func TestRightAmongWrong(t *testing.T) {
 	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = slow(&d.Store), nil })
 	a, code := d.Challenged(t)
@@ -47,9 +47,9 @@ func TestRightAmongWrong(t *testing.T) {
 		return ans, err
 	})
 	if errors.Is(mine, authn.ErrUnavailable) {
-		t.Errorf("the rightful caller: %v", mine)
+		t.Errorf("the caller with the right code: %v", mine)
 	}
-	if n := wrong.Load(); n > 4 { // the fourth begins the back-off
+	if n := wrong.Load(); n > 4 { // the fourth starts the back-off
 		t.Errorf("%d wrong codes were evaluated", n)
 	}
 	if other != nil && !errors.Is(other, authn.ErrTooSoon) && !errors.Is(other, authn.ErrUnavailable) {
@@ -61,7 +61,7 @@ func slow(s authn.Store) authn.Store {
 	return storetest.Faulty(s, storetest.Always("", storetest.Fault{Delay: time.Millisecond}))
 }
 
-// parallel counts successes, refusals as finished, and returns another error.
+// parallel counts successes and ErrFinished, and returns any other error.
 func parallel(n int, f func(i int) (*authn.Answer, error)) (won, finished int, other error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -87,7 +87,7 @@ func parallel(n int, f func(i int) (*authn.Answer, error)) (won, finished int, o
 	return won, finished, other
 }
 
-// A save that happened although the store said otherwise counts once.
+// A save that succeeds, but returns an error, counts once.
 func TestUnknownOutcome(t *testing.T) {
 	var plan storetest.Plan
 	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
@@ -110,7 +110,7 @@ func TestUnknownOutcome(t *testing.T) {
 	if _, err := d.Do(t.Context(), a.Token, authn.Verify{Code: code}); !errors.Is(err, authn.ErrUnavailable) || !errors.Is(err, boom) {
 		t.Errorf("not written: %v", err)
 	}
-	plan = next(storetest.Fault{Err: authn.ErrConflict, After: true}) // a client library tried twice
+	plan = next(storetest.Fault{Err: authn.ErrConflict, After: true}) // a client library retried the save
 	if a := d.MustDo(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success || a.Session == "" {
 		t.Errorf("written, then a conflict: %+v", a)
 	}
@@ -128,8 +128,8 @@ func next(f storetest.Fault) storetest.Plan {
 	}
 }
 
-// The answer is about this step even if others went on while its mail was
-// under way, and even if they took its transaction's place.
+// The answer describes this step even if other steps, or a new transaction in its
+// slot, are saved while its mail is sent.
 func TestOvertakenWhileMailing(t *testing.T) {
 	var d *testhost.Host
 	first := true

@@ -8,11 +8,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// use makes t the test that the world fails.
+// use makes t the test that the world reports failures to.
 func (w *world) use(t *rapid.T) { w.t = t }
 
-// pick chooses an account and a transaction, mostly a live one; it begins one
-// if there is none.
+// pick chooses an account and a transaction, usually a live one. It begins one if
+// there is none.
 func (w *world) pick(t *rapid.T) (*account, int) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
 	now, _ := a.o.clock(w.now)
@@ -33,7 +33,7 @@ func (w *world) pick(t *rapid.T) (*account, int) {
 	return a, rapid.SampledFrom(from).Draw(t, "tx")
 }
 
-// send draws what is left open of an event and sends it.
+// send draws the missing fields of an event and sends it.
 func (w *world) send(t *rapid.T, a *account, c call) {
 	if c.tx < 0 {
 		return
@@ -71,7 +71,7 @@ func (w *world) actChallenge(t *rapid.T) {
 	w.send(t, a, call{tx: tx, event: "challenge", factor: w.factor(t, a)})
 }
 
-// actAny sends any event with anything in it, in any state.
+// actAny sends an arbitrary event in any state.
 func (w *world) actAny(t *rapid.T) {
 	a, tx := w.pick(t)
 	c := call{tx: tx, event: rapid.SampledFrom([]string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "cancel"}).Draw(t, "event")}
@@ -97,7 +97,7 @@ func (w *world) factor(t *rapid.T, a *account) string {
 	return rapid.SampledFrom(ids).Draw(t, "factor")
 }
 
-// aCode is the live code, spelled in one of the ways that count, or any number.
+// aCode returns the live code in one of its accepted spellings, or any number.
 func (w *world) aCode(t *rapid.T, a *account, tx int) string {
 	if tx >= 0 {
 		if c, ok := a.o.kept(tx); ok && rapid.Bool().Draw(t, "right") {
@@ -112,7 +112,7 @@ func (w *world) aCode(t *rapid.T, a *account, tx int) string {
 	return fmt.Sprintf("%0*d", w.digits, rapid.IntRange(0, n-1).Draw(t, "code"))
 }
 
-// hands sends a code back, in the event that the state is for.
+// hands sends a code, in the event that the state expects.
 func (w *world) hands(t *rapid.T, a *account, tx int, text string) {
 	c := call{tx: tx, event: "verify", code: text}
 	if tx >= 0 && (a.o.state(tx) == stateActivate || a.o.state(tx) == stateEnroll) {
@@ -121,7 +121,7 @@ func (w *world) hands(t *rapid.T, a *account, tx int, text string) {
 	w.send(t, a, c)
 }
 
-// wrongCode is a code of the right form that is not the live one.
+// wrongCode returns a well-formed code that is not the live one.
 func (w *world) wrongCode(t *rapid.T, a *account, tx int) string {
 	text := w.aCode(t, a, -1)
 	if c, ok := a.o.kept(tx); tx >= 0 && ok && c.text == text {
@@ -135,8 +135,8 @@ func (w *world) actWrong(t *rapid.T) {
 	w.hands(t, a, tx, w.wrongCode(t, a, tx))
 }
 
-// actGuess is a guesser who has the password: wrong codes, as fast as the
-// answers allow, over locks and new transactions.
+// actGuess acts as an attacker who knows the password: it sends wrong codes as
+// soon as the answers allow, across locks and new transactions.
 func (w *world) actGuess(t *rapid.T) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
 	for range rapid.IntRange(4, 24).Draw(t, "guesses") {
@@ -169,7 +169,7 @@ func (w *world) actOld(t *rapid.T) {
 	w.handsOneOf(t, a, tx, a, func(f fact) bool { return f.tx == tx })
 }
 
-// actForeign sends another transaction's code, or another account's.
+// actForeign sends the code of another transaction or account.
 func (w *world) actForeign(t *rapid.T) {
 	a, tx := w.pick(t)
 	b := rapid.SampledFrom(w.accounts).Draw(t, "whose")
@@ -194,7 +194,7 @@ func (w *world) handsOneOf(t *rapid.T, a *account, tx int, b *account, which fun
 	w.hands(t, a, tx, text)
 }
 
-// actMalformed: S7, S8. None of these counts, whoever sends it.
+// actMalformed sends malformed codes, none of which counts: S7, S8.
 func (w *world) actMalformed(t *rapid.T) {
 	a, tx := w.pick(t)
 	text := w.aCode(t, a, tx)

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// More of what can happen in a run of TestModel: redeeming, repeating, the
-// host's own operations, the clock, and ports that fail.
+// More actions of TestModel: redeem, repeated events, the operations of the host,
+// the clock, and ports that fail.
 
 func (w *world) actRedeem(t *rapid.T) {
 	a, tx := w.pick(t)
@@ -27,8 +27,8 @@ func (w *world) actRedeem(t *rapid.T) {
 	}
 }
 
-// actAgain sends the last event of a transaction again, as a client does whose
-// connection broke; or another one under the same key.
+// actAgain sends the last event of a transaction again, as a client does after a
+// broken connection, or another event with the same key.
 func (w *world) actAgain(t *rapid.T) {
 	a, tx := w.pick(t)
 	if tx < 0 {
@@ -57,13 +57,13 @@ func (w *world) actReinstate(t *rapid.T) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
 	now, _ := a.o.clock(w.now)
 	if _, locked := a.o.lockedAt(now); !locked && rapid.IntRange(0, 3).Draw(t, "though") < 3 {
-		return // mostly when there is something to clear
+		return // usually reinstate only a locked account
 	}
 	w.reinstate(a)
 }
 
-// actJump takes the clock to a moment at which something ends, or one
-// nanosecond from it. Near ones are likelier.
+// actJump advances the clock to a deadline, or one nanosecond before or after it.
+// Near deadlines are more likely.
 func (w *world) actJump(t *rapid.T) {
 	var ds []time.Time
 	for _, a := range w.accounts {
@@ -82,8 +82,8 @@ func (w *world) actJump(t *rapid.T) {
 	w.zone++
 }
 
-// actEdge goes to the moment at which one thing ends for one transaction, or one
-// nanosecond from it, and tries just what that thing decides: B1, B2, B3.
+// actEdge goes to one deadline of one transaction, or one nanosecond before or
+// after it, and sends the event that it affects: B1, B2, B3.
 func (w *world) actEdge(t *rapid.T) {
 	a, tx := w.pick(t)
 	if tx < 0 {
@@ -128,7 +128,7 @@ func (w *world) actTick(t *rapid.T) {
 	w.now = w.now.Add(rapid.SampledFrom([]time.Duration{1, 300 * time.Millisecond, time.Second, 7 * time.Second, 31 * time.Second, 3 * time.Minute}).Draw(t, "tick"))
 }
 
-// actFall: B5. The clock falls, mostly by no more than nodes may differ.
+// actFall turns the clock back, usually by no more than MaxSkew: B5.
 func (w *world) actFall(t *rapid.T) {
 	by := rapid.SampledFrom([]time.Duration{1, time.Second, 10 * time.Second, authn.MaxSkew, authn.MaxSkew + 1, 10 * time.Minute, 3 * time.Hour}).Draw(t, "fall")
 	if by > authn.MaxSkew && rapid.IntRange(0, 2).Draw(t, "far") < 2 {
@@ -154,8 +154,8 @@ func (w *world) actWeather(t *rapid.T) {
 	}
 }
 
-// actLost: for a moment the directory has another address for every factor,
-// or none of them, and the client goes on.
+// actLost sends an event while the directory has another address for every
+// factor, or no factors.
 func (w *world) actLost(t *rapid.T) {
 	a, tx := w.pick(t)
 	if tx < 0 || a.o.state(tx) == stateSuccess || a.o.over(tx) {
@@ -180,7 +180,8 @@ func (w *world) actLost(t *rapid.T) {
 	w.dir.users[a.user] = fs
 }
 
-// actDown: no directory, no verdict, and nothing is written.
+// actDown checks that a begin without a directory returns an error and writes
+// nothing.
 func (w *world) actDown(t *rapid.T) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
 	w.dir.down = true
@@ -195,7 +196,7 @@ func (w *world) actDown(t *rapid.T) {
 	}
 }
 
-// actUnknown: a user whom the directory does not know leaves no record.
+// actUnknown checks that an unknown user leaves no record.
 func (w *world) actUnknown(t *rapid.T) {
 	user := rapid.SampledFrom([]string{"nobody", "", "two\nlines"}).Draw(t, "user")
 	want := authn.ErrNoUser

@@ -10,15 +10,15 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// Fixed sequences for what random ones reach too seldom, or cannot judge.
+// Fixed sequences for situations that random ones rarely reach or cannot check.
 
-// fixed is a world with one user who has one active factor.
+// fixed returns a world with one user who has one active factor.
 func fixed(t *testing.T, p authn.Policy) (*world, *account) {
 	w := newWorld(t, p, 0, 1)
 	return w, w.add(authn.Factor{Status: authn.Active})
 }
 
-// challenged is one whose code is out.
+// challenged returns a world in which the user was sent a code.
 func challenged(t *testing.T, p authn.Policy) (w *world, a *account, code string) {
 	w, a = fixed(t, p)
 	w.begin(a, authn.RequireFactor)
@@ -34,7 +34,7 @@ func other(code string) string {
 	return "0" + code[1:]
 }
 
-// service is one more service over the world's store.
+// service returns another service on the world's store.
 func (w *world) service(t *testing.T, change func(*authn.Config)) *authn.Service {
 	c := config(w, w.p)
 	change(&c)
@@ -49,8 +49,9 @@ func verify(s *authn.Service, a *account, code string) (*authn.Answer, error) {
 	return s.Do(ctx, a.tickets[0].token, authn.Verify{Code: authn.Code(code)})
 }
 
-// TestCodesAcrossKeyRotation: S20. While the old key is listed its codes are good, new
-// codes come from the new key, and without the old key nothing is accepted.
+// TestCodesAcrossKeyRotation checks S20: codes of an old key are valid while the
+// key is listed, new codes are made with the new key, and without the old key its
+// codes are not accepted.
 func TestCodesAcrossKeyRotation(t *testing.T) {
 	w, a, code := challenged(t, authn.Policy{})
 	without := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{keyTwo} })
@@ -81,14 +82,14 @@ func TestCodesAcrossKeyRotation(t *testing.T) {
 	}
 }
 
-// TestPolicyChange: S22. A tighter policy holds at once, a looser one never for
-// a transaction under way.
+// TestPolicyChange checks S22: a stricter policy applies at once, a more lenient
+// one never to a transaction that has begun.
 func TestPolicyChange(t *testing.T) {
 	for _, tt := range []struct {
 		before, after authn.Policy
 		wrong         int // before the change
 		left          int // tries, after it
-		more          int // wrong codes until the end
+		more          int // wrong codes until the transaction ends
 	}{
 		{authn.Policy{Tries: 5}, authn.Policy{Tries: 3}, 1, 2, 2},
 		{authn.Policy{Tries: 3}, authn.Policy{Tries: 5}, 1, 2, 2},
@@ -104,7 +105,7 @@ func TestPolicyChange(t *testing.T) {
 			s := w.service(t, func(c *authn.Config) { c.Policy = tt.after })
 			ans, err := s.Status(ctx, a.tickets[0].token)
 			if tt.left == 0 && errors.Is(err, authn.ErrFinished) {
-				err, ans = nil, &authn.Answer{} // none left: over
+				err, ans = nil, &authn.Answer{} // no tries left: ended
 			}
 			if err != nil || max(0, ans.TriesLeft) != tt.left {
 				t.Fatalf("%s: %+v, %v", name, ans, err)
@@ -128,7 +129,7 @@ func TestPolicyChange(t *testing.T) {
 	}
 }
 
-// TestPolicyChangeSends: the same for sends, and for a code's tries.
+// TestPolicyChangeSends checks the same for sends and for the tries of a code.
 func TestPolicyChangeSends(t *testing.T) {
 	for _, tt := range []struct{ before, after authn.Policy }{
 		{authn.Policy{Sends: 3}, authn.Policy{Sends: 1}},
@@ -157,7 +158,8 @@ func TestPolicyChangeSends(t *testing.T) {
 	}
 }
 
-// TestNoAbsurdPolicy: S24. No number is taken that could wrap or mean "for ever".
+// TestNoAbsurdPolicy checks S24: New rejects numbers that could overflow or mean
+// "forever".
 func TestNoAbsurdPolicy(t *testing.T) {
 	w, _ := fixed(t, authn.Policy{})
 	typ := reflect.TypeFor[authn.Policy]()
@@ -171,25 +173,25 @@ func TestNoAbsurdPolicy(t *testing.T) {
 			f.SetInt(n)
 			c := config(w, p)
 			if _, err := authn.New(c); err == nil {
-				t.Errorf("New takes a policy with %s %d", typ.Field(i).Name, n)
+				t.Errorf("New accepts a policy with %s %d", typ.Field(i).Name, n)
 			}
 		}
 	}
 	for _, cool := range [][]time.Duration{{}, {0}, {-1}, {time.Second - 1}, {1 << 62}, make([]time.Duration, 5)} {
 		if _, err := authn.New(config(w, authn.Policy{Cooldowns: cool})); err == nil {
-			t.Errorf("New takes Cooldowns %v", cool)
+			t.Errorf("New accepts Cooldowns %v", cool)
 		}
 	}
 	if _, err := authn.New(config(w, authn.Policy{NoBackoff: true, Digits: 7})); err == nil {
-		t.Error("New takes 7 digits without a back-off")
+		t.Error("New accepts 7 digits without a back-off")
 	}
 }
 
-// TestStepsEnd: previous and a challenge without a mail are no endless
-// supply of writes.
+// TestStepsEnd checks that previous and challenge without a mail cannot be
+// repeated without end.
 func TestStepsEnd(t *testing.T) {
 	w, a, _ := challenged(t, authn.Policy{})
-	steps := 2 // begun, challenged
+	steps := 2 // begin, challenge
 	for ; steps < 200; steps++ {
 		ev := authn.Event(authn.Previous{})
 		if steps%2 == 1 {
@@ -207,7 +209,7 @@ func TestStepsEnd(t *testing.T) {
 			t.Fatalf("step %d: %v, %d saves", steps+1, err, w.store.saves-saves)
 		}
 	}
-	if steps != 100 && steps != 101 { // the begin may count or not
+	if steps != 100 && steps != 101 { // begin may or may not count
 		t.Errorf("%d saved steps were taken", steps)
 	}
 	if n := len(w.post.attempts); n != 1 {
@@ -215,9 +217,9 @@ func TestStepsEnd(t *testing.T) {
 	}
 }
 
-// TestRepeatedMail: E3. A mail that was not accepted is tried again while its
-// code lives, with the same key, code and generation; after five attempts it
-// has failed, and the user may resend without waiting, once.
+// TestRepeatedMail checks E3: a mail that was not accepted is retried while its
+// code is valid, with the same key, code and generation. After five attempts it
+// has failed, and the user may resend once without waiting.
 func TestRepeatedMail(t *testing.T) {
 	w, a := fixed(t, authn.Policy{CodeLife: 9 * time.Minute, Life: 30 * time.Minute, Cooldowns: []time.Duration{25 * time.Minute}})
 	w.begin(a, authn.RequireFactor)
@@ -241,15 +243,15 @@ func TestRepeatedMail(t *testing.T) {
 		t.Errorf("%d attempts in 9 minutes", n)
 	}
 	if a.o.delivery(first.Key) != authn.Failed {
-		t.Skipf("%d attempts in the life of a code: it never fails for good", len(w.post.attempts))
+		t.Skipf("%d attempts in the life of a code: the mail never fails permanently", len(w.post.attempts))
 	}
 	w.post.mood = nil
 	w.do(a, call{event: "resend"})
-	w.do(a, call{event: "resend"}) // refused: the oracle knows
+	w.do(a, call{event: "resend"}) // refused; do checks it
 }
 
-// TestRedeemAsksAgain: an account that was closed meanwhile, or whose factor
-// was removed, gets no session.
+// TestRedeemAsksAgain checks that an account gets no session if it was closed or
+// its factor was removed after SUCCESS.
 func TestRedeemAsksAgain(t *testing.T) {
 	for name, change := range map[string]func(w *world, a *account) error{
 		"closed": func(w *world, a *account) error { delete(w.dir.users, a.user); return authn.ErrNoUser },
@@ -268,7 +270,8 @@ func TestRedeemAsksAgain(t *testing.T) {
 	}
 }
 
-// TestTokensAsSpelled: a token is good for one thing, and only as it was spelled.
+// TestTokensAsSpelled checks that a token has one use, and is accepted only in its
+// exact spelling.
 func TestTokensAsSpelled(t *testing.T) {
 	w, a, code := challenged(t, authn.Policy{})
 	token := string(a.tickets[0].token)
@@ -291,8 +294,8 @@ func TestTokensAsSpelled(t *testing.T) {
 	w.redeem(a, 0, session)
 }
 
-// TestErase: what is live ends, a budget that runs stays, for otherwise whoever
-// can have a user erased could guess again.
+// TestErase checks that Erase ends live transactions and keeps spent budgets.
+// Otherwise an attacker who can request an erasure gets the guesses back.
 func TestErase(t *testing.T) {
 	w, a, code := challenged(t, authn.Policy{FailuresPerDay: 2})
 	w.do(a, call{event: "verify", code: other(code)})
@@ -325,8 +328,8 @@ func TestErase(t *testing.T) {
 	}
 }
 
-// TestHostAfterClockFault: Revoke and Reinstate end what is live also if the
-// record was saved in the future.
+// TestHostAfterClockFault checks that Revoke and Reinstate end live transactions
+// even if the record was saved in the future.
 func TestHostAfterClockFault(t *testing.T) {
 	for name, f := range map[string]func(*authn.Service, string) error{
 		"revoke":    func(s *authn.Service, user string) error { return s.Revoke(ctx, user) },
@@ -348,8 +351,8 @@ func TestHostAfterClockFault(t *testing.T) {
 	}
 }
 
-// TestLockEndsOthers: the third tab is locked by what happens in the first, and
-// what was to be redeemed is void.
+// TestLockEndsOthers checks that a lock in one tab locks the other tabs and
+// invalidates an unredeemed session token.
 func TestLockEndsOthers(t *testing.T) {
 	w, a, code := challenged(t, authn.Policy{LockEvery: 2, BackoffFrom: 10})
 	w.begin(a, authn.RequireNothing)
@@ -368,8 +371,8 @@ func TestLockEndsOthers(t *testing.T) {
 	}
 }
 
-// TestForgiveness: an accepted code forgives the wrong ones of its own
-// transaction, and no others.
+// TestForgiveness checks that an accepted code refunds the wrong codes of its
+// transaction and no others.
 func TestForgiveness(t *testing.T) {
 	w, a, one := challenged(t, authn.Policy{FailuresPerDay: 4, BackoffFrom: 10})
 	w.do(a, call{event: "verify", code: other(one)})
@@ -382,12 +385,12 @@ func TestForgiveness(t *testing.T) {
 		w.do(a, call{tx: 1, event: "verify", code: other(two)})
 	}
 	w.now = w.now.Add(time.Minute)
-	w.do(a, call{event: "verify", code: one}) // forgives one of three, the oldest
+	w.do(a, call{event: "verify", code: one}) // refunds one of three, the oldest
 	w.do(a, call{tx: 1, event: "verify", code: other(two)})
 	w.begin(a, authn.RequireFactor)
 	w.do(a, call{tx: 2, event: "challenge", factor: "f0-0"})
 	three, _ := a.o.kept(2)
-	w.do(a, call{tx: 2, event: "verify", code: other(three.text)}) // the fourth that counts: locked for a day from minute 1
+	w.do(a, call{tx: 2, event: "verify", code: other(three.text)}) // the fourth that counts locks the account for a day from minute 1
 	if s := a.o.state(2); s != stateLocked {
 		t.Errorf("state %s", s)
 	}

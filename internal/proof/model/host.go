@@ -9,12 +9,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// What the host does by itself: Status, Tend, Revoke, Reinstate; and what must
-// hold when a run is over.
+// The operations of the host (Status, Tend, Revoke and Reinstate), and the checks
+// at the end of a run.
 
-// status holds every transaction's status against the oracle. S16: those that
-// are over stay so. S23, B7: whatever happened to others, and whether anybody
-// tended the records, each stands where its own history says.
+// status compares the status of every transaction with the oracle. S16: an ended
+// transaction stays ended. S23, B7: each is in the state that follows from its
+// own history, independent of others and of Tend.
 func (w *world) status() {
 	w.t.Helper()
 	for _, a := range w.accounts {
@@ -23,7 +23,7 @@ func (w *world) status() {
 			continue
 		}
 		for tx, k := range a.tickets {
-			if tx < len(a.tickets)-6 && a.o.over(tx) { // seen often enough
+			if tx < len(a.tickets)-6 && a.o.over(tx) { // checked often enough
 				continue
 			}
 			saves, mails := w.store.saves, len(w.post.attempts)
@@ -48,12 +48,12 @@ func (w *world) status() {
 	}
 }
 
-// host does f, which takes events of an account to their ends without asking.
+// host runs f, an operation that ends transactions of an account.
 func (w *world) host(a *account, name string, f func(*authn.Service) error, facts ...fact) {
 	w.t.Helper()
 	t, wrong := a.o.clock(w.now)
 	if wrong {
-		return // whether such a save also mends the clock is left open
+		return // the specification allows such a save to repair the clock or not
 	}
 	for _, tx := range a.o.unended() {
 		facts = append(facts, fact{what: ended, tx: tx, to: stateCanceled})
@@ -78,7 +78,7 @@ func (w *world) host(a *account, name string, f func(*authn.Service) error, fact
 		facts = append(facts, fact{what: saved, at: t, tx: -1, saves: true})
 		w.learn(a, want{now: t, facts: facts}, g)
 		if open == 0 {
-			w.floor = later(w.floor, t) // whether a save that ends nothing moves the mark is left open
+			w.floor = later(w.floor, t) // a save that ends nothing may or may not advance the saved time
 		}
 	}
 	w.cover[name+" taken"]++
@@ -93,8 +93,9 @@ func (w *world) reinstate(a *account) {
 		fact{what: reinstated, tx: -1})
 }
 
-// tend: E3 (what was not accepted is offered again, with the same key, code
-// and generation), E4 (never a superseded or dead code), B7.
+// tend runs Tend and checks E3 (a delivery that was not accepted is retried with
+// the same key, code and generation), E4 (a replaced or expired code is never
+// sent) and B7.
 func (w *world) tend() {
 	w.t.Helper()
 	g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
@@ -111,7 +112,7 @@ func (w *world) tend() {
 	for _, h := range g.hands {
 		for _, a := range w.accounts {
 			if h.user == a.user && (!a.o.owed(h.factor.ID) || a.owed[h.factor.ID] != h.key || h.factor.Address != w.address(a, h.factor.ID)) {
-				w.failf("E3: handed over again: %+v, owed under key %q", h, a.owed[h.factor.ID])
+				w.failf("E3: Activated is repeated: %+v, pending under key %q", h, a.owed[h.factor.ID])
 			}
 		}
 	}
@@ -132,7 +133,7 @@ func (w *world) tend() {
 	w.cover["tend taken"]++
 }
 
-// judgeRepeated holds a message that Tend sends against the first one.
+// judgeRepeated compares a message that Tend sends with the first one.
 func (w *world) judgeRepeated(m attempt) {
 	w.t.Helper()
 	for _, a := range w.accounts {
@@ -153,13 +154,13 @@ func (w *world) judgeRepeated(m attempt) {
 			alive = alive || ok && c.letter == m.Key
 		}
 		if !alive {
-			w.failf("E4: Tend sends a dead code")
+			w.failf("E4: Tend sends an expired or replaced code")
 		}
 	}
 }
 
-// follow does only what the answers allow, when they allow it, until SUCCESS:
-// L2. An event that was allowed must not be refused.
+// follow sends events that the answers allow, when they allow them, until
+// SUCCESS. L2: an allowed event must not be refused.
 func (w *world) follow(a *account, tx int) {
 	w.t.Helper()
 	for range 12 {
@@ -182,21 +183,21 @@ func (w *world) follow(a *account, tx int) {
 		case at.After(w.now):
 			w.now = at
 			if c = w.natural(a, tx); c.event == "resend" && ans.State == stateChallenge || c.event == "resend" && ans.State == stateActivate {
-				continue // the code died meanwhile
+				continue // the code has expired
 			}
 		}
 		g := w.do(a, c)
 		if errors.Is(g.err, authn.ErrUnavailable) {
 			return
 		}
-		// One reason may hide another: after a back-off there may be no send left, or no code.
+		// One reason may hide another: after a back-off, no send or no code may be left.
 		if g.err != nil && (at.IsZero() || !slices.Contains([]error{authn.ErrTooSoon, authn.ErrExhausted, authn.ErrNoCode}, reason(g.err))) {
 			w.failf("L2: %s was allowed, but is refused: %v", c.event, g.err)
 		}
 	}
 }
 
-// natural is what a good client does next.
+// natural returns the next event of a legitimate client.
 func (w *world) natural(a *account, tx int) call {
 	t, _ := a.o.clock(w.now)
 	c, live := a.o.live(tx, t)
@@ -225,9 +226,9 @@ func (w *world) natural(a *account, tx int) call {
 	return k
 }
 
-// finish ends a run: what the answers promise comes true (L2), what is owed is
-// delivered (E3), time alone ends every transaction (L1, L3), and a record
-// goes when it says nothing any more, no sooner.
+// finish ends a run and checks that allowed events succeed (L2), pending
+// deliveries arrive (E3), time alone ends every transaction (L1, L3), and a
+// record is deleted once it holds no limit, lock or pending delivery.
 func (w *world) finish() {
 	w.t.Helper()
 	w.post.mood, w.dir.deaf, w.log.deaf = nil, false, false
@@ -250,7 +251,7 @@ func (w *world) finish() {
 		}
 		for id := range a.owed {
 			if a.o.owed(id) {
-				w.failf("E3: factor %s was never handed over", id)
+				w.failf("E3: Activated never succeeded for factor %s", id)
 			}
 		}
 		if t, wrong := a.o.clock(w.now); !wrong && len(a.o.open(t)) > 0 {
@@ -263,7 +264,7 @@ func (w *world) finish() {
 	for _, a := range w.accounts {
 		t, _ := a.o.clock(w.now)
 		if _, has := w.store.records[a.key]; has && !a.o.says(t) {
-			w.failf("the record of %s stays, though it says nothing", a.user)
+			w.failf("the record of %s is kept, although it holds no limit, lock or pending delivery", a.user)
 		}
 	}
 }

@@ -13,11 +13,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestNoise: D4, P7, B7, S23. A history is told twice, the second time with
-// things in between that must not matter: refused events, looks, restarts on
-// records that were read and written again, other accounts' events and Tend;
-// and a third time at another hour. What every event of it is told, what is
-// mailed and what is audited must be the same.
+// TestNoise checks D4, P7, B7 and S23. It runs a history again with irrelevant
+// events in between (refused events, polls, restarts that rewrite every record,
+// events of other accounts, and Tend), and a third time at another hour. All
+// answers, mails and audit events must be the same.
 func TestNoise(t *testing.T) {
 	reached := map[string]int{}
 	rapid.Check(t, func(r *rapid.T) {
@@ -38,7 +37,7 @@ func TestNoise(t *testing.T) {
 			loud.w.now = loud.w.now.Add(-d.wait)
 			cryptotest.SetGlobalRandom(t, uint64(i))
 			if got := loud.do(loud.me, d); got != want {
-				r.Fatalf("event %d, %+v: in the quiet\n%s\nafter %q\n%s", i, d, want, loud.made, got)
+				r.Fatalf("event %d, %+v: alone\n%s\nwith irrelevant events %q\n%s", i, d, want, loud.made, got)
 			}
 			cryptotest.SetGlobalRandom(t, uint64(i))
 			if got := shifted.do(shifted.me, d); got != want {
@@ -47,7 +46,7 @@ func TestNoise(t *testing.T) {
 		}
 	})
 	if testing.Short() {
-		return // a fifth of the histories do not always meet everything
+		return // a fifth of the histories does not always reach everything
 	}
 	for _, k := range []string{"look", "refused", "restart", "another's", "Tend", "begin: MFA_REQUIRED", "challenge: MFA_CHALLENGE", "verify: SUCCESS", "verify: MFA_CHALLENGE wrong code", "redeem: ada"} {
 		if reached[k] == 0 {
@@ -56,12 +55,12 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// deed is what a user does next, not knowing where it finds the transaction.
+// deed is the next action of a user, who does not know the transaction's state.
 type deed struct {
 	wait  time.Duration
-	event string // "next": what the state is for
-	code  int    // 0: the last one that was mailed; 1: a wrong one; else an older one
-	old   int    // of the transactions, counted from the last
+	event string // "next" is the event that the state expects
+	code  int    // 0: the last one mailed; 1: a wrong one; otherwise an older one
+	old   int    // number of the transaction, counted from the last
 }
 
 func drawDeed(r *rapid.T) deed {
@@ -75,15 +74,15 @@ func drawDeed(r *rapid.T) deed {
 	}
 }
 
-// history is a world in which deeds are done.
+// history runs deeds in a world.
 type history struct {
 	w         *world
 	start     time.Time
 	me, other *doer
-	made      []string // noises
+	made      []string // irrelevant events so far
 }
 
-// doer is a user and what the user has.
+// doer is a user with tabs and codes.
 type doer struct {
 	*account
 	tabs  []*tab
@@ -102,7 +101,7 @@ func newHistory(r *rapid.T, p authn.Policy) *history {
 	return &history{w: w, start: w.now, me: &doer{account: w.add(authn.Factor{Status: authn.Active})}, other: &doer{account: w.add(authn.Factor{Status: authn.Active})}}
 }
 
-// do does a deed, and says all that it led to.
+// do performs a deed and returns a text of all its results.
 func (h *history) do(who *doer, d deed) string {
 	h.w.now = h.w.now.Add(d.wait)
 	s, mails, audits := h.w.services[0], len(h.w.post.attempts), len(h.w.log.events)
@@ -155,7 +154,7 @@ func (h *history) do(who *doer, d deed) string {
 	}
 	for _, e := range h.w.log.events[audits:] {
 		if e.Event == "expire" || e.To == "" {
-			continue // found earlier or later; or of an end that is forgotten by now
+			continue // the time at which an end is noticed may differ
 		}
 		fmt.Fprintf(&b, "audit %v %s %s %s %s %s %q %s %s\n", since0(h.start, e.Time), e.Transaction, e.Event, e.From, e.To, e.Guard, e.Outcome, e.Err, e.Key)
 	}
@@ -182,7 +181,7 @@ func since0(start, at time.Time) any {
 	return at.Sub(start)
 }
 
-// tell writes an answer or a refusal, tokens and all.
+// tell writes an answer or a refusal, including tokens.
 func (h *history) tell(b *strings.Builder, event string, ans *authn.Answer, err error) {
 	var r *authn.Refusal
 	if errors.As(err, &r) {
@@ -203,7 +202,7 @@ func (h *history) tell(b *strings.Builder, event string, ans *authn.Answer, err 
 	b.WriteByte('\n')
 }
 
-// noise makes one, and says of which kind.
+// noise creates an irrelevant event and returns its kind.
 func (h *history) noise(r *rapid.T) (kind string) {
 	kind = rapid.SampledFrom([]string{"look", "refused", "refused", "restart", "another's", "another's", "Tend"}).Draw(r, "noise")
 	h.made = append(h.made, kind)
@@ -248,11 +247,11 @@ func (h *history) refused(r *rapid.T) {
 	ans, err := s.Do(ctx, at.token, makeEvent(c))
 	var ref *authn.Refusal
 	if !errors.As(err, &ref) || h.w.store.saves > saves && !errors.Is(err, authn.ErrFinished) {
-		r.Fatalf("%+v was to be refused: %v, %v", c, ans, err)
+		r.Fatalf("%+v is not refused: %v, %v", c, ans, err)
 	}
 }
 
-// restart ends the process, and writes every record as it is read.
+// restart ends the process and rewrites every record.
 func (h *history) restart(r *rapid.T) {
 	cfg := config(h.w, h.w.p)
 	m, err := authn.NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, cfg.Policy)
@@ -266,7 +265,7 @@ func (h *history) restart(r *rapid.T) {
 		}
 		again := m.Seal(&a, key)
 		if !bytes.Equal(again, rec.Value) {
-			r.Fatal("P4: a record is written in another way than it was read")
+			r.Fatal("P4: a record changes when it is read and written")
 		}
 		if err := h.w.store.Save(ctx, key, rec.Version, authn.Record{Value: again, Version: rec.Version + 1, Due: rec.Due}); err != nil {
 			r.Fatal(err)

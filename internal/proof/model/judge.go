@@ -24,8 +24,8 @@ func makeEvent(c call) authn.Event {
 	return ev
 }
 
-// begin, do and redeem act on a service, have the oracle's verdict, and hold
-// one against the other.
+// begin, do and redeem call a service and compare the result with the oracle's
+// verdict.
 
 func (w *world) begin(a *account, r authn.Requirement) {
 	tx := len(a.tickets)
@@ -45,7 +45,7 @@ func (w *world) begin(a *account, r authn.Requirement) {
 			}
 		}
 		if k.token == "" || k.id == "" {
-			w.failf("Begin gave no token, or told the Auditor no transaction")
+			w.failf("Begin returned no token, or the Auditor got no transaction")
 		}
 	}
 	w.judge(a, tx, "primary", want, g)
@@ -84,7 +84,7 @@ func (w *world) redeem(a *account, tx int, session authn.SessionToken) {
 	if len(proved) > 0 {
 		methods, channels = append(methods, "otp"), []string{"email"}
 	}
-	// S25: the assertion names what this transaction proved, no more and no less.
+	// S25: the assertion names exactly what this transaction proved.
 	if as.User != a.user || !slices.Equal(as.Methods, methods) || !slices.Equal(as.Channels, channels) || as.Transaction != k.id ||
 		!slices.Equal(slices.Sorted(slices.Values(as.Factors)), slices.Sorted(slices.Values(proved))) ||
 		!as.Began.Equal(k.began) || !as.At.Equal(k.succeeded) {
@@ -105,12 +105,12 @@ func told(g seen) string {
 	return g.err.Error()
 }
 
-// judge holds what a service did against what the oracle says.
+// judge compares what a service did with the oracle's verdict.
 func (w *world) judge(a *account, tx int, event string, want want, g seen) {
 	w.t.Helper()
 	if errors.Is(g.err, authn.ErrUnavailable) && a.pending() >= 8 {
 		if g.saves > 0 || len(g.mails) > 0 || g.answer != nil {
-			w.failf("E2: no verdict, yet something happened")
+			w.failf("E2: there is no verdict, but an effect")
 		}
 		w.cover["outbox full"]++
 		return
@@ -129,7 +129,7 @@ func (w *world) judge(a *account, tx int, event string, want want, g seen) {
 	w.count(a, event, want, g)
 }
 
-// count counts what was reached.
+// count counts the situations reached.
 func (w *world) count(a *account, event string, want want, g seen) {
 	verdict := "taken"
 	switch {
@@ -164,8 +164,8 @@ func reason(err error) error {
 	return err
 }
 
-// judgeVerdict: S1 and S2 (SUCCESS if and only if the oracle says so), S3, S4,
-// S7, S8, S10, S16, S17, B1, B2, B3, B5, B6, B8.
+// judgeVerdict checks S1 and S2 (SUCCESS if and only if the oracle says so), S3,
+// S4, S7, S8, S10, S16, S17, B1, B2, B3, B5, B6 and B8.
 func (w *world) judgeVerdict(event string, want want, g seen) {
 	w.t.Helper()
 	if want.tomb && g.err == nil && len(want.errs) == 1 {
@@ -188,10 +188,10 @@ func (w *world) judgeVerdict(event string, want want, g seen) {
 	}
 	var r *authn.Refusal
 	if !errors.As(g.err, &r) {
-		w.failf("%s: %T is no Refusal", event, g.err)
+		w.failf("%s: %T is not a Refusal", event, g.err)
 	}
 	if g.answer != nil || g.assertion != nil || string(r.Event) != event {
-		w.failf("%s: a refusal of %q comes with an answer", event, r.Event)
+		w.failf("%s: the call returns a refusal of %q and an answer", event, r.Event)
 	}
 	if (r.Err == authn.ErrTooSoon || r.Err == authn.ErrLocked) && !r.RetryAt.Equal(want.retry) || r.Err != authn.ErrTooSoon && r.Err != authn.ErrLocked && !r.RetryAt.IsZero() {
 		w.failf("%s: %v until %v; the oracle says %v", event, r.Err, r.RetryAt, want.retry)
@@ -203,12 +203,12 @@ func (w *world) judgeVerdict(event string, want want, g seen) {
 	}
 }
 
-// judgeRecord: P1 (refused leaves every byte alone), P2 (each save changes the
-// version), S23 (nobody else's record is touched), S11.
+// judgeRecord checks P1 (a refusal changes no byte), P2 (each save changes the
+// version), S23 (no other account's record changes) and S11.
 func (w *world) judgeRecord(a *account, want want, g seen) {
 	w.t.Helper()
 	if w.store.repeated {
-		w.failf("P2: a version came back")
+		w.failf("P2: a version was used again")
 	}
 	for key := range join(g.before, g.after) {
 		old, had := g.before[key]
@@ -217,13 +217,13 @@ func (w *world) judgeRecord(a *account, want want, g seen) {
 		case changed && key != a.key:
 			w.failf("S23: the record of another account changed")
 		case changed && !want.writes():
-			w.failf("P1: nothing happened, yet the record changed")
+			w.failf("P1: a call without effect changed the record")
 		case !changed && want.writes() && key == a.key:
 			w.failf("P2: the step was not saved")
 		}
 	}
 	if !want.writes() && g.saves > 0 {
-		w.failf("P1: nothing happened, yet %d saves", g.saves)
+		w.failf("P1: a call without effect made %d saves", g.saves)
 	}
 	if most := 2; g.saves > most || g.loads > 1 {
 		w.failf("%d loads and %d saves in one step", g.loads, g.saves)
@@ -241,8 +241,8 @@ func join(a, b map[string]authn.Record) map[string]bool {
 	return keys
 }
 
-// judgeAnswer compares all of an answer, and of the one inside a refusal, with
-// the history: S9, S12, S14, S15, S18 and what is allowed next.
+// judgeAnswer compares an answer, or that in a refusal, with the history: S9, S12,
+// S14, S15, S18 and the allowed events.
 func (w *world) judgeAnswer(a *account, tx int, want want, g seen) {
 	w.t.Helper()
 	ans := g.answer
@@ -259,7 +259,7 @@ func (w *world) judgeAnswer(a *account, tx int, want want, g seen) {
 		return
 	case ans == nil:
 		if live && g.err != nil && !errors.Is(g.err, authn.ErrMalformed) && !errors.Is(g.err, authn.ErrFinished) {
-			w.failf("a refusal without an answer, though the transaction lives")
+			w.failf("the refusal has no answer, although the transaction is live")
 		}
 		return
 	case !live:
@@ -271,7 +271,7 @@ func (w *world) judgeAnswer(a *account, tx int, want want, g seen) {
 	w.compare(a, tx, ans, want.now)
 }
 
-// compare holds an answer of a live transaction against the oracle's view.
+// compare compares the answer of a live transaction with the oracle's view.
 func (w *world) compare(a *account, tx int, ans *authn.Answer, t time.Time) {
 	w.t.Helper()
 	v, k := a.o.view(tx, t), a.tickets[tx]

@@ -8,18 +8,17 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// What a step sends, hands over and tells, held against the oracle, and what
-// the oracle learns from it.
+// Compare the effects of a step with the oracle, and add them to its history.
 
-// judgeMail: E1 (one mail for each code, carrying it), E2, E5 (to the user's
-// own address), S13, B4. It fills the oracle's facts with what only the mail
-// tells: the code, and which of several factors was taken.
+// judgeMail checks E1 (one mail for each code, which contains it), E2, E5 (the
+// address is the user's), S13 and B4. It adds to the oracle's facts what only the
+// mail reveals: the code, and which of several factors was used.
 func (w *world) judgeMail(a *account, want *want, g seen) {
 	w.t.Helper()
 	due := slices.Clone(want.letters)
 	for _, m := range g.mails {
 		if m.saves <= g.savesBefore {
-			w.failf("E2: a mail went out before the step was saved")
+			w.failf("E2: a mail was sent before the step was saved")
 		}
 		factor := w.owner(a, m.To)
 		i := slices.IndexFunc(due, func(l letter) bool {
@@ -52,29 +51,29 @@ func (w *world) judgeMail(a *account, want *want, g seen) {
 		}
 	}
 	if len(due) > 0 {
-		w.failf("E1: no mail went out: %+v", due)
+		w.failf("E1: no mail was sent: %+v", due)
 	}
 }
 
-// judgeHandings: a factor is handed over when, and only when, its code was
-// accepted, exactly as the directory had it.
+// judgeHandings checks that Activated is called if and only if a code was
+// accepted, with the factor exactly as the directory had it.
 func (w *world) judgeHandings(a *account, want want, g seen) {
 	w.t.Helper()
 	if n := len(g.hands); n > 1 || (n == 1) != (want.hands != "") {
-		w.failf("E1: %d factors handed over, want %q", n, want.hands)
+		w.failf("E1: Activated was called for %d factors, want %q", n, want.hands)
 	}
 	for _, h := range g.hands {
 		if h.saves <= g.savesBefore {
-			w.failf("E2: a factor was handed over before the step was saved")
+			w.failf("E2: Activated was called before the step was saved")
 		}
 		if h.user != a.user || h.factor.ID != want.hands || h.factor.Address != w.address(a, want.hands) || h.key == "" {
-			w.failf("E5: handed over %+v, want %q", h, want.hands)
+			w.failf("E5: Activated got %+v, want %q", h, want.hands)
 		}
 		a.owed[want.hands] = h.key
 	}
 }
 
-// chooseVictim settles which of several transactions made room.
+// chooseVictim finds out which of several transactions was ended to make room.
 func (a *account) chooseVictim(want want, g seen) {
 	for _, tx := range want.victims {
 		if slices.ContainsFunc(g.audits, func(e authn.AuditEvent) bool { return e.Transaction == a.tickets[tx].id && e.To == stateCanceled }) {
@@ -87,14 +86,14 @@ func (a *account) chooseVictim(want want, g seen) {
 	}
 }
 
-// learn adds to the oracle's history what has happened.
+// learn adds the new facts to the oracle's history.
 func (w *world) learn(a *account, want want, g seen) {
 	a.o.facts = append(a.o.facts, want.facts...)
 	w.learnDeliveries(a, want.now, g)
 	_, had := g.before[a.key]
 	if _, has := g.after[a.key]; had && !has {
 		if a.o.says(want.now) {
-			w.failf("P10: a record was deleted that says something a fresh one would not")
+			w.failf("P10: a record was deleted that still holds a limit, lock or pending delivery")
 		}
 		a.o.facts = append(a.o.facts, fact{what: deleted, at: want.now, tx: -1})
 	}
@@ -118,8 +117,8 @@ func (w *world) learnDeliveries(a *account, t time.Time, g seen) {
 	}
 }
 
-// pending is about how much is owed to the host: of the notices the oldest goes
-// when there are more than eight entries.
+// pending returns roughly the number of pending effects. Beyond eight entries,
+// the oldest notices are dropped.
 func (a *account) pending() int {
 	n := len(a.owed)
 	for key, m := range a.letters {
@@ -129,14 +128,14 @@ func (a *account) pending() int {
 	}
 	for _, f := range a.o.facts {
 		if f.to == stateSuccess {
-			n++ // the Auditor may not have heard of it
+			n++ // the Auditor may not have accepted it
 		}
 	}
 	return n
 }
 
-// judgeAudit: T5 (no transaction moves without a row: each audit event starts
-// where the last one of its transaction ended).
+// judgeAudit checks T5: no state changes without a row, so that each audit event
+// starts in the state in which the last one of its transaction ended.
 func (w *world) judgeAudit(a *account, tx int, event string, want want, g seen) {
 	w.t.Helper()
 	told := w.followAudit(a, want.now, false, g.audits, func(i int, e authn.AuditEvent) bool {
@@ -152,10 +151,9 @@ func (w *world) judgeAudit(a *account, tx int, event string, want want, g seen) 
 	}
 }
 
-// followAudit moves the transactions of an account as the Auditor was told,
-// and says whether one of the events is the one looked for. What ends because
-// its time was up may be written at any later save; a clock that was wrong
-// lets it end early.
+// followAudit applies audit events to the transactions of an account, and reports
+// whether one of them satisfies is. A transaction that expired may end at any
+// later save, and a wrong clock may end it early.
 func (w *world) followAudit(a *account, t time.Time, early bool, es []authn.AuditEvent, is func(int, authn.AuditEvent) bool) (found bool) {
 	w.t.Helper()
 	for _, e := range es {

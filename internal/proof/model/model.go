@@ -15,9 +15,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Check runs random histories against the oracle. shorten makes a service give
-// codes of n digits, also fewer than any policy allows, so that codes collide;
-// nil leaves that out. Where the numbered invariants are checked:
+// Check runs random histories against the oracle. shorten makes a service use
+// codes of n digits, fewer than a policy allows, so that codes collide; it may be
+// nil. The invariants are checked here:
 //
 //	S1 S2 S3 S4 S7 S8 S10 S16 S17   judgeVerdict: state and refusal of every event, codes of every sort
 //	S9 S12 S14 S15                  compare: tries, generation and deadlines of every answer and status
@@ -32,11 +32,11 @@ import (
 //	B1 B2 B3 B6 B8                  judgeVerdict after jumps to every deadline -1ns, 0, +1ns
 //	B4                              the same, as times are exact to the nanosecond after any reload
 //	B5                              action fall: within MaxSkew and beyond
-//	B7                              action tend comes and goes, verdicts stay
+//	B7                              verdicts are the same with and without action tend
 //	B9                              the clock's zone changes; monotonic readings: in package
 //	P1 P2                           judgeRecord
 //	P3 P4 P5 P6                     in package (Step, encoding)
-//	P7                              two services take turns over one store
+//	P7                              two services take turns on one store
 //	P8 P9                           storetest
 //	E1 E2 E5                        judgeMail, judgeHandings; a lost swap's effects: in package
 //	E3 E4                           tend, finish
@@ -44,11 +44,11 @@ import (
 //	T1 T2 T3 T4 T6 T7               in package (the table); the cells of asks are all visited here
 //	L1 L2 L3                        follow, finish
 //
-// fixed_test.go has fixed sequences for what random ones reach too seldom.
+// fixed_test.go has fixed sequences for situations that random ones rarely reach.
 func Check(t *testing.T, shorten func(s *authn.Service, n int)) {
 	cover := map[string]int{}
 	rapid.Check(t, func(r *rapid.T) {
-		cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(r, "entropy")) // codes and tokens can be drawn again
+		cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(r, "entropy")) // makes codes and tokens reproducible
 		run(r, cover, shorten)
 	})
 	if n, _ := strconv.Atoi(os.Getenv("RAPID_CHECKS")); n >= 2000 {
@@ -61,10 +61,10 @@ func Check(t *testing.T, shorten func(s *authn.Service, n int)) {
 	}
 }
 
-// Fuzz is Check with the fuzzer to choose what happens: the bytes are the draws.
+// Fuzz is Check with histories that the fuzzer chooses.
 func Fuzz(f *testing.F, shorten func(s *authn.Service, n int)) {
 	for seed := range uint64(8) {
-		b := make([]byte, 4<<10) // a short one is used up before anything happens
+		b := make([]byte, 4<<10) // a short input ends before anything happens
 		rand.NewChaCha8([32]byte{byte(seed)}).Read(b)
 		f.Add(b)
 	}
@@ -76,7 +76,7 @@ func Fuzz(f *testing.F, shorten func(s *authn.Service, n int)) {
 	})
 }
 
-// reached is what a long run must have gone through.
+// reached lists the situations that a long run must reach.
 var reached = []string{
 	"primary taken", "primary refused: account is locked", "primary refused: too soon", "primary refused: no active factor, and none to enroll",
 	"enroll taken", "enroll refused: too soon", "enroll refused: no sends left in this transaction", "enroll refused: factor is not offered here", "enroll repeated",
@@ -92,7 +92,7 @@ var reached = []string{
 	"revoke taken", "reinstate taken", "tend taken", "clock fell", "clock wrong", "account locked", "account disabled", "budget spent", "old code equals the live one", "mail failed for good",
 }
 
-// userKinds are the sorts of user there are, by their factors.
+// userKinds lists the kinds of users, by their factors.
 var userKinds = [][]authn.Factor{
 	{{Status: authn.NotSetUp, Verified: true}},
 	{{Status: authn.NotSetUp}},
@@ -149,7 +149,7 @@ func run(t *rapid.T, cover map[string]int, shorten func(*authn.Service, int)) {
 		}
 		w.add(slices.Clone(userKinds[n])...)
 	}
-	off := rapid.Uint32().Draw(t, "off") & rapid.Uint32().Draw(t, "off too") // swarm; 0: everything happens
+	off := rapid.Uint32().Draw(t, "off") & rapid.Uint32().Draw(t, "off too") // swarm testing: bits switch actions off
 	actions := map[string]func(*rapid.T){"": func(*rapid.T) { w.status() }}
 	for i, x := range []struct {
 		name   string

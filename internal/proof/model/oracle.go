@@ -8,12 +8,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// The oracle is a second opinion on every verdict. It was written from the
-// specification alone, shares no code with the machine, and keeps no state:
-// only the history of what happened to one account, which it reads again,
-// from the first fact, for every question. It is slow and plain on purpose.
+// The oracle is an independent reference for every verdict. It is written from
+// the specification and shares no code with the machine. Its only state is the
+// history of one account, which it reads from the first fact for every question.
+// It is slow and simple by design.
 
-// The states, spelled here once more.
+// The states, independent of the constants of the machine.
 const (
 	stateRequired  authn.State = "MFA_REQUIRED"
 	stateChallenge authn.State = "MFA_CHALLENGE"
@@ -25,7 +25,7 @@ const (
 	stateExpired   authn.State = "EXPIRED"
 )
 
-// happening says what a fact is about.
+// happening is the kind of a fact.
 type happening string
 
 const (
@@ -33,29 +33,29 @@ const (
 	sent       happening = "sent"     // a code, by a committed step
 	reused     happening = "reused"   // challenged again without a mail
 	erred      happening = "erred"    // a wrong code, evaluated
-	late       happening = "late"     // a code that came too late
+	late       happening = "late"     // a code after it expired
 	accepted   happening = "accepted" // a right code
 	went       happening = "went"     // previous, skip
 	ended      happening = "ended"    // canceled, locked out, expired
 	redeemed   happening = "redeemed"
 	reinstated happening = "reinstated"
 	saved      happening = "saved"     // by Tend, Revoke or Reinstate
-	clockFell  happening = "clockFell" // a save noticed that the clock had been wrong
+	clockFell  happening = "clockFell" // a save detected that the clock had been wrong
 	deleted    happening = "deleted"   // the record
-	tried      happening = "tried"     // to hand a message to the Mailer
+	tried      happening = "tried"     // a message was passed to the Mailer
 	handedOver happening = "handedOver"
 	notHanded  happening = "notHanded"
 )
 
-// fact is one thing that happened. Facts are only ever added.
+// fact is one thing that happened. Facts are never removed.
 type fact struct {
 	what    happening
 	at      time.Time   // the machine's time
 	tx      int         // number of the transaction, -1 for the account
-	to      authn.State // where it led; "" where it was
+	to      authn.State // the next state; "" for no change
 	factor  string
-	code    string // that was sent
-	address string // where to
+	code    string // sent
+	address string // recipient
 	require authn.Requirement
 	letter  string // key of the message
 	err     error  // of the Mailer
@@ -65,14 +65,14 @@ type fact struct {
 
 // call is an event as a client sends it.
 type call struct {
-	tx     int // -1: a token that nobody issued
+	tx     int // -1 for a token that was never issued
 	event  string
 	factor string // of enroll: a type
 	code   string
 	key    string // idempotency
 }
 
-// letter is a message that is to go out.
+// letter is an expected message.
 type letter struct {
 	kind    authn.MessageKind
 	factor  string
@@ -82,23 +82,23 @@ type letter struct {
 
 // want is the oracle's verdict.
 type want struct {
-	errs    []error // one of these; none: the event is taken
+	errs    []error // expected errors, one of which must occur; none if the event is accepted
 	now     time.Time
 	state   authn.State
 	outcome authn.Outcome
 	retry   time.Time
 	until   time.Time
 	repeat  bool // answered without being evaluated
-	tomb    bool // a repeat of the event that ended the transaction: it may also be unknown by now
+	tomb    bool // a repeat of the event that ended the transaction, which may be unknown by now
 	facts   []fact
 	letters []letter
-	may     bool     // the facts may be left out: nobody can tell
-	hands   string   // the factor that is handed to the Directory
-	choice  []string // factors, any of which may be taken
-	victims []int    // transactions, any of which may make room
+	may     bool     // the facts may or may not happen
+	hands   string   // the factor for Activated
+	choice  []string // factors, any of which may be used
+	victims []int    // transactions, any of which may be ended to make room
 }
 
-// writes says whether the record changes.
+// writes reports whether the record changes.
 func (w *want) writes() bool { return len(w.facts) > 0 }
 
 type oracle struct {
@@ -108,14 +108,14 @@ type oracle struct {
 	facts  []fact
 }
 
-// with is the oracle after more facts.
+// with returns the oracle after more facts.
 func (o *oracle) with(more ...fact) *oracle {
 	c := *o
 	c.facts = append(slices.Clip(c.facts), more...)
 	return &c
 }
 
-// clock returns the machine's time when the wall says now, and whether the
+// clock returns the machine's time if the node's clock says now, and whether the
 // record was saved so far in the future that a clock must have been wrong.
 func (o *oracle) clock(now time.Time) (t time.Time, wrong bool) {
 	var mark time.Time
@@ -138,7 +138,7 @@ func (o *oracle) clock(now time.Time) (t time.Time, wrong bool) {
 	return now, false
 }
 
-// of are the facts of one transaction.
+// of returns the facts of one transaction.
 func (o *oracle) of(tx int) iter.Seq[*fact] {
 	return func(yield func(*fact) bool) {
 		for i := range o.facts {
@@ -149,7 +149,7 @@ func (o *oracle) of(tx int) iter.Seq[*fact] {
 	}
 }
 
-// first is how a transaction began.
+// first returns the fact with which a transaction began.
 func (o *oracle) first(tx int) *fact {
 	for f := range o.of(tx) {
 		return f
@@ -166,11 +166,11 @@ func (o *oracle) state(tx int) (s authn.State) {
 	return s
 }
 
-// over says whether a transaction has nothing more to give.
+// over reports whether a transaction has ended or was redeemed.
 func (o *oracle) over(tx int) bool { return o.closed(tx) || o.count(tx, redeemed) > 0 }
 
-// closed says whether a transaction can move no more: a redeemed SUCCESS still
-// becomes EXPIRED.
+// closed reports whether the state of a transaction is final: a redeemed SUCCESS
+// still becomes EXPIRED.
 func (o *oracle) closed(tx int) bool {
 	return slices.Contains([]authn.State{"", stateLocked, stateCanceled, stateExpired}, o.state(tx))
 }
@@ -184,7 +184,7 @@ func (o *oracle) count(tx int, what happening) (n int) {
 	return n
 }
 
-// steps is how many saved steps a transaction took, its begin among them.
+// steps returns the number of saved steps of a transaction, including its begin.
 func (o *oracle) steps(tx int) (n int) {
 	for f := range o.of(tx) {
 		if f.what == began || f.by.event != "" {
@@ -207,7 +207,7 @@ func (o *oracle) expires(tx int) time.Time {
 	return at
 }
 
-// open are the transactions that hold a live slot at t.
+// open returns the transactions that have a live slot at t.
 func (o *oracle) open(t time.Time) (txs []int) {
 	for _, f := range o.facts {
 		if f.what == began && !o.over(f.tx) && t.Before(o.expires(f.tx)) {
@@ -217,7 +217,7 @@ func (o *oracle) open(t time.Time) (txs []int) {
 	return txs
 }
 
-// unended are those whose end was not written yet, whatever the time.
+// unended returns the transactions whose end is not saved, at any time.
 func (o *oracle) unended() (txs []int) {
 	for _, f := range o.facts {
 		if f.what == began && !o.over(f.tx) {
@@ -237,8 +237,7 @@ type code struct {
 	letter  string
 }
 
-// kept returns the code that the record of tx still holds, its time being up
-// or not.
+// kept returns the code that the record of tx still has, expired or not.
 func (o *oracle) kept(tx int) (c code, ok bool) {
 	for f := range o.of(tx) {
 		switch {
@@ -261,7 +260,7 @@ func (o *oracle) live(tx int, t time.Time) (c code, ok bool) {
 	return c, ok && t.Before(c.expires)
 }
 
-// hand is the factor at hand: that of the last code.
+// hand returns the current factor: that of the last code.
 func (o *oracle) hand(tx int) (id string) {
 	for f := range o.of(tx) {
 		if f.what == sent || f.what == reused {
@@ -271,10 +270,10 @@ func (o *oracle) hand(tx int) (id string) {
 	return id
 }
 
-// factors are the usable factors as they stand now: one that was handed over,
-// but that the Directory has not taken yet, counts as active; so does a
-// verified address. There is room for three: first the others go, from the
-// last to the first, then the required ones, then the active ones.
+// factors returns the usable factors. A factor that is confirmed, but not yet
+// accepted by the Directory, counts as active, and so does a verified address. At
+// most three count: active ones before required ones before the others, each in
+// their order.
 func (o *oracle) factors() (fs []authn.Factor) {
 	for _, f := range o.ask() {
 		if f.Type != authn.Email {
@@ -299,13 +298,12 @@ func (o *oracle) factors() (fs []authn.Factor) {
 	return fs
 }
 
-// protected says whether the user has an active factor of whatever type.
+// protected reports whether the user has an active factor of any type.
 func (o *oracle) protected() bool {
 	return len(o.having(authn.Active)) > 0 || slices.ContainsFunc(o.ask(), func(f authn.Factor) bool { return f.Status == authn.Active })
 }
 
-// owed says whether the Directory is still to be told that a factor was
-// activated.
+// owed reports whether the call of Activated for a factor is pending.
 func (o *oracle) owed(id string) (owed bool) {
 	for _, f := range o.facts {
 		if f.factor != id {
@@ -321,7 +319,7 @@ func (o *oracle) owed(id string) (owed bool) {
 	return owed
 }
 
-// having are the ids of the factors with a status.
+// having returns the ids of the factors with a status.
 func (o *oracle) having(s authn.Status) (ids []string) {
 	for _, f := range o.factors() {
 		if f.Status == s {
@@ -331,14 +329,14 @@ func (o *oracle) having(s authn.Status) (ids []string) {
 	return ids
 }
 
-// missing says whether a required factor is not set up, but for one.
+// missing reports whether a required factor other than except is not set up.
 func (o *oracle) missing(except string) bool {
 	return slices.ContainsFunc(o.factors(), func(f authn.Factor) bool {
 		return f.Required && f.Status == authn.NotSetUp && f.ID != except
 	})
 }
 
-// proved are the factors that a transaction proved.
+// proved returns the factors that a transaction proved.
 func (o *oracle) proved(tx int) (ids []string) {
 	for f := range o.of(tx) {
 		if f.what == accepted {

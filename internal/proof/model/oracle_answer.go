@@ -7,16 +7,16 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// What an answer has to say, by the history.
+// The expected content of an answer, computed from the history.
 
-// view is an answer's content, as far as the history tells it.
+// view is the content of an answer that follows from the history.
 type view struct {
 	state       authn.State
 	now         time.Time
 	tries       int
 	generation  int
 	codeExpires time.Time
-	lateCode    bool // its time is up, but nobody was told yet: the answer may still name its end
+	lateCode    bool // the code has expired unnoticed: the answer may still have its expiry
 	delivery    authn.Delivery
 	expires     time.Time
 	hand        string
@@ -24,13 +24,13 @@ type view struct {
 	allowed     []move
 }
 
-// move is an event that may come next, from a time on; zero: now.
+// move is an allowed event, from a time on; zero means now.
 type move struct {
 	event string
 	at    time.Time
 }
 
-// view describes a transaction at t that is not over.
+// view returns the view of a transaction that is not over at t.
 func (o *oracle) view(tx int, t time.Time) view {
 	v := view{state: o.state(tx), now: t, expires: o.expires(tx)}
 	v.allowed = o.moves(tx, v.state, t)
@@ -54,8 +54,8 @@ func (o *oracle) view(tx int, t time.Time) view {
 	return v
 }
 
-// moves are the events that are allowed, now or after waiting, with the best
-// payload there could be and nothing else happening before.
+// moves returns the events that are allowed now or later, with the best possible
+// payload and no other event before.
 func (o *oracle) moves(tx int, state authn.State, t time.Time) (ms []move) {
 	for _, event := range asks[state] {
 		for when := t; when.Before(o.expires(tx)); {
@@ -74,8 +74,8 @@ func (o *oracle) moves(tx int, state authn.State, t time.Time) (ms []move) {
 	return ms
 }
 
-// may says whether the event moves the transaction at t; if not, a time says
-// that it is refused until then for one reason at least.
+// may reports whether the event is accepted at t. If it is not, wait is a time
+// until which at least one reason for the refusal lasts.
 func (o *oracle) may(tx int, event string, t time.Time) (ok bool, wait time.Time) {
 	backoff := o.backoff(t)
 	c, live := o.live(tx, t)
@@ -96,7 +96,7 @@ func (o *oracle) may(tx int, event string, t time.Time) (ok bool, wait time.Time
 	return true, wait
 }
 
-// deadlines are the moments at which an answer will change by itself.
+// deadlines returns the times at which an answer changes without an event.
 func (o *oracle) deadlines(now time.Time) (ds []time.Time) {
 	t, _ := o.clock(now)
 	for _, tx := range o.unended() {

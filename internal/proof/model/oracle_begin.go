@@ -8,7 +8,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// How a transaction begins, and what that ends.
+// How a transaction begins, and which transactions that ends.
 
 // begin answers primary.
 func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
@@ -55,9 +55,9 @@ func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
 	return w
 }
 
-// victims are the transactions one of which makes room: the oldest without a
-// live code, then the oldest, an unredeemed SUCCESS last. Of those begun at
-// the same instant any will do.
+// victims returns the transactions of which one is ended to make room: the oldest
+// without a live code, then the oldest, an unredeemed SUCCESS last. Of those
+// begun at the same time, any may be ended.
 func (o *oracle) victims(live []int, t time.Time) (either []int) {
 	order := func(a, b int) int {
 		return cmp.Or(o.rank(a, t)-o.rank(b, t), o.first(a).at.Compare(o.first(b).at))
@@ -82,8 +82,8 @@ func (o *oracle) rank(tx int, t time.Time) int {
 	return 0
 }
 
-// closing are the facts of a step that finds every live transaction ended, as
-// the clock must have been wrong.
+// closing returns the facts of a step that ends every live transaction because a
+// clock must have been wrong.
 func (o *oracle) closing(t time.Time) (fs []fact) {
 	fs = append(fs, fact{what: clockFell, at: t, tx: -1, saves: true})
 	for _, f := range o.facts {

@@ -7,15 +7,15 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// What an account may still do: budgets over spans of time, the back-off, the
-// lock. All of it is counted from the history.
+// The limits of an account: rolling budgets, the back-off and the lock, computed
+// from the history.
 
 const (
 	aDay  = 24 * time.Hour
 	aYear = 365 * aDay
 )
 
-// settled is a policy with the documented defaults.
+// settled returns a policy with the documented defaults.
 func settled(p authn.Policy) authn.Policy {
 	if p.FailuresPerYear == 0 && p.Digits < 8 {
 		p.FailuresPerYear = 100
@@ -48,7 +48,7 @@ func settled(p authn.Policy) authn.Policy {
 	return p
 }
 
-// charged is the moment that a budget remembers: rounded up to the second.
+// charged returns the time that a budget stores: rounded up to the second.
 func charged(at time.Time) time.Time {
 	if s := at.Truncate(time.Second); s.Before(at) {
 		return s.Add(time.Second)
@@ -56,9 +56,9 @@ func charged(at time.Time) time.Time {
 	return at
 }
 
-// limit is a number of charges that an account has in any span of time.
+// limit is the maximal number of charges in any span of time.
 type limit struct {
-	n    int // 0: no limit
+	n    int // 0 means no limit
 	span time.Duration
 }
 
@@ -66,7 +66,7 @@ type limit struct {
 type budget struct {
 	limits  []limit
 	charges func(f fact) bool
-	refunds func(f fact) bool // the charges of its transaction
+	refunds func(f fact) bool // the charges of the fact's transaction
 	clears  func(f fact) bool // all charges
 }
 
@@ -83,8 +83,8 @@ func (o *oracle) sends() budget {
 	return budget{[]limit{{o.p.SendsPerHour, time.Hour}, {o.p.SendsPerDay, aDay}}, func(f fact) bool { return f.what == sent }, never, never}
 }
 
-// failures are the wrong codes that are neither forgiven, as a later code of
-// their transaction was accepted, nor cleared by the host.
+// failures returns the budget of wrong codes. An accepted code refunds those of
+// its transaction, and the host can clear all.
 func (o *oracle) failures() budget {
 	return budget{[]limit{{o.p.FailuresPerDay, aDay}, {o.p.FailuresPerYear, aYear}},
 		func(f fact) bool { return f.what == erred },
@@ -93,9 +93,10 @@ func (o *oracle) failures() budget {
 	}
 }
 
-// charges are the moments that a budget remembers, the oldest first. A charge
-// from a future that a wrong clock invented counts as made when that was seen;
-// one that has left the longest span does not come back when the clock falls.
+// charges returns the times that a budget stores, the oldest first. A charge with
+// a future time of a wrong clock counts from the time at which the clock fault was
+// detected. A charge that has left the longest span stays out if the clock goes
+// back.
 func (o *oracle) charges(b budget) (ms []time.Time) {
 	most, span := 0, time.Duration(0)
 	for _, l := range b.limits {
@@ -131,8 +132,8 @@ func (o *oracle) charges(b budget) (ms []time.Time) {
 	return ms
 }
 
-// free returns when a budget that is spent at t has room again; zero if it has
-// room: of a limit of n, the n-th newest charge has to leave.
+// free returns the time at which a budget that is exhausted at t has room again,
+// when the n-th newest charge of a limit of n leaves; zero if it has room at t.
 func (o *oracle) free(t time.Time, b budget) (end time.Time) {
 	ms := o.charges(b)
 	for _, l := range b.limits {
@@ -143,7 +144,7 @@ func (o *oracle) free(t time.Time, b budget) (end time.Time) {
 	return end
 }
 
-// leaving are the moments at which charges leave their spans.
+// leaving returns the times at which charges leave their spans.
 func (o *oracle) leaving(b budget) (ms []time.Time) {
 	for _, l := range b.limits {
 		for _, m := range o.charges(b) {
@@ -155,7 +156,7 @@ func (o *oracle) leaving(b budget) (ms []time.Time) {
 	return ms
 }
 
-// doubled is first, doubled n times, but at most limit.
+// doubled returns first, doubled n times, but at most limit.
 func doubled(first time.Duration, n int, limit time.Duration) time.Duration {
 	for range n {
 		if first >= limit {
@@ -166,24 +167,24 @@ func doubled(first time.Duration, n int, limit time.Duration) time.Duration {
 	return min(first, limit)
 }
 
-// trouble is what the wrong codes in a row have come to.
+// trouble is the effect of consecutive wrong codes.
 type trouble struct {
-	row      int       // wrong codes in a row
+	row      int       // consecutive wrong codes
 	backoff  time.Time // end of the wait before the next try
-	locked   time.Time // end of the lock by wrong codes in a row
+	locked   time.Time // end of the lock by consecutive wrong codes
 	disabled bool
 }
 
 func (o *oracle) trouble() (s trouble) {
 	for i, f := range o.facts {
 		if f.saves && !s.backoff.After(f.at) {
-			s.backoff = time.Time{} // over, and not coming back if the clock falls
+			s.backoff = time.Time{} // over, even if the clock goes back
 		}
 		if f.saves && !s.locked.After(f.at) {
 			s.locked = time.Time{}
 		}
 		switch f.what {
-		case clockFell: // no wait from a wrong future is longer than the longest
+		case clockFell: // after a clock fault, a wait is at most the longest one
 			s.backoff = earlier(s.backoff, f.at.Add(o.p.BackoffMax))
 			s.locked = earlier(s.locked, f.at.Add(o.p.LockMax))
 		case reinstated:
@@ -207,7 +208,7 @@ func (o *oracle) trouble() (s trouble) {
 	return s
 }
 
-// row is the number of wrong codes in a row.
+// row returns the number of consecutive wrong codes.
 func (o *oracle) row() int { return o.trouble().row }
 
 // backoff returns the end of the back-off that runs at t, or zero.
@@ -218,8 +219,8 @@ func (o *oracle) backoff(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// lockedAt says whether the account is locked at t, and until when: zero if only
-// the host can unlock it.
+// lockedAt reports whether the account is locked at t, and until when: zero if
+// only the host can unlock it.
 func (o *oracle) lockedAt(t time.Time) (until time.Time, locked bool) {
 	s := o.trouble()
 	if s.disabled {
@@ -232,8 +233,8 @@ func (o *oracle) lockedAt(t time.Time) (until time.Time, locked bool) {
 	return until, !until.IsZero()
 }
 
-// cool returns the end of the cool-down that a transaction's next send has to
-// wait for at t, or zero. A mail that failed for good waives it.
+// cool returns the end of the cooldown before a transaction's next send at t, or
+// zero. After a permanent failure there is no cooldown.
 func (o *oracle) cool(tx int, t time.Time) time.Time {
 	var last *fact
 	n := 0
@@ -252,7 +253,7 @@ func (o *oracle) cool(tx int, t time.Time) time.Time {
 	return time.Time{}
 }
 
-// delivery says what became of a message.
+// delivery returns the delivery state of a message.
 func (o *oracle) delivery(key string) authn.Delivery {
 	fails := 0
 	for _, f := range o.facts {
@@ -272,7 +273,7 @@ func (o *oracle) delivery(key string) authn.Delivery {
 	return authn.Pending
 }
 
-// sendRefusal says why no mail may go out at t, and when that ends.
+// sendRefusal returns why no mail may be sent at t, and until when.
 func (o *oracle) sendRefusal(tx int, t time.Time) (time.Time, error) {
 	if end := o.backoff(t); !end.IsZero() {
 		return end, authn.ErrTooSoon
@@ -289,8 +290,8 @@ func (o *oracle) sendRefusal(tx int, t time.Time) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// says says whether a fresh record would answer differently at t: such a record
-// must not be deleted.
+// says reports whether the record holds a limit, lock or pending delivery at t,
+// so that it must not be deleted.
 func (o *oracle) says(t time.Time) bool {
 	s := o.trouble()
 	if s.row > 0 || s.disabled || s.locked.After(t) || len(o.open(t)) > 0 {

@@ -11,7 +11,7 @@ import (
 
 var errorsIs = errors.Is
 
-// normal is the text of a code as it counts, or false if it is malformed.
+// normal returns the normalized text of a code, or false if it is malformed.
 func (o *oracle) normal(raw string) (string, bool) {
 	if len(raw) > 32 {
 		return "", false
@@ -34,7 +34,7 @@ func (o *oracle) malformed(c call) bool {
 	return len(c.key) > 64
 }
 
-// asks are the events that each state allows.
+// asks lists the events that each state allows.
 var asks = map[authn.State][]string{
 	stateRequired:  {"challenge", "cancel"},
 	stateChallenge: {"verify", "resend", "previous", "cancel"},
@@ -45,7 +45,7 @@ var asks = map[authn.State][]string{
 
 func refuse(t time.Time, errs ...error) want { return want{now: t, errs: errs} }
 
-// event answers an event on a transaction.
+// event returns the verdict on an event of a transaction.
 func (o *oracle) event(c call, now time.Time) want {
 	t, wrong := o.clock(now)
 	if o.malformed(c) {
@@ -65,10 +65,10 @@ func (o *oracle) event(c call, now time.Time) want {
 	}
 	w := o.taken(c, state, t)
 	if w.state == "" && !slices.Contains(w.errs, authn.ErrFinished) {
-		w.state = state // a refusal leaves it there
+		w.state = state // a refusal does not change the state
 	}
 	if text, ok := o.normal(c.code); (c.event == "verify" || c.event == "activate") && ok && len(text) != o.digits {
-		// Where in the order this is found out is left open.
+		// The specification does not say in which order this is checked.
 		w = want{errs: append(w.errs, authn.ErrMalformed), state: w.state, retry: w.retry}
 		if len(w.errs) == 1 {
 			w.state = state
@@ -85,8 +85,8 @@ func (o *oracle) event(c call, now time.Time) want {
 	return w
 }
 
-// finished answers an event that finds its transaction unknown or over, or at
-// its deadline.
+// finished returns the verdict on an event whose transaction is unknown, over or
+// at its deadline.
 func (o *oracle) finished(c call, t time.Time, wrong bool) (w want, over bool) {
 	w = refuse(t, authn.ErrFinished)
 	expired := []fact{{what: ended, at: t, tx: c.tx, to: stateExpired, saves: true}}
@@ -99,14 +99,14 @@ func (o *oracle) finished(c call, t time.Time, wrong bool) (w want, over bool) {
 	case !o.over(c.tx):
 		return w, false
 	case !o.closed(c.tx) && !t.Before(o.expires(c.tx)):
-		w.facts, w.may = expired, true // redeemed; its slot may be gone
+		w.facts, w.may = expired, true // redeemed; its slot may be reused
 	default:
 		last, ok := o.last(c.tx)
 		if !ok || c.key == "" || last.key != c.key {
 			break
 		}
 		w.tomb, w.state = true, o.state(c.tx)
-		if wrong { // it may mend the clock first
+		if wrong { // it may repair the clock first
 			w.facts, w.may = o.closing(t), true
 		}
 		if !o.same(last, c) {
@@ -116,8 +116,7 @@ func (o *oracle) finished(c call, t time.Time, wrong bool) (w want, over bool) {
 	return w, true
 }
 
-// same says whether two events are one, sent twice: spaces in a code are
-// nothing.
+// same reports whether b repeats a. Spaces in a code do not matter.
 func (o *oracle) same(a, b call) bool {
 	x, _ := o.normal(a.code)
 	y, _ := o.normal(b.code)
@@ -125,7 +124,7 @@ func (o *oracle) same(a, b call) bool {
 	return a == b && x == y
 }
 
-// last is the event that a transaction saved last.
+// last returns the event that a transaction saved last.
 func (o *oracle) last(tx int) (c call, ok bool) {
 	for f := range o.of(tx) {
 		if f.by.event != "" {
@@ -135,7 +134,7 @@ func (o *oracle) last(tx int) (c call, ok bool) {
 	return c, ok
 }
 
-// outcome is how that event turned out.
+// outcome returns the outcome of that event.
 func (o *oracle) outcome(tx int) (out authn.Outcome) {
 	for f := range o.of(tx) {
 		switch {
@@ -151,7 +150,7 @@ func (o *oracle) outcome(tx int) (out authn.Outcome) {
 	return out
 }
 
-// taken answers an event that found its transaction live.
+// taken returns the verdict on an event whose transaction is live.
 func (o *oracle) taken(c call, state authn.State, t time.Time) want {
 	if !slices.Contains(asks[state], c.event) {
 		if state == stateSuccess {
@@ -193,7 +192,7 @@ func (o *oracle) taken(c call, state authn.State, t time.Time) want {
 	return o.check(c, t)
 }
 
-// mustEnroll says whether skip is not open to a transaction.
+// mustEnroll reports whether a transaction may not skip enrollment.
 func (o *oracle) mustEnroll(tx int) bool {
 	return o.missing("") || o.requirement(tx) == authn.RequireFactor && len(o.proved(tx)) == 0
 }
@@ -205,7 +204,7 @@ func only(id string, from []string) []string {
 	return nil
 }
 
-// offered are the factors of a type that a transaction may enroll.
+// offered returns the factors of a type that a transaction may enroll.
 func (o *oracle) offered(tx int, kind string) []string {
 	if kind != authn.Email || o.protected() && len(o.proved(tx)) == 0 {
 		return nil
@@ -213,7 +212,7 @@ func (o *oracle) offered(tx int, kind string) []string {
 	return o.having(authn.NotSetUp)
 }
 
-// send answers an event that wants a code to go out.
+// send returns the verdict on an event that asks for a code.
 func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want {
 	if len(choice) == 0 {
 		return refuse(t, authn.ErrNotOffered)
@@ -237,7 +236,7 @@ func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want
 	}
 }
 
-// check answers a code.
+// check returns the verdict on a code.
 func (o *oracle) check(c call, t time.Time) want {
 	id := o.hand(c.tx)
 	kept, ok := o.kept(c.tx)
@@ -287,7 +286,7 @@ func (o *oracle) right(c call, id string, t time.Time) want {
 	return w
 }
 
-// others are the ends of an account's other transactions.
+// others returns the facts that end the account's other transactions.
 func (o *oracle) others(but int, to authn.State) (fs []fact) {
 	for _, tx := range o.unended() {
 		if tx != but {
@@ -318,7 +317,7 @@ func (o *oracle) wrong(c call, id string, t time.Time) want {
 	return w
 }
 
-// redeem answers a session token.
+// redeem returns the verdict on a session token.
 func (o *oracle) redeem(tx int, now time.Time) want {
 	t, wrong := o.clock(now)
 	w := refuse(t, authn.ErrFinished)

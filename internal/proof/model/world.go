@@ -14,9 +14,8 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// The world is what a host would be: a clock, a directory of users, a store, a
-// mailer and an auditor, each of which remembers what it saw and can be told
-// to fail.
+// The world is a host: a clock, a directory of users, a store, a mailer and an
+// auditor, each of which records its calls and can fail.
 
 var (
 	worldStart = time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)
@@ -25,14 +24,14 @@ var (
 	zones      = []*time.Location{time.UTC, time.FixedZone("east", 5*3600+1800), time.FixedZone("west", -9*3600)}
 )
 
-// spy is a Store that remembers every record as it was saved.
+// spy is a Store that keeps every saved record.
 type spy struct {
 	memstore.Store
 	records      map[string]authn.Record
 	loads, saves int
 	lastKey      string
 	versions     map[uint64]bool
-	repeated     bool // a version came back
+	repeated     bool // a version was used again
 }
 
 func (s *spy) Load(ctx context.Context, key string) (authn.Record, error) {
@@ -58,19 +57,19 @@ func (s *spy) Save(ctx context.Context, key string, old uint64, r authn.Record) 
 	return nil
 }
 
-// same says whether two records are one, byte for byte.
+// same reports whether two records are equal.
 func same(a, b authn.Record) bool {
 	return a.Version == b.Version && a.Due.Equal(b.Due) && bytes.Equal(a.Value, b.Value)
 }
 
-// attempt is one try to hand a message to the mailer.
+// attempt is one call of the mailer.
 type attempt struct {
 	authn.Message
 	err   error
-	saves int // so far, of the store
+	saves int // of the store so far
 }
 
-// post is a Mailer that can fail; also then the test reads what it was given.
+// post is a Sender that can fail. The test sees each message even then.
 type post struct {
 	memsender.Sender
 	mood     error
@@ -94,7 +93,7 @@ type handing struct {
 	saves     int
 }
 
-// directory is a Directory. It makes a factor active when it is told to.
+// directory is a Directory that activates factors.
 type directory struct {
 	users    map[string][]authn.Factor
 	down     bool // Factors fails
@@ -142,13 +141,13 @@ func (l *auditLog) Audit(_ context.Context, e authn.AuditEvent) error {
 	return nil
 }
 
-// ticket is what a client and the test know of a transaction.
+// ticket has what a client and the test know of a transaction.
 type ticket struct {
 	token     authn.StateToken
 	session   authn.SessionToken
-	last      call        // as sent, taken or not
+	last      call        // as sent, accepted or not
 	id        string      // public
-	trail     authn.State // by the audit events
+	trail     authn.State // state according to the audit events
 	began     time.Time
 	succeeded time.Time
 }
@@ -161,11 +160,11 @@ type account struct {
 	tickets []*ticket
 	letters map[string]authn.Message // by key
 	owed    map[string]string        // factor to handing key
-	most    int                      // entries owed at once
+	most    int                      // maximal number of pending effects
 }
 
-// world is everything around the services. All services share one store and
-// are used in turn: nothing may be kept outside it.
+// world is the environment of the services. All services share one store and are
+// used in turn, so that a service that keeps other state fails.
 type world struct {
 	t        failer
 	now      time.Time
@@ -179,11 +178,11 @@ type world struct {
 	p        authn.Policy
 	digits   int
 	accounts []*account
-	story    []string // for the reader of a failure
+	story    []string // printed with a failure
 	cover    map[string]int
 	keys     map[string]bool // of audit events
-	floor    time.Time       // the clock does not fall below it
-	blur     bool            // the directory is wrong for a moment: answers are not compared
+	floor    time.Time       // the clock does not go back beyond it
+	blur     bool            // the directory is temporarily wrong: do not compare answers
 }
 
 type failer interface {
@@ -198,12 +197,12 @@ func config(w *world, p authn.Policy) authn.Config {
 	return authn.Config{
 		Tenant: "acme", Keys: []authn.Key{keyOne}, PseudonymKey: []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L"),
 		Store: w.store, Mailer: w.post, Directory: w.dir, Auditor: w.log, Policy: p,
-		Now: func() time.Time { return w.now.In(zones[w.zone%len(zones)]) }, // B9: zones play no part
+		Now: func() time.Time { return w.now.In(zones[w.zone%len(zones)]) }, // B9: time zones do not matter
 	}
 }
 
-// newWorld makes a world with n services. The oracle expects codes of so many
-// digits, or 0: as the policy says.
+// newWorld returns a world with n services. The oracle expects codes with this
+// number of digits; 0 means that of the policy.
 func newWorld(t failer, p authn.Policy, digits, n int) *world {
 	w := &world{
 		t: t, now: worldStart, p: settled(p), digits: digits, cover: map[string]int{}, keys: map[string]bool{},
@@ -223,7 +222,7 @@ func newWorld(t failer, p authn.Policy, digits, n int) *world {
 	return w
 }
 
-// add makes a user. Every factor has an address of its own.
+// add adds a user. Every factor has a different address.
 func (w *world) add(fs ...authn.Factor) *account {
 	n := len(w.accounts)
 	a := &account{user: fmt.Sprintf("user-%d", n), letters: map[string]authn.Message{}, owed: map[string]string{}}
@@ -258,7 +257,7 @@ func (w *world) owner(a *account, address string) string {
 	return ""
 }
 
-// seen is what one call of a service did.
+// seen has the effects of one call of a service.
 type seen struct {
 	answer        *authn.Answer
 	assertion     *authn.Assertion
@@ -271,7 +270,7 @@ type seen struct {
 	audits        []authn.AuditEvent
 }
 
-// watch runs f on one of the services and reports what it did.
+// watch runs f on one of the services and returns its effects.
 func (w *world) watch(f func(*authn.Service) (*authn.Answer, *authn.Assertion, error)) (g seen) {
 	g.before = maps.Clone(w.store.records)
 	loads, saves, mails, hands, audits := w.store.loads, w.store.saves, len(w.post.attempts), len(w.dir.handings), len(w.log.events)
@@ -283,12 +282,12 @@ func (w *world) watch(f func(*authn.Service) (*authn.Answer, *authn.Assertion, e
 	return g
 }
 
-// tell notes a line of the story of this run.
+// tell adds a line to the log of this run.
 func (w *world) tell(format string, args ...any) {
 	w.story = append(w.story, fmt.Sprintf("%s ", w.now.Sub(worldStart))+fmt.Sprintf(format, args...))
 }
 
-// failf fails with the story.
+// failf fails and prints the log of the run.
 func (w *world) failf(format string, args ...any) {
 	w.t.Helper()
 	for _, line := range w.story {

@@ -19,15 +19,14 @@ import (
 	"time"
 )
 
-// A command is a line on a page, and how a test runs it.
+// A command is a line on a page, and the function that tests it.
 type command struct {
 	line string
 	run  func(*reader)
 }
 
-// commands are all that the pages tell somebody to type, in the order in
-// which a reader comes to them, and what has to come of each. What would run
-// these very tests again is held by the script of the CI instead.
+// commands lists all commands on the pages, in the order in which a reader meets
+// them. Commands that would run these tests again are run by the CI script.
 var commands = []command{
 	{"go mod init example.com/signin", func(r *reader) { r.out(r.module, "") }},
 	{"go get github.com/authnfsm/authn", (*reader).get},
@@ -49,12 +48,12 @@ var commands = []command{
 	{"go run ./bench", (*reader).usage},
 }
 
-// A reader types what the pages say: at the root, or in a module of his own.
+// A reader runs the commands of the pages, at the root or in a new module.
 type reader struct {
 	*testing.T
 	line   string
-	module string   // his own
-	env    []string // there
+	module string   // directory of the new module
+	env    []string // environment there
 }
 
 var inline = regexp.MustCompile("`((?:go [a-z]+ |\\./|e2e/)[^`]*)`")
@@ -68,22 +67,22 @@ func TestPagesCommands(t *testing.T) {
 	}
 	for _, line := range told {
 		if !slices.ContainsFunc(commands, func(c command) bool { return c.line == line }) {
-			t.Errorf("the pages say %q, and nobody runs it", line)
+			t.Errorf("no test runs %q, which is on a page", line)
 		}
 	}
 	if testing.Short() || raceDetector() {
-		t.Skip("running them builds every module, and the race detector looks at none of it")
+		t.Skip("skipped by -race and -short: it builds every module in other processes")
 	}
 	module, env := t.TempDir(), proxied(t)
 	for _, c := range commands {
 		if !slices.Contains(told, c.line) {
-			t.Errorf("no page says %q", c.line)
+			t.Errorf("no page has the command %q", c.line)
 		}
 		t.Run(c.line, func(t *testing.T) { c.run(&reader{T: t, line: c.line, module: module, env: env}) })
 	}
 }
 
-// lined are the commands that have a line of their own, page by page.
+// lined returns the commands in code blocks, page by page.
 func lined(t *testing.T) (lines []string) {
 	t.Helper()
 	for _, b := range blocks(t, "sh") {
@@ -92,7 +91,7 @@ func lined(t *testing.T) (lines []string) {
 	return lines
 }
 
-// command is the line, to be run in dir.
+// command returns the line as a command in dir.
 func (r *reader) command(dir string, more ...string) *exec.Cmd {
 	words := append(strings.Fields(r.line), more...)
 	cmd := exec.CommandContext(r.Context(), words[0], words[1:]...)
@@ -103,7 +102,7 @@ func (r *reader) command(dir string, more ...string) *exec.Cmd {
 	return cmd
 }
 
-// out is what the line prints.
+// out runs the line and returns its output.
 func (r *reader) out(dir, stdin string, more ...string) string {
 	r.Helper()
 	cmd := r.command(dir, more...)
@@ -115,8 +114,8 @@ func (r *reader) out(dir, stdin string, more ...string) string {
 	return string(b)
 }
 
-// get gets the module as it is here, from a proxy in a directory; what it
-// requires comes from what was downloaded for these tests.
+// get gets the current module from a proxy in a directory, and its requirements
+// from the module cache of these tests.
 func (r *reader) get() {
 	r.out(r.module, "")
 	if mod := read(r.T, filepath.Join(r.module, "go.mod")); !strings.Contains(mod, "looplab/fsm") || strings.Contains(mod, "rapid") {
@@ -124,8 +123,7 @@ func (r *reader) get() {
 	}
 }
 
-// proxied is the environment of somebody for whom this directory is the
-// latest release.
+// proxied returns an environment in which this directory is the latest release.
 func proxied(t *testing.T) []string {
 	t.Helper()
 	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
@@ -138,8 +136,7 @@ func proxied(t *testing.T) []string {
 		"GOPROXY=file://"+proxy+",file://"+strings.TrimSpace(string(cache))+"/cache/download")
 }
 
-// publish writes a release as a module proxy has it: without the modules that
-// are nested in this one.
+// publish writes a release as a module proxy does: without nested modules.
 func publish(t *testing.T, dir string) {
 	t.Helper()
 	const version = "v0.0.1"
@@ -172,7 +169,7 @@ func publish(t *testing.T, dir string) {
 	}
 }
 
-// program runs what the README shows.
+// program runs the program of the README.
 func (r *reader) program() {
 	for _, b := range blocks(r.T, "go") {
 		if b.from != program {
@@ -191,7 +188,7 @@ func (r *reader) program() {
 	r.Error("the README has no program")
 }
 
-// terminal types the password and, when the mail is there, its code.
+// terminal types the password and then the code of the mail.
 func (r *reader) terminal() {
 	cmd := r.command(".")
 	stdin, err1 := cmd.StdinPipe()
@@ -214,9 +211,9 @@ func (r *reader) terminal() {
 	}
 }
 
-// started is a program that serves: it is built and started by itself, on a
-// free port, since what "go run" starts does not end with it. It returns where
-// it listens, and what it prints from then on.
+// started builds a server and starts it on a free port. It does not use "go run",
+// whose child would not end with it. It returns the server's URL and its further
+// output.
 func (r *reader) started() (url string, lines *bufio.Scanner) {
 	r.Helper()
 	bin := filepath.Join(r.TempDir(), "program")
@@ -240,7 +237,8 @@ func (r *reader) started() (url string, lines *bufio.Scanner) {
 	return url, lines
 }
 
-// provider serves a page that asks for a password.
+// provider starts the identity provider, which serves a page that asks for a
+// password.
 func (r *reader) provider() {
 	url, _ := r.started()
 	resp, err := http.Get(url)
@@ -253,7 +251,7 @@ func (r *reader) provider() {
 	}
 }
 
-// host serves a sign-in, which the page's next commands go through.
+// host starts the host and runs the next commands of the page, which sign in.
 func (r *reader) host() {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("AUTHN_TEST_TOOLS") != "required" {
 		r.Skip("install curl")
@@ -278,11 +276,11 @@ func (r *reader) host() {
 		states = states[1:]
 	}
 	if lines.Scan(); len(states) > 0 || lines.Text() != "a session for u1 [pwd otp]" {
-		r.Errorf("%q, and %q did not come", lines.Text(), states)
+		r.Errorf("last line %q, missing %q", lines.Text(), states)
 	}
 }
 
-// byHost is a line that host types: it needs the program that host starts.
+// byHost does nothing: host runs the line, because it needs the running program.
 func (r *reader) byHost() {}
 
 func (r *reader) picture() {
@@ -290,7 +288,7 @@ func (r *reader) picture() {
 	r.line = strings.Replace(r.line, "overview.svg", name, 1)
 	r.out(".", "")
 	if read(r.T, name) != read(r.T, "docs/img/overview.svg") {
-		r.Error("it draws another picture than that of the pages")
+		r.Error("the drawing differs from the one on the pages")
 	}
 }
 
@@ -303,7 +301,7 @@ func (r *reader) key() {
 	}
 }
 
-// visitFiles visits the files of the directories that are wanted.
+// visitFiles visits the files of directories that want selects.
 func visitFiles(t *testing.T, visit func(path string), want func(dir string) bool) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -322,15 +320,15 @@ func visitFiles(t *testing.T, visit func(path string), want func(dir string) boo
 	}
 }
 
-// usage asks the program how it is used: what it measures takes minutes on a
-// machine that does nothing else, and is left to the script of the CI.
+// usage runs the program with -h only, because a full run takes minutes on an idle
+// machine. The CI script runs it with -quick.
 func (r *reader) usage() {
 	if got := r.out(".", "", "-h"); !strings.Contains(got, "Usage: "+r.line+" ") {
-		r.Errorf("it says %s", got)
+		r.Errorf("the usage is %s", got)
 	}
 }
 
-// inCI holds what is not run here to a line of its own in the CI's script.
+// inCI checks that the CI script runs the line.
 func (r *reader) inCI() {
 	for line := range strings.Lines(read(r.T, ".ci/run")) {
 		if strings.TrimSpace(line) == r.line {

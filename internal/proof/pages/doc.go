@@ -1,10 +1,10 @@
-// Package pages proves that the documentation is true.
+// Package pages checks the documentation.
 //
-// Generated pages are what the table says. Code on a page is code that is compiled
-// and tested, links lead to files that exist, each exported function has an
-// example that runs, and the page of the proof names tests that exist and counts
-// that are taken from them. The list of known mistakes of sign-in systems names,
-// for each, the test that would see it.
+// Generated pages are up to date. Code on a page is compiled and tested. Links
+// lead to existing files. Each exported function has an example that runs. The
+// page of verification names existing tests, and its numbers are computed from
+// them. A list of known mistakes of sign-in systems names the tests that detect
+// each.
 //
 // The tests run in the root directory of the repository.
 //

@@ -11,14 +11,14 @@ import (
 	"github.com/authnfsm/authn/okta"
 )
 
-// What Service has methods for.
+// Events that are methods of Service.
 var (
 	moves = []string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "cancel"}
 	calls = append([]string{"primary"}, append(slices.Clone(moves), "redeem")...)
 )
 
-// Every sentinel, when it comes and what to do. Events are those that may be
-// refused with it for another reason than a row.
+// sentinels lists every sentinel, when it is returned and what to do. events can
+// be refused with it for reasons other than a row.
 var sentinels = []struct {
 	err        error
 	name, when string
@@ -88,7 +88,7 @@ func errorsPage() string {
 	return b.String()
 }
 
-// oktaCodes says what the handler answers, and to which events if it differs.
+// oktaCodes returns the answers of the handler, with events if they differ.
 func oktaCodes(sentinel error, events []string) string {
 	var codes []string
 	by := map[string][]string{}
@@ -109,7 +109,7 @@ func oktaCodes(sentinel error, events []string) string {
 	if len(codes) < 2 {
 		return strings.Join(codes, "")
 	}
-	// The code of most events goes last, without their names.
+	// The code of most events is last, without their names.
 	slices.SortStableFunc(codes, func(a, b string) int { return len(by[a]) - len(by[b]) })
 	last := len(codes) - 1
 	for i, c := range codes[:last] {
@@ -119,7 +119,7 @@ func oktaCodes(sentinel error, events []string) string {
 	return strings.Join(codes, "<br>")
 }
 
-// refused is a sentinel as Service returns it for an event.
+// refused returns a sentinel as Service returns it for an event.
 func refused(sentinel error, event string) error {
 	switch sentinel {
 	case authn.ErrUnavailable, authn.ErrEngine:
@@ -134,8 +134,8 @@ func refused(sentinel error, event string) error {
 	return r
 }
 
-// What the page says of Okta's codes is what the handler's own tests see on
-// the wire for the commonest of them.
+// The most common of Okta's codes on the page are those that the tests of the
+// handler expect.
 func TestOktaCodes(t *testing.T) {
 	for want, got := range map[string]string{
 		"403 E0000079":   oktaCodes(authn.ErrNotAllowed, moves),

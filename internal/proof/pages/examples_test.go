@@ -10,15 +10,15 @@ import (
 	"testing"
 )
 
-// What needs no example: what fmt, json, slog, errors, net/http or the library
-// itself calls, and a process that tests kill.
+// unexampled lists functions that need no example: those that fmt, json, slog,
+// errors, net/http or the library calls, and a process that tests kill.
 var unexampled = []string{
 	"Format", "GoString", "GobEncode", "LogValue", "MarshalText", "String", "Error", "Unwrap",
 	"Load", "Save", "Due", "Send", "Seal", "ServeHTTP",
 	"NewProcess", "Serve", "Kill", "Now",
 }
 
-// Each entry point of each public package is called in an example that runs.
+// Each exported function of each public package is called by an example that runs.
 func TestExamples(t *testing.T) {
 	for _, dir := range []string{".", "memstore", "storetest", "memsender", "sendertest", "okta", "diagram", "sqlstore", "redisstore", "smtpmail"} {
 		entries, called := exported(t, dir), exampled(t, dir)
@@ -52,7 +52,7 @@ func parsed(t *testing.T, dir string) (files []*ast.File) {
 	return files
 }
 
-// exported are the functions and methods that somebody may call.
+// exported returns the exported functions and methods.
 func exported(t *testing.T, dir string) (names []string) {
 	for _, f := range parsed(t, dir) {
 		for _, d := range f.Decls {
@@ -65,7 +65,8 @@ func exported(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// takesT says that a function wants a *testing.T, which no example has.
+// takesT reports whether a function has a parameter *testing.T, which no example
+// has.
 func takesT(fn *ast.FuncDecl) bool {
 	return slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool {
 		x := f.Type
@@ -86,8 +87,8 @@ func onExported(recv *ast.FieldList) bool {
 	return ok && id.IsExported()
 }
 
-// exampled are the names that examples with an output select, themselves or
-// in what they call beside them.
+// exampled returns the names used by examples with an output, directly or in
+// functions that they call in their file.
 func exampled(t *testing.T, dir string) map[string]bool {
 	called := map[string]bool{}
 	for _, f := range parsed(t, dir) {

@@ -11,8 +11,8 @@ import (
 	"github.com/authnfsm/authn/internal/golden"
 )
 
-// The pages in docs/ come from the table that runs: a change of a row makes
-// these tests ask for them anew (go run ./internal/regen).
+// The generated pages in docs/ are up to date. After a change of the table, run
+// go run ./internal/regen.
 func TestDocs(t *testing.T) {
 	for name, page := range map[string]func() string{
 		"states.md": statesPage, "events.md": eventsPage, "guards.md": guardsPage, "errors.md": errorsPage,
@@ -34,13 +34,13 @@ func TestDocs(t *testing.T) {
 	sameFile(t, "README.md", head+"<!-- states -->\n```mermaid\n"+b.String()+"```\n<!-- /states -->"+tail)
 }
 
-// sameFile compares with a file; -update writes it.
+// sameFile compares want with a file; -update writes the file.
 func sameFile(t *testing.T, path, want string) {
 	t.Helper()
 	golden.Same(t, path, want)
 }
 
-// footer names what the page was made from.
+// footer returns the last lines of a page, which name its source.
 func footer(source string) string {
 	return "---\n\nGenerated from " + source + " by `go run ./internal/regen`. Do not edit.\n"
 }
@@ -62,7 +62,8 @@ func statesPage() string {
 	return b.String()
 }
 
-// lasting says how long a state may last: a field of the policy, or for good.
+// lasting says how long a state may last, by a field of the policy, or that it is
+// terminal.
 func lasting(x authn.StateInfo) string {
 	for _, b := range authn.NewReference().Policy {
 		if x.Lasts == b.Name {
@@ -159,7 +160,7 @@ func policyPage() string {
 	return b.String()
 }
 
-// Every state and every sentinel has its lines.
+// Every state and every sentinel is documented.
 func TestDocsComplete(t *testing.T) {
 	for _, st := range authn.NewReference().States {
 		if st.Means == "" || st.Shows == "" || !st.Terminal && st.State != authn.Unauthenticated && st.Lasts == "" {

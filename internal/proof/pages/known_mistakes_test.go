@@ -10,9 +10,10 @@ import (
 	"testing"
 )
 
-// fieldBugs are mistakes that sign-in systems have made, by number, and the
-// tests that speak if this one makes them: of the root or of internal/proof, or
-// of a folder, as in okta.TestCanaries. why says what else keeps them out.
+// fieldBugs lists, by number, mistakes that sign-in systems have made, and the
+// tests that detect them here. A test is in the root, in internal/proof, or in
+// another directory, as in okta.TestCanaries. why gives other reasons that rule
+// the mistake out.
 var fieldBugs = []struct {
 	bug   string
 	tests string
@@ -35,56 +36,57 @@ var fieldBugs = []struct {
 	15: {"a wrong code leaves no trace in the store", "TestModel TestRoundTrips", ""},
 	16: {"a new transaction brings a new budget of guesses", "TestRollingBudget TestSoftLockDoubles TestModel", ""},
 	17: {"the limit is per client address, and there are many addresses", "TestRollingBudget TestRightAmongWrong", "no budget of the machine knows a client address"},
-	18: {"one setting silently turns off another one's limit", "TestPolicyBounds TestNoAbsurdPolicy TestModel", ""},
-	19: {"failures are reported under a name that nobody listens to", "TestExplore TestModel", "failures are counted in the step itself; events are for the log"},
+	18: {"one setting silently disables another setting's limit", "TestPolicyBounds TestNoAbsurdPolicy TestModel", ""},
+	19: {"failures are reported as an event without a listener", "TestExplore TestModel", "failures are counted in the step itself; events are for the log"},
 	20: {"asking for another code resets the count of tries", "TestTries TestModel TestSimulation", ""},
 	21: {"the lock covers the password but not the second step", "TestBackoffAndLock TestLockEndsOthers TestModel", ""},
 	22: {"a lock leaves open what was already begun", "TestLockEndsOthers TestInterleavings", ""},
-	23: {"anybody can lock out anybody", "TestOneAnswerForDeadTokens TestTokensAsSpelled", "only a transaction, which needs the password, can be charged"},
+	23: {"anyone can lock out anyone", "TestOneAnswerForDeadTokens TestTokensAsSpelled", "only a transaction, which needs the password, can be charged"},
 	24: {"tries are counted per address, so that a stranger can use up the owner's", "TestTokensAsSpelled TestModel", ""},
-	25: {"one way to finish does not look at the lock", "TestLockEndsOthers TestInterleavings TestRedeemAsksAgain", ""},
+	25: {"one way to finish does not check the lock", "TestLockEndsOthers TestInterleavings TestRedeemAsksAgain", ""},
 	26: {"the last allowed try is refused though it is right", "TestModel TestTries", ""},
 	27: {"a code for one address confirms another", "TestCodeBinding TestEnrollmentIsCheckedWhenUsed", ""},
 	28: {"the client says where the code goes", "TestModel TestEnrollmentIsCheckedWhenUsed", "no event has a field for an address"},
 	29: {"a code for one purpose is good for another", "TestCodeBinding TestTokens", ""},
-	30: {"one user's code is accepted for another", "TestModel TestCodeBinding", ""},
+	30: {"one user's code is accepted for another user", "TestModel TestCodeBinding", ""},
 	31: {"any text is accepted as a code", "TestModel FuzzEvent TestEveryWrongCodeIsAlike", ""},
-	32: {"no code equals no code", "TestMalformedIsUncounted FuzzNormalize TestKeptCode", ""},
+	32: {"an empty code equals a missing code", "TestMalformedIsUncounted FuzzNormalize TestKeptCode", ""},
 	33: {"a full session exists before the second factor", "TestModel TestExplore", "a session token is made in one row's update, and shown in one state"},
-	34: {"another door leads past the second factor", "TestExplore TestModel", ""},
+	34: {"another endpoint bypasses the second factor", "TestExplore TestModel", ""},
 	35: {"what one tab has proved counts in another", "TestModel TestSeveralRequiredFactors", ""},
 	36: {"one factor, proved twice, counts as two", "TestSeveralRequiredFactors TestModel", ""},
-	37: {"a running transaction keeps an old idea of what is required", "TestEnrollmentIsCheckedWhenUsed TestRedeemAsksAgain TestPolicyChange", ""},
-	38: {"what follows from success is written before the code is checked", "TestModel TestSimulation", "effects are those of a row that was taken and saved"},
-	39: {"whoever knows a challenge's number can go on with it", "TestTokens TestTokensAsSpelled", "the only handle is a token of 256 random bits; public ids lead nowhere"},
-	40: {"a proof of the mailbox helps whoever registered it before its owner", "TestEnrollment TestActivationCancelsOthers", "the address is the host's; what else was begun ends when a factor is activated"},
-	41: {"an unknown state is taken for the first one", "TestRecordImpossible FuzzOpen", ""},
+	37: {"a live transaction uses outdated requirements", "TestEnrollmentIsCheckedWhenUsed TestRedeemAsksAgain TestPolicyChange", ""},
+	38: {"the effects of success are written before the code is checked", "TestModel TestSimulation", "effects are those of a saved step"},
+	39: {"anyone who knows the number of a challenge can continue it", "TestTokens TestTokensAsSpelled", "the only handle is a token of 256 random bits; public ids are not accepted"},
+	40: {"a proof of the mailbox helps an attacker who registered it before its owner", "TestEnrollment TestActivationCancelsOthers", "the address is the host's; what else was begun ends when a factor is activated"},
+	41: {"an unknown state is treated as the first one", "TestRecordImpossible FuzzOpen", ""},
 	42: {"a finished transaction can be left", "TestMatrix TestModel TestExplore", ""},
-	43: {"a code is handed in, and another one is sent", "TestModel okta.TestBadBodies", "an event is one of several types, not a form with fields"},
-	44: {"the mail went out, then there was an error, and the code is refused", "TestMailerFails TestSimulation", ""},
-	45: {"several workers send one mail, again and again", "TestSimulation TestTendBesideTheCaller TestTendTogether TestTendAfterACrash", ""},
-	46: {"the mail goes out, and the code is not stored", "TestSimulation TestModel", ""},
+	43: {"a request with a code sends another code", "TestModel okta.TestBadBodies", "an event is one of several types, not a form with fields"},
+	44: {"the mail is sent, then there is an error, and the code is refused", "TestMailerFails TestSimulation", ""},
+	45: {"several workers send one mail repeatedly", "TestSimulation TestTendBesideTheCaller TestTendTogether TestTendAfterACrash", ""},
+	46: {"the mail is sent, and the code is not stored", "TestSimulation TestModel", ""},
 	47: {"the mail is dropped because the request is over", "TestCanceledContext", ""},
-	48: {"a late mail holds a dead code, and nobody can tell", "TestSupersededMail TestEveryWrongCodeIsAlike", "mail and answer carry the code's number"},
-	49: {"somebody's mailbox is filled", "TestSendLimits TestSendsOfTheDay TestLimiter", "limits across accounts are the host's Limiter's"},
-	50: {"a link is followed by a scanner, and used up", "TestStatusChangesNothing", "no mail holds a link; looking is not an event"},
-	51: {"one digit never comes", "TestCodesUniform", ""},
-	52: {"zero means for ever, or nothing", "TestPolicyBounds TestNoAbsurdPolicy", ""},
+	48: {"a late mail has an expired code, and the user cannot tell", "TestSupersededMail TestEveryWrongCodeIsAlike", "mail and answer carry the code's number"},
+	49: {"an attacker floods a user's mailbox", "TestSendLimits TestSendsOfTheDay TestLimiter", "limits across accounts are those of the host's Limiter"},
+	50: {"a mail scanner follows a link and uses it up", "TestStatusChangesNothing", "no mail has a link, and Status is not an event"},
+	51: {"one digit never occurs", "TestCodesUniform", ""},
+	52: {"zero means forever, or nothing", "TestPolicyBounds TestNoAbsurdPolicy", ""},
 	53: {"two servers' clocks differ, and the waiting time with them", "TestSimulation TestModel nodes.TestClocksApart", ""},
-	54: {"a deadline is computed anew from settings that have changed", "TestPolicyChange TestPolicyChangeSends TestTightenedPolicy", ""},
-	55: {"an answer makes clients try again by themselves", "okta.TestDocumented okta.TestThrottles", ""},
+	54: {"a deadline is recomputed from changed settings", "TestPolicyChange TestPolicyChangeSends TestTightenedPolicy", ""},
+	55: {"an answer makes clients retry automatically", "okta.TestDocumented okta.TestThrottles", ""},
 	56: {"a stored record without a field makes the server panic", "FuzzOpen TestRecordImpossible TestRecordTampered", ""},
 	57: {"a pasted code is refused for a blank in it", "TestNormalize FuzzNormalize", "what is not ASCII is refused without being counted"},
 	58: {"hashes without a key, or of parts run together", "TestCodeKnownAnswer TestFieldsInjective", ""},
 	59: {"codes and tokens in logs, errors and addresses of pages", "TestCanaries TestCanariesSing TestSecretsDoNotPrint okta.TestCanaries", ""},
 	60: {"a code is refused because the client's address has changed", "", "the machine is not told the client's address"},
 	61: {"an early return leaves a lock behind", "TestSimulation TestPortsFailClosed", "nothing is locked: a save compares"},
-	62: {"what was begun and left is kept for ever", "TestTendDeletes TestRecordSize TestSimulation", ""},
+	62: {"abandoned transactions are kept forever", "TestTendDeletes TestRecordSize TestSimulation", ""},
 	63: {"every failure looks the same", "TestPortsFailClosed TestRefusalHelps okta.TestFaults", ""},
-	64: {"time or work tells who has an account", "TestOneAnswerForDeadTokens TestRoundTrips okta.TestOnePasswordAnswer", "a transaction exists only for a user whose password was right"},
+	64: {"time or work reveals who has an account", "TestOneAnswerForDeadTokens TestRoundTrips okta.TestOnePasswordAnswer", "a transaction exists only for a user whose password was right"},
 }
 
-// TestFieldBugs: every number has a test, or a reason, and every test is there.
+// TestFieldBugs checks that every mistake has a test or a reason, and that every
+// test exists.
 func TestFieldBugs(t *testing.T) {
 	have, files := testNames(t)
 	if files < 100 || len(fieldBugs) != 65 {
@@ -93,7 +95,7 @@ func TestFieldBugs(t *testing.T) {
 	named := 0
 	for n, b := range fieldBugs[1:] {
 		if b.bug == "" || b.tests == "" && b.why == "" {
-			t.Errorf("%d: nothing is said", n+1)
+			t.Errorf("%d: there is no test and no reason", n+1)
 		}
 		for name := range strings.FieldsSeq(b.tests) {
 			named++
@@ -105,8 +107,8 @@ func TestFieldBugs(t *testing.T) {
 	t.Logf("%d tests are named", named)
 }
 
-// testNames are the tests and fuzz targets of all modules; those of a folder are
-// preceded by its path, unless it is one of internal/proof.
+// testNames returns the tests and fuzz targets of all modules. Those of a directory
+// outside internal/proof have its path as a prefix.
 func testNames(t *testing.T) (names map[string]bool, files int) {
 	names = map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

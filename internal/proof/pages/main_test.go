@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The pages name files as seen from the root of the repository.
+// The tests run in the root of the repository, since the pages name files there.
 func TestMain(m *testing.M) {
 	if err := os.Chdir("../../.."); err != nil {
 		panic(err)

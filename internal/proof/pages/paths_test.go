@@ -17,7 +17,7 @@ import (
 type walk struct {
 	steps []string // "`verify right` → SUCCESS"
 	told  string   // the last answer
-	rows  []string // that were taken for it, or the one that refused
+	rows  []string // the rows that were taken for it, or that refused
 }
 
 // walks returns a walk to each answer of the recorded paths and scenarios, the
@@ -56,7 +56,7 @@ func walksOf(script string) (ws []walk) {
 			ws = append(ws, walk{slices.Clone(steps), told, strings.Split(row, "; ")})
 		case line == "", line[0] == '#', line[0] == ' ', word == "policy", word == "directory":
 		case word == "user" && last < len(steps) && strings.HasPrefix(steps[last], "`user "):
-			steps[last] = "`" + line + "`" // instead of what was there
+			steps[last] = "`" + line + "`" // replaces the earlier step
 		case word == "wait" && last < len(steps) && strings.HasPrefix(steps[last], "`wait "):
 			steps[last] = "`wait " + (span(steps[last][len("`wait "):len(steps[last])-1]) + span(rest)).String() + "`"
 		default:
@@ -74,8 +74,8 @@ func span(s string) time.Duration {
 	return d
 }
 
-// pathsPage shows the shortest walk to every outcome: by every row to every
-// end, and to every refusal.
+// pathsPage shows the shortest walk to every outcome: every row that leads to a
+// terminal state, and every refusal.
 func pathsPage(t *testing.T) string {
 	ws := walks(t)
 	var b strings.Builder
@@ -87,7 +87,7 @@ func pathsPage(t *testing.T) string {
 				return slices.ContainsFunc(w.rows, func(r string) bool { return quietly(r) == label })
 			})
 			if i < 0 {
-				t.Errorf("no walk takes %s: it is not reached, or internal/walks is old", label)
+				t.Errorf("no walk takes %s: it is not reachable, or internal/walks is out of date", label)
 				continue
 			}
 			fmt.Fprintf(&b, "* **%s** — %s\n", label, strings.Join(ws[i].steps, ", "))
@@ -105,7 +105,7 @@ func pathsPage(t *testing.T) string {
 	}
 	for _, s := range sentinels {
 		if s.err == authn.ErrUnavailable {
-			break // from here on they are faults
+			break // the rest are faults
 		}
 		if !strings.Contains(b.String(), "* **"+s.err.Error()) {
 			t.Errorf("no walk to %s", s.name)
@@ -114,7 +114,7 @@ func pathsPage(t *testing.T) string {
 	return b.String()
 }
 
-// labels are those of the rows to keep, each once.
+// labels returns the labels of the rows to keep, each once.
 func labels(keep func(authn.Transition) bool) (ls []string) {
 	for _, r := range rowsOf(keep) {
 		if l := quietly(r.Label()); !slices.Contains(ls, l) {
@@ -124,12 +124,12 @@ func labels(keep func(authn.Transition) bool) (ls []string) {
 	return ls
 }
 
-// quietly leaves out whether the owner is told.
+// quietly removes from a label whether the owner is notified.
 func quietly(label string) string {
 	return strings.NewReplacer(", no new back-off", "", ", first failure with back-off", "").Replace(label)
 }
 
-// ends are the terminal states.
+// ends returns the terminal states.
 func ends() (list []authn.State) {
 	for _, st := range authn.NewReference().States {
 		if st.Terminal {

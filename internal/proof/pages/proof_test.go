@@ -14,8 +14,8 @@ import (
 	"github.com/authnfsm/authn/internal/proof/sim"
 )
 
-// TestProofPage keeps docs/internals/proof.md true: its figures are counted here, each
-// test that it names exists, and each invariant that a test names is on it.
+// TestProofPage checks docs/internals/proof.md: its figures are computed here, each
+// test that it names exists, and it has each invariant that a test names.
 func TestProofPage(t *testing.T) {
 	page := read(t, "docs/internals/proof.md")
 	head, rest, ok1 := strings.Cut(page, "<!-- figures -->\n")
@@ -28,7 +28,7 @@ func TestProofPage(t *testing.T) {
 	tests, named := testFunctions(t)
 	for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w*`).FindAllString(page, -1) {
 		if !slices.Contains(tests, name) {
-			t.Errorf("docs/internals/proof.md names %s, which is not there", name)
+			t.Errorf("docs/internals/proof.md names %s, which does not exist", name)
 		}
 	}
 	for _, name := range named {
@@ -37,12 +37,12 @@ func TestProofPage(t *testing.T) {
 		}
 	}
 	if len(tests) < 100 || len(named) < 40 {
-		t.Errorf("%d tests and %d invariants are too few: are they looked for in the right place?", len(tests), len(named))
+		t.Errorf("found only %d tests and %d invariants: does the search cover the right files?", len(tests), len(named))
 	}
 }
 
-// testFunctions lists the tests and fuzz targets of all modules, and the
-// invariants that they name in comments.
+// testFunctions returns the tests and fuzz targets of all modules, and the
+// invariants that their comments name.
 func testFunctions(t *testing.T) (tests, invariants []string) {
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	comment := regexp.MustCompile(`(?m)^\s*// .*$`)

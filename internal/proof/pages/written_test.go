@@ -10,7 +10,7 @@ import (
 	"github.com/authnfsm/authn/internal/golden"
 )
 
-// pages are all that somebody reads on the way to a first sign-in.
+// pages returns the text of every page, by file name.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	var names []string
@@ -33,7 +33,7 @@ func read(t *testing.T, path string) string {
 	return golden.Read(t, path)
 }
 
-// block is what stands between fences on a page.
+// block is a fenced block on a page.
 type block struct{ page, from, language, text string }
 
 var fences = regexp.MustCompile("(?m)(?:^<!-- from (\\S+) -->\n)?^```(\\w*)\n((?:[^`]|`[^`]|``[^`])*?)^```\n")
@@ -56,17 +56,15 @@ func blocks(t *testing.T, languages ...string) (list []block) {
 	return list
 }
 
-// A page has code, commands, drawings and output, each of a kind that a test
-// looks at.
+// Every block on a page has a language that a test checks.
 func TestPagesBlocks(t *testing.T) {
 	if n, known := len(blocks(t, "go", "sh", "mermaid", "text", "http", "")), len(blocks(t, "go", "sh", "mermaid", "text")); n != known {
-		t.Errorf("%d of %d blocks are of no known language", n-known, n)
+		t.Errorf("%d of %d blocks have no known language", n-known, n)
 	}
 }
 
-// Code on a page is code that is compiled and run: it stands, declaration by
-// declaration, in the file that the page names, which is a test or has one
-// beside it.
+// Code on a page is compiled and run: each of its declarations is in the file that
+// the page names, which is a test or has a test in its directory.
 func TestPagesCode(t *testing.T) {
 	all := blocks(t, "go")
 	if len(all) < 10 {
@@ -74,12 +72,12 @@ func TestPagesCode(t *testing.T) {
 	}
 	for _, b := range all {
 		if b.from == "" {
-			t.Errorf("%s: nobody runs\n%s", b.page, b.text)
+			t.Errorf("%s: no file is named for\n%s", b.page, b.text)
 			continue
 		}
 		tests, _ := filepath.Glob(filepath.Join(filepath.Dir(b.from), "*_test.go"))
 		if len(tests) == 0 {
-			t.Errorf("%s: nothing tests %s", b.page, b.from)
+			t.Errorf("%s: there is no test for %s", b.page, b.from)
 		}
 		source := flat(read(t, b.from))
 		if b.from == program {
@@ -93,8 +91,8 @@ func TestPagesCode(t *testing.T) {
 	}
 }
 
-// A reader who copies the host of the page on hosting has all of it: the
-// page's parts of a file are the file.
+// The hosting page has the complete files of its host, so that a reader can copy
+// it.
 func TestPagesWholeFiles(t *testing.T) {
 	parts := map[string]string{}
 	for _, b := range blocks(t, "go") {
@@ -104,12 +102,12 @@ func TestPagesWholeFiles(t *testing.T) {
 		name = "examples/hosting/" + name
 		_, file, _ := strings.Cut("\n"+read(t, name), "\npackage ")
 		if got := parts[name]; got != "package "+file {
-			t.Errorf("docs/hosting.md does not have the whole of %s", name)
+			t.Errorf("docs/hosting.md does not have all of %s", name)
 		}
 	}
 }
 
-// program is what the README shows as a program of its own.
+// program is the file that the README shows as a program.
 const program = "example_test.go"
 
 func wholeProgram(t *testing.T) string {
@@ -117,7 +115,7 @@ func wholeProgram(t *testing.T) string {
 	return s
 }
 
-// flat is code without its indentation, which is another inside a function.
+// flat removes the indentation, which differs inside a function.
 func flat(code string) string {
 	lines := strings.Split(strings.TrimRight(code, "\n"), "\n")
 	for i := range lines {
@@ -128,7 +126,7 @@ func flat(code string) string {
 
 var links = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// A link leads to a file that is there.
+// A link leads to an existing file.
 func TestPagesLinks(t *testing.T) {
 	n := 0
 	for page, text := range pages(t) {
@@ -144,7 +142,7 @@ func TestPagesLinks(t *testing.T) {
 		}
 	}
 	if n < 30 {
-		t.Errorf("only %d links were looked at", n)
+		t.Errorf("only %d links were checked", n)
 	}
 	readme := read(t, "README.md")
 	for page := range pages(t) {

@@ -7,6 +7,6 @@ import (
 	"github.com/authnfsm/authn/storetest"
 )
 
-// TestPaths replays through a whole service what the explorer found in the
-// bare machine: internal/walks. Every other store does it too.
+// TestPaths replays with a service the paths that the explorer found in the
+// machine: internal/walks. The conformance tests do so on every store.
 func TestPaths(t *testing.T) { storetest.Replay(t, new(memstore.Store)) }

@@ -10,9 +10,8 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// TestScenarios plays the scenarios in testdata and compares every answer.
-// After a change that is meant, -update records the new answers; read the
-// difference as the people would who use it.
+// TestScenarios plays the scenarios in testdata and compares every answer. After
+// an intended change, -update records the new answers: read the difference.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 20 {
@@ -26,17 +25,17 @@ func TestScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(text, "# ") || strings.Count(got, "\n=> ") < 3 {
-				t.Error("a story has a title and some answers")
+				t.Error("the scenario has no title, or too few answers")
 			}
 			if n, was, is := firstChange(text, got); n > 0 {
-				t.Logf("line %d: %q was recorded, %q came", n, was, is)
+				t.Logf("line %d: got %[3]q, want %[2]q", n, was, is)
 			}
 			golden.Same(t, f, got)
 		})
 	}
 }
 
-// firstChange is the first line in which two texts differ; 0 if there is none.
+// firstChange returns the first line in which two texts differ; 0 if there is none.
 func firstChange(a, b string) (line int, was, is string) {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(as), len(bs)) {
@@ -47,7 +46,7 @@ func firstChange(a, b string) (line int, was, is string) {
 	return 0, "", ""
 }
 
-// An answer that is not the machine's does not go unnoticed, wherever it is.
+// A wrong answer anywhere in a scenario is detected.
 func TestScenarioEdited(t *testing.T) {
 	text := golden.Read(t, "testdata/sign-in.txt")
 	lines := strings.SplitAfter(text, "\n")
@@ -61,7 +60,7 @@ func TestScenarioEdited(t *testing.T) {
 		lines[i] = line
 		got, err := script.Record(t.Context(), wrong, new(memstore.Store))
 		if err != nil || got == wrong || got != text {
-			t.Errorf("line %d: an edited answer stays: %v", i+1, err)
+			t.Errorf("line %d: an edited answer is not replaced: %v", i+1, err)
 		}
 		edited++
 	}

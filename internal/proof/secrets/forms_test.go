@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// canary is one form in which a secret would be seen.
+// canary is a secret in one form.
 type canary struct {
 	what, form string
 	text       []byte
 }
 
-// form is a way in which a secret can get into a text.
+// form is an encoding of a secret in a text.
 type form struct {
 	name  string
 	whole func(string) string // of a text
-	cut   bool                // what of a part is seen depends on where it begins
+	cut   bool                // the encoding depends on the position in a longer text
 }
 
 var forms = []form{
@@ -40,8 +40,8 @@ var forms = []form{
 	}},
 }
 
-// of are the texts by which a secret is seen in this form. Where it is a part
-// of something longer, what it shares with its neighbors is left out.
+// of returns the texts that show a secret in this form. For a secret within a
+// longer text, they omit the characters that depend on its neighbors.
 func (f form) of(s string) (all []string) {
 	if !f.cut {
 		return []string{f.whole(s)}
@@ -53,7 +53,7 @@ func (f form) of(s string) (all []string) {
 	return all
 }
 
-// canaries are secrets, by what they are, in all forms.
+// canaries returns the secrets in all forms. The keys of secrets are their kinds.
 func canaries(secrets map[string]string) (cs []canary) {
 	for what, s := range secrets {
 		for _, f := range forms {
@@ -65,7 +65,7 @@ func canaries(secrets map[string]string) (cs []canary) {
 	return cs
 }
 
-// leaks names what is in b.
+// leaks returns the names of the canaries in b.
 func leaks(b []byte, cs []canary) (found []string) {
 	for _, c := range cs {
 		if bytes.Contains(b, c.text) {

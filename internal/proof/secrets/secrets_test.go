@@ -30,9 +30,9 @@ var (
 	errDown = errors.New("the network is down")
 )
 
-// TestCanaries: H1, field bug 59. It takes users through everything that can
-// happen, collects all that leaves the library but the mails, and looks for
-// every code, token, key and address in every form.
+// TestCanaries checks H1 and known mistake 59. It takes users through all kinds of
+// events and faults, collects all output of the library except mails, and searches
+// it for every code, token, key and address in every form.
 func TestCanaries(t *testing.T) {
 	places, secrets := everything(t)
 	for _, name := range []string{"stored", "store keys", "answers", "refusals", "assertions", "errors", "panics", "audit", "events", "inspected", "mails", "setup", "effects", "JSON", "slog", "diagrams"} {
@@ -49,7 +49,8 @@ func TestCanaries(t *testing.T) {
 	t.Logf("%d secrets in %d forms, %d places", len(secrets), len(cs), len(places))
 }
 
-// TestCanariesSing: the scan sees a secret in every form in every place.
+// TestCanariesSing checks that the search finds a secret in every form in every
+// place.
 func TestCanariesSing(t *testing.T) {
 	places, secrets := everything(t)
 	p := &spill{secrets: secrets}
@@ -57,12 +58,12 @@ func TestCanariesSing(t *testing.T) {
 	for what, s := range map[string]string{"code": string(p.code()), "key": secrets["key"], "address": secrets["address"]} {
 		cs := canaries(map[string]string{what: s})
 		for _, f := range forms {
-			for before := range 3 { // base64 is another text at each of three places
+			for before := range 3 { // base64 depends on the position modulo three
 				plant := f.whole(strings.Repeat("x", before) + s + "y")
 				for name, b := range places {
 					at := b.Len() / 2
 					if found := leaks(slices.Concat(b.Bytes()[:at], []byte(plant), b.Bytes()[at:]), cs); !slices.Contains(found, what+" in "+f.name) {
-						t.Errorf("%s in %s goes unseen in %s", what, f.name, name)
+						t.Errorf("the search does not find %s in %s in %s", what, f.name, name)
 					}
 					seen++
 				}
@@ -70,11 +71,11 @@ func TestCanariesSing(t *testing.T) {
 		}
 	}
 	if want := 3 * len(forms) * 3 * len(places); seen != want {
-		t.Errorf("%d of %d were planted", seen, want)
+		t.Errorf("%d of %d secrets were planted", seen, want)
 	}
 }
 
-// sinks are the places into which the run of everything writes.
+// sinks has the output of a run, by place.
 type sinks map[string]*bytes.Buffer
 
 func (s sinks) at(place string) *bytes.Buffer {
@@ -118,7 +119,7 @@ func (w watched) Save(ctx context.Context, key string, old uint64, r authn.Recor
 	return w.Store.Save(ctx, key, old, r)
 }
 
-// spill is a run in which everything happens.
+// spill is a run with all kinds of events and faults.
 type spill struct {
 	sinks
 	*testhost.Host
@@ -136,7 +137,7 @@ func (p *spill) secret(what, s string) {
 	}
 }
 
-// step sends an event and collects what comes of it.
+// step sends an event and collects the output.
 func (p *spill) step(token authn.StateToken, ev authn.Event) *authn.Answer {
 	p.put("events", ev, authn.WithKey("a key", ev))
 	a, err := p.Do(ctx, token, ev)
@@ -159,7 +160,7 @@ func (p *spill) hear(a *authn.Answer, err error) *authn.Answer {
 
 func (p *spill) Send(ctx context.Context, m authn.Message) error {
 	p.secret("code", string(m.Code))
-	m.To, m.User = "", "" // a message is for an address: all else in it is to be printed
+	m.To, m.User = "", "" // a message has an address; everything else may be printed
 	p.put("mails", m)
 	if p.wreck == "mailer" {
 		panic(fmt.Sprintf("%s to the canary.mailbox", string(m.Code)))
@@ -183,12 +184,11 @@ func (p *spill) Activated(ctx context.Context, key, user string, f authn.Factor)
 	return p.World.Activated(ctx, key, user, f)
 }
 
-// keyUses are what keys are derived for: TestKeyUses of the root keeps this list
-// complete.
+// keyUses lists the purposes for which keys are derived. TestKeyUses of the root
+// checks that the list is complete.
 var keyUses = []string{"code", "session", "seal", "once", "account", "token", "recipient"}
 
-// everything runs, and returns all that came out of it and what must not be
-// in there.
+// everything returns all output of a run, and the secrets that must not be in it.
 func everything(t *testing.T) (sinks, map[string]string) {
 	p := &spill{sinks: sinks{}, secrets: map[string]string{}}
 	p.Host = testhost.New(t, func(d *testhost.Host, c *authn.Config) {
@@ -221,7 +221,7 @@ func everything(t *testing.T) (sinks, map[string]string) {
 	return p.sinks, p.secrets
 }
 
-// code is the last one that was mailed.
+// code returns the last code that was mailed.
 func (p *spill) code() (c authn.Code) {
 	last := -1
 	for what, s := range p.secrets {
@@ -241,7 +241,7 @@ func (p *spill) signIns() {
 	p.step(a.Token, authn.Verify{Code: testhost.OtherCode(p.code())})
 	p.step(a.Token, authn.Verify{Code: p.code() + "x"})
 	p.step(a.Token, authn.Verify{Code: p.code()[1:]})
-	p.hear(p.Do(ctx, a.Token, authn.Challenge{Factor: string(p.code())})) // a secret where a name belongs
+	p.hear(p.Do(ctx, a.Token, authn.Challenge{Factor: string(p.code())})) // a secret in place of a name
 	p.step(a.Token+"A", authn.Cancel{})
 	p.hear(p.Status(ctx, a.Token))
 	_, err := authn.ParseEvent(string(p.code()), string(a.Token), p.code())
@@ -275,8 +275,7 @@ func (p *spill) lockOut() {
 	p.err(err)
 }
 
-// faults: ports that panic with secrets in their hands, and records that were
-// altered.
+// faults runs ports that panic with secrets, and reads altered records.
 func (p *spill) faults(t *testing.T) {
 	p.Wait(time.Hour)
 	for _, p.wreck = range []string{"mailer", "directory", ""} {
@@ -297,14 +296,14 @@ func (p *spill) faults(t *testing.T) {
 		}
 		a, err := s.Begin(ctx, authn.Login{User: "ada"})
 		if err == nil {
-			t.Errorf("%+v did no harm", f)
+			t.Errorf("%+v caused no error", f)
 		}
 		p.hear(a, err)
 		p.put("panics", err)
 	}
 }
 
-// effects: the pure core's own values.
+// effects prints the values of the machine.
 func (p *spill) effects(t *testing.T, m *authn.Machine) {
 	keys, err := p.Store.Due(ctx, testhost.Start.Add(2*aYear), 10)
 	if err != nil || len(keys) == 0 {

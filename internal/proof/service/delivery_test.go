@@ -11,16 +11,16 @@ import (
 	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
-// Field bugs 44, 46: a mailer that sends and fails leaves a good code; the
-// same message comes again with the same key until it is given up, and then
-// the user may resend at once.
+// After a mailer sends a message and fails, its code is valid. The message is
+// retried with the same key until it fails permanently; then the user may resend
+// at once. Known mistakes 44, 46.
 func TestMailerFails(t *testing.T) {
 	var sent []authn.Message
 	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
 		c.Auditor = nil
 		c.Mailer = testhost.SendFunc(func(_ context.Context, m authn.Message) error {
 			sent = append(sent, m)
-			return errors.New("250 accepted, then the line broke")
+			return errors.New("250 accepted, then the connection broke")
 		})
 	})
 	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
@@ -38,11 +38,11 @@ func TestMailerFails(t *testing.T) {
 		}
 	}
 	if len(sent) != 5 {
-		t.Fatalf("%d attempts, not 5", len(sent))
+		t.Fatalf("%d attempts, want 5", len(sent))
 	}
 	for _, m := range sent {
 		if m.Key != sent[0].Key || m.Code != sent[0].Code || m.Generation != 1 {
-			t.Error("an attempt with another key or code")
+			t.Error("an attempt has a different key or code")
 		}
 	}
 	s, err := d.Status(t.Context(), a.Token)
@@ -71,8 +71,7 @@ func TestUndeliverable(t *testing.T) {
 	}
 }
 
-// A mail is never sent for a code that is dead, nor to an address that has
-// changed since.
+// A mail is never sent for an invalid code, nor to an address that has changed.
 func TestSupersededMail(t *testing.T) {
 	fail := true
 	var sent []authn.Message
@@ -103,14 +102,14 @@ func TestSupersededMail(t *testing.T) {
 	d.Wait(time.Minute)
 	d.Tend(t.Context())
 	if len(sent) != 1 {
-		t.Errorf("sent to an address that was not pinned: %v", sent[1].To)
+		t.Errorf("sent to an address other than that of the code: %v", sent[1].To)
 	}
 	if s, _ := d.Status(t.Context(), a.Token); s.Delivery != authn.Failed || !s.CodeExpires.IsZero() {
 		t.Errorf("the code of the old address: %+v", s)
 	}
 }
 
-// A crash between the save and the mail: another node sends the same message.
+// After a crash between the save and the mail, another node sends the same message.
 func TestTendAfterACrash(t *testing.T) {
 	var keys []string
 	die := true
@@ -127,7 +126,7 @@ func TestTendAfterACrash(t *testing.T) {
 	a := d.MustDo(t, d.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	die = false
 	if did, err := d.Tend(t.Context()); did.Delivered != 0 || err != nil {
-		t.Errorf("tried again at once: %+v, %v", did, err)
+		t.Errorf("retried at once: %+v, %v", did, err)
 	}
 	d.Wait(36 * time.Second)
 	other := d.Open(t)
@@ -142,7 +141,7 @@ func TestTendAfterACrash(t *testing.T) {
 	}
 }
 
-// What ends is collected, and what still says something is not.
+// Tend deletes a record once it holds no limit, lock or pending delivery.
 func TestTendDeletes(t *testing.T) {
 	d := testhost.New(t, nil)
 	d.MustBegin(t, "ada")
@@ -157,7 +156,7 @@ func TestTendDeletes(t *testing.T) {
 	if did, err = d.Tend(t.Context()); err != nil || did.Deleted != 1 || d.Store.Len() != 0 {
 		t.Errorf("%+v, %v, %d left", did, err, d.Store.Len())
 	}
-	// A wrong code is remembered.
+	// A wrong code keeps the record.
 	a, code = d.Challenged(t)
 	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
 	for range 5 {
@@ -165,11 +164,11 @@ func TestTendDeletes(t *testing.T) {
 		d.Tend(t.Context())
 	}
 	if d.Store.Len() != 1 {
-		t.Error("a count of consecutive failures was forgotten")
+		t.Error("a count of consecutive failures was deleted")
 	}
 }
 
-// A mail that could not go out while its code was good does not go out after.
+// A mail that was not sent while its code was valid is not sent later.
 func TestLateMail(t *testing.T) {
 	fail, sent := true, 0
 	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
@@ -186,15 +185,14 @@ func TestLateMail(t *testing.T) {
 	fail = false
 	d.Wait(20 * time.Minute)
 	if _, err := d.Tend(t.Context()); err != nil || sent != 0 {
-		t.Errorf("%d mails with a dead code, %v", sent, err)
+		t.Errorf("%d mails with an expired code, %v", sent, err)
 	}
 	if s, err := d.Status(t.Context(), a.Token); err != nil || s.Delivery != authn.Failed {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
 
-// A factor that the Directory has taken is not handed over again because the
-// Auditor was down.
+// A failure of the Auditor does not repeat an Activated that succeeded.
 func TestHandedOverOnce(t *testing.T) {
 	down := true
 	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
@@ -210,12 +208,12 @@ func TestHandedOverOnce(t *testing.T) {
 	down = false
 	d.Wait(time.Hour)
 	if _, err := d.Tend(t.Context()); err != nil || len(d.Took()) != 1 {
-		t.Errorf("handed over %d times, %v", len(d.Took()), err)
+		t.Errorf("Activated succeeded %d times, %v", len(d.Took()), err)
 	}
 }
 
-// The caller alone makes the first attempt, also if a node whose clock is
-// behind tends the record at that moment for another reason.
+// Only the caller makes the first attempt, even if a node whose clock is behind
+// tends the record at the same time for another reason.
 func TestTendBesideTheCaller(t *testing.T) {
 	sent := 0
 	var d *testhost.Host
@@ -238,7 +236,7 @@ func TestTendBesideTheCaller(t *testing.T) {
 	if behind, err = authn.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	d.MustBegin(t, "ada") // ends while the other one's mail is under way
+	d.MustBegin(t, "ada") // ends while the mail of the other is being sent
 	d.Wait(9 * time.Minute)
 	a := d.MustBegin(t, "ada")
 	d.Wait(time.Minute + time.Second)
@@ -247,7 +245,7 @@ func TestTendBesideTheCaller(t *testing.T) {
 	}
 }
 
-// While one node makes an attempt, others leave it alone: field bug 45.
+// While one node makes an attempt, others do not: known mistake 45.
 func TestTendTogether(t *testing.T) {
 	sent := 0
 	var d *testhost.Host
@@ -255,7 +253,7 @@ func TestTendTogether(t *testing.T) {
 		c.Mailer = testhost.SendFunc(func(ctx context.Context, m authn.Message) error {
 			if sent++; sent == 2 {
 				if did, err := d.Tend(ctx); did.Records != 0 || err != nil {
-					t.Errorf("another node meanwhile: %+v, %v", did, err)
+					t.Errorf("another node during the attempt: %+v, %v", did, err)
 				}
 			}
 			return errors.New("later")

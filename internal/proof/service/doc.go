@@ -1,8 +1,8 @@
-// Package service proves how a Service behaves toward clients and toward its
-// ports: how a sign-in and an enrollment go, what a refusal says, how often each
-// port is asked and told, that a port which fails or panics leads to no verdict,
-// that messages are delivered at least once and never with a dead code, and what
-// the host's own operations do.
+// Package service checks how a Service behaves toward clients and ports: sign-in
+// and enrollment, the content of refusals, and the number of calls of each port.
+// A port that fails or panics leads to no verdict. Messages are delivered at least
+// once, and never with an invalid code. The tests also cover the operations of the
+// host.
 //
 //	go test ./internal/proof/service
 package service

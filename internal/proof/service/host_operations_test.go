@@ -40,7 +40,7 @@ func TestHostOperations(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if err := d.Erase(t.Context(), "ada"); err != nil || d.Store.Len() != 1 {
-		t.Errorf("erasing forgot a lock: %v, %d records", err, d.Store.Len())
+		t.Errorf("erasing removed a lock: %v, %d records", err, d.Store.Len())
 	}
 	if _, err := d.Begin(t.Context(), authn.Login{User: "ada"}); !errors.Is(err, authn.ErrLocked) {
 		t.Errorf("after erasing: %v", err)

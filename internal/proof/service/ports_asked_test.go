@@ -13,7 +13,7 @@ import (
 	"github.com/authnfsm/authn/storetest"
 )
 
-// counted is a Directory and a Limiter that count how often they are asked.
+// counted is a Directory and a Limiter that count their calls.
 type counted struct {
 	authn.Directory
 	factors, attempts int
@@ -29,7 +29,7 @@ func (c *counted) Allow(context.Context, authn.Attempt) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// What the state has no row for is refused without asking anybody.
+// An event for which the state has no row is refused without calling a port.
 func TestNobodyIsAsked(t *testing.T) {
 	c := new(counted)
 	d := testhost.New(t, func(d *testhost.Host, cfg *authn.Config) {
@@ -40,13 +40,13 @@ func TestNobodyIsAsked(t *testing.T) {
 	was := *c
 	for _, ev := range []authn.Event{authn.Challenge{Factor: "ada-mail"}, authn.Enroll{Type: authn.Email}, authn.Activate{Code: "123456"}} {
 		if _, err := d.Do(t.Context(), a.Token, ev); !errors.Is(err, authn.ErrNotAllowed) || *c != was {
-			t.Errorf("%T: %v, asked %d and %d times", ev, err, c.factors-was.factors, c.attempts-was.attempts)
+			t.Errorf("%T: %v, called %d and %d times", ev, err, c.factors-was.factors, c.attempts-was.attempts)
 		}
 	}
 }
 
-// A save that is lost to another asks the Directory again, since its answer
-// may have changed, and the Limiter not: it was one attempt.
+// After a save conflict the Directory is called again, since its answer may have
+// changed. The Limiter is not, since the request is one attempt.
 func TestLimiterIsAskedOnce(t *testing.T) {
 	c := new(counted)
 	d := testhost.New(t, func(d *testhost.Host, cfg *authn.Config) {
@@ -65,11 +65,11 @@ func TestLimiterIsAskedOnce(t *testing.T) {
 	})
 	testhost.OK(t)(d.Open(t).Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"}))
 	if lost != 2 || c.factors-was.factors != 3 || c.attempts-was.attempts != 1 {
-		t.Errorf("%d saves lost: the Directory was asked %d times, the Limiter %d", lost, c.factors-was.factors, c.attempts-was.attempts)
+		t.Errorf("%d save conflicts: the Directory was called %d times, the Limiter %d", lost, c.factors-was.factors, c.attempts-was.attempts)
 	}
 }
 
-// The Auditor learns of a refusal which transaction it was, and where it stood.
+// The audit event of a refusal has the transaction and its state.
 func TestRefusalIsAudited(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")
@@ -83,7 +83,7 @@ func TestRefusalIsAudited(t *testing.T) {
 	}
 }
 
-// A host operation that could not be saved says so, and is not audited.
+// A host operation that cannot be saved returns an error and is not audited.
 func TestHostSaveFails(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")
@@ -115,7 +115,7 @@ func TestTenantLength(t *testing.T) {
 	}
 }
 
-// Tend counts what was accepted, not what was tried.
+// Tend counts the deliveries that were accepted, not the attempts.
 func TestDeliveredIsCounted(t *testing.T) {
 	deaf := []authn.EventName{"signed_in", "factor_activated"}
 	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
@@ -137,8 +137,8 @@ func TestDeliveredIsCounted(t *testing.T) {
 	}
 }
 
-// A notice goes to whatever the address is by then; a factor that was
-// confirmed at another address is not handed over.
+// A notice is sent to the current address. Activated is not called for a factor
+// that was confirmed at another address.
 func TestAddressMoves(t *testing.T) {
 	down := errors.New("down")
 	fail := down
@@ -173,13 +173,13 @@ func TestAddressMoves(t *testing.T) {
 	a, code := d.Challenged(t)
 	d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
 	if move("ada"); !slices.Equal(to, []string{"new@example.com"}) {
-		t.Errorf("the notice went to %v", to)
+		t.Errorf("the notice was sent to %v", to)
 	}
 	fail, to = down, nil
 	a = d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
 	d.MustDo(t, a.Token, authn.Activate{Code: d.Last("grace").Code})
 	if move("grace"); len(handed) != 0 || !slices.Equal(to, []string{"new@example.com"}) {
-		t.Errorf("handed over: %v; the notice went to %v", handed, to)
+		t.Errorf("Activated got %v; the notice was sent to %v", handed, to)
 	}
 }
 
@@ -190,7 +190,7 @@ type activatedFunc struct {
 
 func (a activatedFunc) Activated(_ context.Context, _, _ string, f authn.Factor) error { return a.f(f) }
 
-// An acknowledgement loses to steps, and is made again as often as a step is.
+// An acknowledgment that conflicts with steps is retried as often as a step is.
 func TestAcknowledgedAgain(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")

@@ -12,7 +12,7 @@ import (
 	"github.com/authnfsm/authn/storetest"
 )
 
-// Whatever a port does, there is no verdict without a save.
+// Whatever fault a port has, there is no verdict without a save.
 func TestPortsFailClosed(t *testing.T) {
 	boom := errors.New("boom")
 	for name, c := range map[string]func(*testhost.Host, *authn.Config){
@@ -47,7 +47,7 @@ func (b brokenDirectory) Factors(context.Context, string) ([]authn.Factor, error
 }
 func (b brokenDirectory) Activated(context.Context, string, string, authn.Factor) error { return b.err }
 
-// A record that cannot be read is reported and changes nothing.
+// A record that cannot be read is reported and not changed.
 func TestUnreadableRecord(t *testing.T) {
 	d := testhost.New(t, nil)
 	a, code := d.Challenged(t)
@@ -63,7 +63,7 @@ func TestUnreadableRecord(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := broken.Begin(t.Context(), authn.Login{User: "ada"}); !errors.Is(err, authn.ErrCorrupt) {
-		t.Errorf("an altered record was taken for a fresh account: %v", err)
+		t.Errorf("an altered record was treated as a new account: %v", err)
 	}
 	d.Wait(time.Hour)
 	did, err := broken.Tend(t.Context())
@@ -71,15 +71,15 @@ func TestUnreadableRecord(t *testing.T) {
 		t.Errorf("%+v, %v", did, err)
 	}
 	if did, _ := broken.Tend(t.Context()); did.Records != 0 {
-		t.Errorf("it comes back at once: %+v", did)
+		t.Errorf("Tend retries it at once: %+v", did)
 	}
 	d.Wait(time.Hour)
 	if did, _ := broken.Tend(t.Context()); did.Unreadable != 1 {
-		t.Errorf("it does not come back: %+v", did)
+		t.Errorf("Tend does not retry it: %+v", did)
 	}
 }
 
-// What was damaged on its way from the store never replaces what is stored.
+// A record that was damaged by a load never replaces the stored one.
 func TestDamagedOnTheWay(t *testing.T) {
 	n := byte(0)
 	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) {
@@ -107,7 +107,7 @@ func TestDamagedOnTheWay(t *testing.T) {
 	}
 }
 
-// The caller's cancellation stops what was not decided, and never a mail.
+// Canceling the context stops a step before its save, but never a mail.
 func TestCanceledContext(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")
@@ -126,7 +126,7 @@ func TestCanceledContext(t *testing.T) {
 	})
 	ans := testhost.OK(t)(d.Open(t).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
 	if ans.Delivery != authn.Sent || d.Last("ada").Code == "" {
-		t.Errorf("the request ended and the mail did not go: %s", ans.Delivery)
+		t.Errorf("the mail was not sent after the request ended: %s", ans.Delivery)
 	}
 }
 
@@ -162,7 +162,8 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// An Auditor that is down holds back nothing at first, and is told later.
+// An Auditor that is down does not block sign-ins at first, and gets the events
+// later.
 func TestAuditorIsTold(t *testing.T) {
 	down := true
 	var heard []authn.AuditEvent
@@ -189,7 +190,7 @@ func TestAuditorIsTold(t *testing.T) {
 	if !found {
 		t.Errorf("heard %v", heard)
 	}
-	// What cannot be recorded cannot be a sign-in: the outbox is not endless.
+	// When the outbox is full, sign-ins are refused until deliveries succeed.
 	down = true
 	var last error
 	for range 12 {
@@ -201,7 +202,7 @@ func TestAuditorIsTold(t *testing.T) {
 		last = err
 	}
 	if !errors.Is(last, authn.ErrUnavailable) {
-		t.Errorf("after twelve sign-ins that nobody recorded: %v", last)
+		t.Errorf("after twelve sign-ins without an audit: %v", last)
 	}
 }
 

@@ -45,7 +45,7 @@ func TestBothPaths(t *testing.T) {
 	}
 	g = d.MustDo(t, g.Token, authn.Activate{Code: m.Code})
 	if g.State != authn.Success || len(d.Took()) != 1 || d.Took()[0].Address != "grace@example.com" {
-		t.Errorf("%+v, handed over %+v", g, d.Took())
+		t.Errorf("%+v, Activated got %+v", g, d.Took())
 	}
 	if n := d.Last("grace"); n.Kind != authn.ActivatedMessage || n.Code != "" {
 		t.Errorf("notice: %+v", n)
@@ -55,7 +55,7 @@ func TestBothPaths(t *testing.T) {
 	}
 }
 
-// The refusal itself says what is allowed instead.
+// A refusal lists the allowed events.
 func TestRefusalHelps(t *testing.T) {
 	d := testhost.New(t, nil)
 	a := d.MustBegin(t, "ada")
@@ -68,7 +68,7 @@ func TestRefusalHelps(t *testing.T) {
 		t.Error(got)
 	}
 	if _, err := d.Do(t.Context(), d.MustBegin(t, "ada").Token, authn.Verify{Code: "123456"}); !errors.Is(err, authn.ErrNotAllowed) || r.Answer.Token != a.Token {
-		t.Errorf("%v, and what was refused before now names another's token: %t", err, r.Answer.Token != a.Token)
+		t.Errorf("%v; the token of the earlier refusal changed: %t", err, r.Answer.Token != a.Token)
 	}
 	b := d.MustDo(t, r.Answer.Token, authn.Challenge{Factor: r.Answer.Factors[0].ID})
 	_, err = d.Do(t.Context(), b.Token, authn.Resend{})
@@ -123,7 +123,7 @@ func TestStatusChangesNothing(t *testing.T) {
 	}
 }
 
-// One load and one save for each step, and one more save for one that sent.
+// A step makes one load and one save, and one more save if it sends a message.
 func TestRoundTrips(t *testing.T) {
 	var n storetest.Counter
 	d := testhost.New(t, func(d *testhost.Host, c *authn.Config) { c.Store, c.Auditor = n.Wrap(&d.Store), nil })
@@ -132,7 +132,7 @@ func TestRoundTrips(t *testing.T) {
 		l, s := n.Loads(), n.Saves()
 		f()
 		if n.Loads()-l != loads || n.Saves()-s != saves {
-			t.Errorf("%s: %d loads and %d saves, not %d and %d", name, n.Loads()-l, n.Saves()-s, loads, saves)
+			t.Errorf("%s: %d loads and %d saves, want %d and %d", name, n.Loads()-l, n.Saves()-s, loads, saves)
 		}
 	}
 	var a *authn.Answer
@@ -147,8 +147,8 @@ func TestRoundTrips(t *testing.T) {
 	step("garbage", 0, 0, func() { d.Do(t.Context(), "garbage", authn.Cancel{}) })
 }
 
-// A repeat of the last event is answered, not evaluated, until its session
-// token is redeemed.
+// A repeat of the last event gets the same answer without being evaluated, until
+// its session token is redeemed.
 func TestRepeats(t *testing.T) {
 	d := testhost.New(t, nil)
 	a, code := d.Challenged(t)
@@ -162,7 +162,7 @@ func TestRepeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	if three, err := d.Do(t.Context(), a.Token, ev); err == nil && three.Session != "" {
-		t.Error("a session token after it was redeemed")
+		t.Error("the repeat returns a session token after it was redeemed")
 	}
 	if _, err := d.Redeem(t.Context(), one.Session); !errors.Is(err, authn.ErrFinished) {
 		t.Error(err)
@@ -185,7 +185,7 @@ func TestNothingLeaks(t *testing.T) {
 	fmt.Fprintf(&out, "%+v\n", d.Audited())
 	for _, secret := range []string{string(code), string(wrong), string(a.Token), string(s.Session), "ada@example.com"} {
 		if strings.Contains(out.String(), secret) {
-			t.Errorf("%q got out", secret)
+			t.Errorf("%q is in the output", secret)
 		}
 	}
 	if len(d.Audited()) < 5 {

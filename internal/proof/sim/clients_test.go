@@ -17,13 +17,13 @@ type person struct {
 	tabs    []*tab
 }
 
-// tab is what a browser knows of one transaction.
+// tab has what a browser knows of one transaction.
 type tab struct {
 	token      authn.StateToken
 	session    authn.SessionToken
-	tx         string // which the browser does not know
+	tx         string // unknown to the browser
 	state      authn.State
-	unanswered *errand // nobody told how it turned out
+	unanswered *errand // its result is unknown
 }
 
 func newPerson(i int) *person {
@@ -35,7 +35,7 @@ func newPerson(i int) *person {
 	return p
 }
 
-// errand is what somebody asks of a node, and what came back.
+// errand is a request to a node, and its result.
 type errand struct {
 	what, kind string // kind: begin, event, redeem, status, host, tend
 	person     *person
@@ -51,7 +51,7 @@ type errand struct {
 	err       error
 }
 
-// errand draws what somebody does next.
+// errand draws the next request.
 func (s *sim) errand() *errand {
 	p := s.people[s.rnd.IntN(len(s.people))]
 	n := s.rnd.IntN(100)
@@ -84,7 +84,7 @@ func (s *sim) errand() *errand {
 	return p.ask(b, event, s.someCode(p), key)
 }
 
-// someCode is the last one that was mailed, an older one, or a guess.
+// someCode returns the last code that was mailed, an older one, or a guess.
 func (s *sim) someCode(p *person) authn.Code {
 	n := s.rnd.IntN(10)
 	switch last := len(p.inbox) - 1; {
@@ -132,7 +132,7 @@ func (p *person) ask(b *tab, event string, code authn.Code, key string) *errand 
 	return e
 }
 
-// hear is what the browser makes of an answer.
+// hear updates what the browser knows after an answer.
 func (b *tab) hear(p *person, e *errand) {
 	var r *authn.Refusal
 	switch {
@@ -188,7 +188,7 @@ func reinstating(p *person) *errand {
 	return host("reinstate "+p.user, "reinstate", func(ctx context.Context, n *node) error { return n.Reinstate(ctx, p.user, "simulated") })
 }
 
-// revoking takes the factor away from whoever had to enroll it.
+// revoking resets the factor of a user who had to enroll it.
 func revoking(p *person) *errand {
 	return host("revoke "+p.user, "revoke", func(ctx context.Context, n *node) error {
 		if p.factors[0].Required {
@@ -198,7 +198,7 @@ func revoking(p *person) *errand {
 	})
 }
 
-// signIn is what every user must be able to do when all is calm.
+// signIn checks that a user can sign in when there are no faults.
 func (s *sim) signIn(p *person) {
 	s.run(p.begin(authn.RequireFactor))
 	if s.err != nil || len(p.tabs) == 0 {

@@ -1,13 +1,13 @@
-// Package sim proves, by deterministic simulation, that a service survives what
-// goes wrong around it.
+// Package sim checks, by deterministic simulation, that a service tolerates
+// faults.
 //
-// One seed drives two users with several tabs, three nodes that share a store,
-// their clocks, and what goes wrong at every port and when: calls that fail
-// before or after they take effect, lost conflicts, and nodes that die in the
-// middle of a call. A ledger sees every record as it is stored, every message
-// and every answer, and fails the run if a code is accepted twice, a limit is
-// refunded, an effect is lost or a client is told something else than what was
-// saved. With stores that break their contract the simulation fails soon.
+// One seed determines the actions of two users with several tabs, the clocks of
+// three nodes that share a store, and the faults of every port: calls that fail
+// before or after they take effect, save conflicts, and nodes that die during a
+// call. A ledger sees every stored record, every message and every answer. It
+// fails the run if a code is accepted twice, a limit is refunded, an effect is
+// lost, or an answer differs from what was saved. With stores that break their
+// contract, the simulation fails within few seeds.
 //
 //	go test ./internal/proof/sim
 //	go test ./internal/proof/sim -run 'TestSimulation$' -seeds 1000
@@ -15,5 +15,5 @@
 // -seeds adds random seeds; -seed replays one that failed.
 package sim
 
-// Seeds is how many fixed seeds a normal run simulates.
+// Seeds is the number of fixed seeds in a normal run.
 const Seeds = 60

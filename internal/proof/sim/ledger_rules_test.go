@@ -8,11 +8,12 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// What a save may do to a transaction, to the budgets and to what is owed.
+// Rules for the changes that a save makes to transactions, budgets and pending
+// effects.
 
 func (l *ledger) began(t *task, x storedTx, is stored) {
 	if t.kind != "begin" || x.Steps != 1 || t.tx != "" {
-		l.sim.fail("%s: a transaction out of nothing: %+v", t.what, x)
+		l.sim.fail("%s: a transaction appeared without a begin: %+v", t.what, x)
 	}
 	t.tx, t.led = x.ID, x.State
 	live := 0
@@ -26,7 +27,8 @@ func (l *ledger) began(t *task, x storedTx, is stored) {
 	}
 }
 
-// stepped: one step, from a state that is not the end, by the right event.
+// stepped checks that a transaction changed by one step, from a state that is not
+// terminal, by its own event.
 func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 	fail := func(what string) { l.sim.fail("%s: %s: %+v became %+v", t.what, what, w, x) }
 	own := x.ID == t.tx
@@ -34,19 +36,19 @@ func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 	won := x.State == authn.Success && w.State != authn.Success
 	switch {
 	case x.Steps != w.Steps+1:
-		fail("not one step")
+		fail("the change is not one step")
 	case over(w.State), redeemed && x.State != authn.Expired:
 		fail("it had ended")
 	case x.Session && !won && !w.Session:
-		fail("a session token out of nothing")
+		fail("a session token appeared without SUCCESS")
 	case !own && !over(x.State):
-		fail("another's transaction goes on")
+		fail("the step changed another transaction")
 	case x.State == authn.Expired && now.Before(w.Expires) && w.Steps < 100 && w.Tries < 10:
 		fail("it ended before its time")
 	case x.State == authn.Success && !won && t.kind != "redeem":
 		fail("a session token was used by another event")
 	case own && t.key != "" && l.last[x.ID] == t.key && x.State != authn.Expired:
-		fail("one event, counted twice")
+		fail("one event was counted twice")
 	}
 	back := own && (t.event == "verify" || t.event == "activate")
 	if won {
@@ -57,11 +59,11 @@ func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 	case tried < 0 || tried > 1 || x.Sent < w.Sent || x.Sent > w.Sent+1:
 		fail("a budget was refunded, or charged twice")
 	case tried == 1 && (!back || t.code == w.Code):
-		fail("a try was charged for no wrong code")
+		fail("a try was charged without a wrong code")
 	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.OwedView) bool {
 		return e.Do == authn.SendCode && e.Transaction == x.ID && e.Generation == x.Sent
 	}):
-		fail("a new code, and no mail")
+		fail("there is a new code but no mail")
 	}
 	if own {
 		t.led, t.wrong = x.State, back && !won && t.code != w.Code && w.Code != "" && now.Before(w.CodeExpires) && !(x.State == authn.Expired)
@@ -76,7 +78,7 @@ func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 	}
 }
 
-// won: only by the live code, in its time, once.
+// won checks that SUCCESS was reached once, with the live code, before it expired.
 func (l *ledger) won(t *task, w, x storedTx, now time.Time, back bool, fail func(string)) {
 	l.sim.cover["success"]++
 	switch {
@@ -87,24 +89,22 @@ func (l *ledger) won(t *task, w, x storedTx, now time.Time, back bool, fail func
 		fail("SUCCESS with a late code")
 	}
 	if l.used[x.ID]++; l.used[x.ID] > 1 || x.Code != "" || !x.Session {
-		fail("a second SUCCESS, or its code is still good")
+		fail("there is a second SUCCESS, or the code is still valid")
 	}
 }
 
-// gone: a slot is used again, or emptied, only when nothing more can come of
-// its transaction, or when there is no other room.
+// gone checks that a transaction is removed only after its end, or to make room.
 func (l *ledger) gone(t *task, w storedTx, is stored, now time.Time) {
 	live := !over(w.State) && (w.State != authn.Success || w.Session) && now.Before(w.Expires)
 	if live && t.kind != "begin" {
-		l.sim.fail("%s: %+v is gone", t.what, w)
+		l.sim.fail("%s: %+v was removed", t.what, w)
 	}
 	if live {
 		l.sim.cover["room was made"]++
 	}
 }
 
-// budgets: nothing comes back, but what a success forgives and what the host
-// reinstates.
+// budgets checks that charges are refunded only by a success or by Reinstate.
 func (l *ledger) budgets(t *task, was, is stored, now time.Time) {
 	if t.event == "reinstate" {
 		return
@@ -128,22 +128,22 @@ func (l *ledger) budgets(t *task, was, is stored, now time.Time) {
 	sendsPerHour, sendsPerDay, startsPerHour, failuresPerDay := cmp.Or(p.SendsPerHour, 6), cmp.Or(p.SendsPerDay, 20), cmp.Or(p.StartsPerHour, 10), cmp.Or(p.FailuresPerDay, 20)
 	switch {
 	case is.Fails < was.Fails && won == 0 || is.Fails > was.Fails+1:
-		fail("wrong codes in a row")
+		fail("the number of consecutive wrong codes is wrong")
 	case within(is.Failures, aDay) < within(was.Failures, aDay)-forgiven:
 		fail("a wrong code was refunded")
 	case within(is.Sends, aDay) < within(was.Sends, aDay), within(is.Starts, time.Hour) < within(was.Starts, time.Hour)-won:
 		fail("a send or a start was refunded")
 	case within(is.Sends, time.Hour) > sendsPerHour, within(is.Sends, aDay) > sendsPerDay, within(is.Starts, time.Hour) > startsPerHour, within(is.Failures, aDay) > failuresPerDay:
-		fail("more than the budget")
+		fail("the budget is exceeded")
 	case was.Disabled && !is.Disabled, was.Locked.After(now) && is.Locked.Before(was.Locked):
-		fail("a lock is gone")
+		fail("a lock was removed")
 	case !is.Mark.IsZero() && is.Mark.Before(was.Mark):
-		fail("the mark of time fell")
+		fail("the saved time went back")
 	}
 }
 
-// outbox: what is owed stays so until its port took it, or there is a reason
-// why nobody needs it any more.
+// outbox checks that an effect stays pending until its port accepted it, or until
+// it is no longer needed.
 func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
 	for _, e := range is.Owed {
 		if x, _ := find(is, e.Transaction); e.Do == authn.SendCode && l.owed[e.Key] == 0 {
@@ -151,7 +151,7 @@ func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
 		}
 		l.owed[e.Key] = max(l.owed[e.Key], e.Attempts)
 		if mail := e.Do == authn.SendCode || notice(e.Do); mail && e.Attempts > 5 {
-			l.sim.fail("%s: attempt %d at a mail", t.what, e.Attempts)
+			l.sim.fail("%s: attempt %d to send a mail", t.what, e.Attempts)
 		}
 	}
 	for _, e := range was.Owed {
@@ -165,7 +165,7 @@ func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
 			l.sim.cover["given up"]++
 		}
 		if !dead && !givenUp && !(notice(e.Do) && len(was.Owed) >= 8) {
-			l.sim.fail("%s: forgot %+v", t.what, e)
+			l.sim.fail("%s: lost the effect %+v", t.what, e)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// simReached is what the fixed seeds must have gone through.
+// simReached lists the situations that the fixed seeds must reach.
 var simReached = []string{
 	"success", "wrong", "EXPIRED", "LOCKED_OUT", "CANCELED", "redeemed", "conflict", "asked again", "answered again", "room was made", "signed in at the end",
 	"load failed before", "save failed before", "save failed after", "save lost", "mail failed before", "mail failed after", "mail lost",
@@ -17,14 +17,14 @@ var simReached = []string{
 	"offered again", "given up", "unavailable", "unavailable, and saved",
 }
 
-// ledger sees every record as it is stored, everything that leaves, and what
-// each client is told, and says what must not be.
+// ledger sees every stored record, every effect and every answer, and reports
+// violations of the rules.
 type ledger struct {
 	sim      *sim
 	was      map[string]stored // by record
 	codes    map[string]storedTx
-	owed     map[string]int  // attempts that were stored, by key of the effect
-	taken    map[string]bool // that their port accepted
+	owed     map[string]int  // stored attempts, by key of the effect
+	taken    map[string]bool // effects that their port accepted
 	hopeless map[string]bool
 	calls    map[string]int
 	used     map[string]int  // codes accepted, by transaction
@@ -61,7 +61,7 @@ func find(st stored, id string) (storedTx, bool) {
 	return storedTx{}, false
 }
 
-// saved is told of every save: what is stored now came from task t.
+// saved checks a save by task t.
 func (l *ledger) saved(t *task, key string, before, after authn.Record) {
 	if before.Version == after.Version && before.Due.Equal(after.Due) && bytes.Equal(before.Value, after.Value) {
 		return
@@ -89,7 +89,7 @@ func (l *ledger) saved(t *task, key string, before, after authn.Record) {
 	}
 	if stepped {
 		if t.did[key]++; t.did[key] > 1 {
-			l.sim.fail("%s: one call, two steps", t.what)
+			l.sim.fail("%s: one call made two steps", t.what)
 		}
 	}
 	for _, w := range was.Txs {
@@ -101,7 +101,7 @@ func (l *ledger) saved(t *task, key string, before, after authn.Record) {
 	l.outbox(t, was, is, now)
 }
 
-// ended is told of every task that is over, answered or dead.
+// ended checks a task that has ended, with or without an answer.
 func (l *ledger) ended(t *task) {
 	did := 0
 	for _, n := range t.did {
@@ -113,7 +113,7 @@ func (l *ledger) ended(t *task) {
 	switch {
 	case !t.told && t.died:
 	case !t.told:
-		fail("it ended without an answer")
+		fail("the call ended without an answer")
 	case errors.Is(t.err, authn.ErrUnavailable):
 		l.sim.cover["unavailable"]++
 		if did > 0 {
@@ -121,38 +121,38 @@ func (l *ledger) ended(t *task) {
 		}
 	case t.kind == "host":
 		if t.err != nil {
-			fail("the host's own calls are not refused")
+			fail("a call of the host was refused")
 		}
 	case t.kind == "status":
 		if did > 0 {
-			fail("looking changed something")
+			fail("Status changed the record")
 		}
 	case t.err == nil && did == 0:
 		if t.key == "" || !l.done[t.tx+t.key] {
-			fail("it was not saved")
+			fail("the step was not saved")
 		}
 		l.sim.cover["answered again"]++
 	case t.err == nil && t.kind == "redeem":
 		if l.redeemed[t.tx]++; l.redeemed[t.tx] > 1 || t.led != authn.Success || t.assertion.Transaction != t.tx || t.assertion.User != t.person.user {
-			fail("it was redeemed before, or by another")
+			fail("the session token was redeemed before, or by another user")
 		}
 		l.sim.cover["redeemed"]++
 	case t.err == nil:
 		if t.answer.State != t.led || (t.answer.Outcome == authn.WrongCode) != t.wrong {
-			fail("saved was " + string(t.led))
+			fail("the saved state is " + string(t.led))
 		}
 	case !errors.As(t.err, &r):
-		fail("an error of no kind")
+		fail("the error wraps no sentinel")
 	case did > 0 && (!errors.Is(t.err, authn.ErrFinished) || t.led != authn.Expired):
-		fail("refused, and yet something was saved")
+		fail("a refused call was saved")
 	}
 }
 
-// settled is asked when all has been calm for long.
+// settled checks that nothing is pending after a long time without faults.
 func (l *ledger) settled() {
 	for key, st := range l.was {
 		for _, e := range st.Owed {
-			l.sim.fail("record %.4s still owes %+v", key, e)
+			l.sim.fail("record %.4s still has the pending effect %+v", key, e)
 		}
 		for _, x := range st.Txs {
 			if !over(x.State) && (x.State != authn.Success || x.Session) {
@@ -162,30 +162,29 @@ func (l *ledger) settled() {
 	}
 }
 
-// mailed, offered: something leaves. It was stored before, and it is what was
-// stored.
+// mailed checks that a message equals the one that was stored before.
 func (l *ledger) mailed(m authn.Message) {
 	l.offered(m.Key)
 	x := l.codes[m.Key]
 	if m.Kind == authn.CodeMessage && (m.Code == "" || m.Code != x.Code || m.Generation != x.Sent) {
-		l.sim.fail("a mail has another code than its step")
+		l.sim.fail("a mail and its step have different codes")
 	}
 	if m.To != l.sim.person(m.User).factors[0].Address {
 		l.sim.fail("a mail to %q", m.To)
 	}
 }
 
-// offered: no attempt is made that was not claimed by a save before.
+// offered checks that a save has claimed the attempt before it is made.
 func (l *ledger) offered(key string) {
 	if l.calls[key]++; l.calls[key] == 2 {
 		l.sim.cover["offered again"]++
 	}
 	if l.calls[key] > l.owed[key] {
-		l.sim.fail("attempt %d at effect %s, but stored are %d", l.calls[key], key, l.owed[key])
+		l.sim.fail("attempt %d of effect %s, but %d are stored", l.calls[key], key, l.owed[key])
 	}
 }
 
-// answered is what the port said of an effect, as the node heard it.
+// answered records the result of an effect that the node got from the port.
 func (l *ledger) answered(key string, err error) {
 	l.taken[key] = l.taken[key] || err == nil
 	l.hopeless[key] = l.hopeless[key] || errors.Is(err, authn.ErrUndeliverable)

@@ -11,7 +11,7 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// node is one process. Its clock is wrong by skew.
+// node is one process. Its clock is off by skew.
 type node struct {
 	sim  *sim
 	name string
@@ -19,7 +19,7 @@ type node struct {
 	*authn.Service
 }
 
-// boot starts a node, with nothing in its memory.
+// boot starts a node with empty memory.
 func (s *sim) boot(n *node) {
 	n.skew = []time.Duration{0, 0, 2 * time.Second, -3 * time.Second, 12 * time.Second}[s.rnd.IntN(5)]
 	var err error
@@ -34,8 +34,7 @@ func (s *sim) boot(n *node) {
 
 func (n *node) time() time.Time { return n.sim.now.Add(n.skew) }
 
-// crash ends a node and everything that it was doing. A call of a port that
-// was under way may have been carried out.
+// crash ends a node and its tasks. A port call in progress may have taken effect.
 func (s *sim) crash(n *node) {
 	s.tell("%s dies", n.name)
 	for _, t := range slices.Clone(s.tasks) {
@@ -51,14 +50,14 @@ func (s *sim) crash(n *node) {
 	s.boot(n)
 }
 
-// fate is what becomes of a call of a port.
+// fate is the result of a port call.
 type fate int
 
 const (
 	goOn       fate = iota
-	failBefore      // it was not carried out, and there is an error
-	failAfter       // it was carried out, and there is an error
-	lose            // a save meets a conflict with nobody; a mail cannot be delivered at all
+	failBefore      // returns an error without taking effect
+	failAfter       // takes effect and returns an error
+	lose            // a save returns a conflict without cause; a mail is undeliverable
 	dieBefore       // the process ends
 	dieAfter
 )
@@ -67,7 +66,7 @@ func (f fate) String() string {
 	return [...]string{"goes on", "failed before", "failed after", "lost", "before", "after"}[f]
 }
 
-// fate draws one for a call of a port.
+// fate draws the result of a port call.
 func (s *sim) fate(port string) fate {
 	rate := s.faults
 	if port == "mail" || port == "activated" {
@@ -88,14 +87,14 @@ func (s *sim) fate(port string) fate {
 type task struct {
 	*errand
 	node  *node
-	at    string // the port that it waits at
+	at    string // the port that it waits for
 	asks  chan string
 	fate  chan fate
 	done  chan struct{}
 	read  time.Time      // its node's clock after the last load
 	did   map[string]int // saved steps, by record
-	led   authn.State    // where its own transaction went
-	wrong bool           // by counting a wrong code
+	led   authn.State    // new state of its transaction
+	wrong bool           // a wrong code was counted
 	died  bool
 }
 
@@ -113,7 +112,7 @@ func (s *sim) start(n *node, e *errand) *task {
 	return t
 }
 
-// run does an errand without interruption.
+// run runs an errand without interruption.
 func (s *sim) run(e *errand) {
 	t := s.start(s.nodes[s.rnd.IntN(len(s.nodes))], e)
 	for slices.Contains(s.tasks, t) {
@@ -121,7 +120,7 @@ func (s *sim) run(e *errand) {
 	}
 }
 
-// advance lets a task go on to the next port, or to its end.
+// advance lets a task run to the next port call or to its end.
 func (s *sim) advance(t *task, f fate) {
 	s.tell("\t%s: %s: %s %s", t.node.name, t.what, t.at, f)
 	t.died = f >= dieBefore
@@ -138,7 +137,7 @@ func (s *sim) await(t *task) {
 	}
 }
 
-// port holds a call of a port until the seed says how it goes on.
+// port holds a port call until the simulation chooses its fate.
 func (s *sim) port(ctx context.Context, name string, do func(*task, fate) error) error {
 	t := ctx.Value(taskKey{}).(*task)
 	t.asks <- name

@@ -35,12 +35,11 @@ var (
 	pseudonymKey = []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L")
 )
 
-// TestSimulation runs a small world from one number: clients, nodes that
-// share a store, their clocks, and what goes wrong with every port and when. A
-// node may die at any call of any port; its memory is gone then, and so are
-// the calls that were under way, done or not. What must hold all the time is
-// in ledger_test.go. P11, P12, K1 to K5, E1 to E5, L1, L4.
-// Field bugs 3, 9, 44, 45, 46, 61.
+// TestSimulation simulates clients, nodes that share a store, their clocks, and
+// the faults of every port, all determined by a seed. A node may die at any port
+// call. It then loses its memory and its calls in progress, which may or may not
+// have taken effect. The rules are in ledger_test.go. P11, P12, K1 to K5, E1 to
+// E5, L1, L4. Known mistakes 3, 9, 44, 45, 46, 61.
 func TestSimulation(t *testing.T) {
 	var list []uint64
 	switch {
@@ -56,11 +55,11 @@ func TestSimulation(t *testing.T) {
 	}
 	cover := map[string]int{}
 	if a, b := simulate(t, list[0], nil, cover), simulate(t, list[0], nil, cover); !slices.Equal(a.story, b.story) {
-		t.Error("one seed gave two stories")
+		t.Error("two runs of one seed differ")
 	}
 	for _, n := range list {
 		if s := simulate(t, n, nil, cover); s.err != nil {
-			t.Fatalf("%s\n%v\nto see it again: go test ./internal/proof/sim -run 'TestSimulation$' -seed %d", strings.Join(s.story, "\n"), s.err, n)
+			t.Fatalf("%s\n%v\nto repeat it: go test ./internal/proof/sim -run 'TestSimulation$' -seed %d", strings.Join(s.story, "\n"), s.err, n)
 		}
 	}
 	t.Logf("%d seeds: %v", len(list), cover)
@@ -73,7 +72,7 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// TestSimulationSpeaks: with a store that is wrong the simulation fails, soon.
+// TestSimulationSpeaks checks that the simulation detects broken stores.
 func TestSimulationSpeaks(t *testing.T) {
 	for name, wrong := range map[string]func(*memstore.Store) sweepingStore{
 		"a save is lost now and then":  func(s *memstore.Store) sweepingStore { return &losing{Store: s} },
@@ -88,34 +87,34 @@ func TestSimulationSpeaks(t *testing.T) {
 			err = simulate(t, n, wrong, map[string]int{}).err
 		}
 		if err == nil {
-			t.Errorf("%s: no seed of %d sees it", name, Seeds)
+			t.Errorf("%s: none of %d seeds detects it", name, Seeds)
 		}
 		t.Logf("%s: seed %d: %v", name, n-1, err)
 	}
 }
 
-// sim is the world of one seed. One goroutine moves at a time, and the seed
-// says which.
+// sim is the simulation of one seed. One goroutine runs at a time, chosen by the
+// seed.
 type sim struct {
 	rnd     *mathrand.Rand
 	now     time.Time
 	policy  authn.Policy
-	machine *authn.Machine // of that policy, to look into records
+	machine *authn.Machine // of that policy, to read records
 	truth   *memstore.Store
-	store   sweepingStore // what the nodes see of it
+	store   sweepingStore // truth as the nodes see it
 	nodes   []*node
-	tasks   []*task // under way
+	tasks   []*task // in progress
 	ledger  *ledger
 	people  []*person
-	faults  int // of a hundred calls
+	faults  int // per hundred calls
 	cover   map[string]int
 	story   []string
-	err     error // the first thing that was wrong
+	err     error // the first violation
 }
 
 func simulate(t *testing.T, n uint64, wrong func(*memstore.Store) sweepingStore, cover map[string]int) (s *sim) {
 	cryptotest.SetGlobalRandom(t, n)
-	synctest.Test(t, func(t *testing.T) { // waiting before another try takes no time
+	synctest.Test(t, func(t *testing.T) { // waiting for a retry takes no time
 		s = newSim(n, cover)
 		if wrong != nil {
 			s.store = wrong(s.truth)
@@ -156,7 +155,7 @@ func newSim(n uint64, cover map[string]int) *sim {
 	return s
 }
 
-// move does one thing.
+// move makes one random move.
 func (s *sim) move() {
 	switch n := s.rnd.IntN(100); {
 	case n < 25 && len(s.tasks) < 5:
@@ -173,7 +172,7 @@ func (s *sim) move() {
 		s.crash(s.nodes[s.rnd.IntN(len(s.nodes))])
 	case n < 96:
 		for _, t := range s.tasks {
-			if t.at == "save" || t.at == "mail" || t.at == "activated" { // where it hurts
+			if t.at == "save" || t.at == "mail" || t.at == "activated" { // prefer crashes around effects
 				s.crash(t.node)
 				break
 			}
@@ -181,9 +180,8 @@ func (s *sim) move() {
 	}
 }
 
-// calm lets everything work again, and what is owed must be delivered, what
-// is open must end, the users must be able to sign in, and nothing must be
-// left for ever.
+// calm ends the faults and checks that pending effects are delivered, open
+// transactions end, users can sign in, and all records are deleted eventually.
 func (s *sim) calm() {
 	s.faults = 0
 	s.tell("everything works again")
@@ -201,7 +199,7 @@ func (s *sim) calm() {
 		s.signIn(p)
 	}
 	s.now = s.now.Add(2 * aYear)
-	for range 2 { // what ends now is remembered for some minutes
+	for range 2 { // an ended transaction is kept for some minutes
 		s.run(tending())
 		s.now = s.now.Add(time.Hour)
 	}
@@ -210,7 +208,7 @@ func (s *sim) calm() {
 	}
 }
 
-// end leaves no goroutine behind.
+// end ends all goroutines.
 func (s *sim) end() {
 	for len(s.tasks) > 0 {
 		s.advance(s.tasks[0], dieBefore)
@@ -233,7 +231,7 @@ type sweepingStore interface {
 	authn.Sweeper
 }
 
-// Stores that are wrong.
+// Broken stores.
 
 type losing struct {
 	*memstore.Store
@@ -254,8 +252,7 @@ func (s *blind) Save(ctx context.Context, key string, _ uint64, r authn.Record) 
 	return s.Store.Save(ctx, key, now.Version, r)
 }
 
-// stale compares, but with the version of a copy that lags behind, as two
-// databases would.
+// stale sometimes loads an older value with the current version.
 type stale struct {
 	*memstore.Store
 	old   map[string]authn.Record
@@ -282,7 +279,7 @@ func (s *silent) Save(ctx context.Context, key string, old uint64, r authn.Recor
 	return nil
 }
 
-// forgetful takes Due for a time to live.
+// forgetful treats Due as time to live.
 type forgetful struct{ *memstore.Store }
 
 func (s *forgetful) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {

@@ -18,7 +18,7 @@ type stored struct {
 	Owed                    []authn.OwedView
 }
 
-// storedTx is what only a step may change of a transaction.
+// storedTx has the fields of a transaction that only a step may change.
 type storedTx struct {
 	ID                 string
 	State              authn.State
@@ -26,11 +26,10 @@ type storedTx struct {
 	Code               authn.Code // the live one; "" if there is none
 	CodeExpires        time.Time
 	Expires, Born      time.Time
-	Session            bool // not redeemed yet
+	Session            bool // not yet redeemed
 }
 
-// look opens a record. The first time that a code is owed it is learned, from
-// the message that would go out.
+// look opens a record. It learns a new code from its pending message.
 func (l *ledger) look(key string, value []byte) (st stored, err error) {
 	m := l.sim.machine
 	a, err := m.Open(value, key)
@@ -63,5 +62,5 @@ func (l *ledger) look(key string, value []byte) (st stored, err error) {
 	return st, nil
 }
 
-// generation names a code.
+// generation returns the key of a code.
 func generation(tx string, n int) string { return fmt.Sprint(tx, " ", n) }

@@ -1,6 +1,5 @@
-// Package testhost is a service in a world of its own, for the tests of the
-// service: two users, an inbox, a store, an audit trail, and a clock that the
-// test moves.
+// Package testhost has a service in an [authntest.World], for tests of the
+// service: two users, an inbox, a store, an audit trail, and a manual clock.
 package testhost
 
 import (
@@ -13,10 +12,10 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// Start is what the clock of a new host says.
+// Start is the time of a new host's clock.
 var Start = authntest.Epoch()
 
-// Host is a service with everything it needs.
+// Host is a service with its ports.
 type Host struct {
 	*authn.Service
 	Config authn.Config
@@ -24,8 +23,8 @@ type Host struct {
 	World  authntest.World
 }
 
-// New returns a host that knows ada, whose factor is active, and grace, who
-// must enroll. change may put other ports in place; it may be nil.
+// New returns a host with the users ada, whose factor is active, and grace, who
+// must enroll. change may replace ports; it may be nil.
 func New(t testing.TB, change func(*Host, *authn.Config)) *Host {
 	t.Helper()
 	h := new(Host)
@@ -51,7 +50,7 @@ func (h *Host) Open(t testing.TB) *authn.Service {
 	return s
 }
 
-// Last is the last message that reached a user, of any kind.
+// Last returns the last message to a user, of any kind.
 func (h *Host) Last(user string) authn.Message {
 	if ms := h.World.Messages(user); len(ms) > 0 {
 		return ms[len(ms)-1]
@@ -59,7 +58,7 @@ func (h *Host) Last(user string) authn.Message {
 	return authn.Message{}
 }
 
-// Took are the factors that were handed over as activated.
+// Took returns the factors passed to Activated.
 func (h *Host) Took() (fs []authn.Factor) {
 	for _, c := range h.World.Calls(authntest.Activated) {
 		fs = append(fs, c.Factor)
@@ -67,7 +66,7 @@ func (h *Host) Took() (fs []authn.Factor) {
 	return fs
 }
 
-// Audited are the events that the Auditor got.
+// Audited returns the events that the Auditor got.
 func (h *Host) Audited() (es []authn.AuditEvent) {
 	for _, c := range h.World.Calls(authntest.Audit) {
 		es = append(es, c.Event)
@@ -82,29 +81,30 @@ func (h *Host) Move(user, address string) {
 	h.World.SetFactors(user, fs...)
 }
 
-// Wait moves the clock.
+// Wait advances the clock.
 func (h *Host) Wait(by time.Duration) { h.World.Advance(by) }
 
-// MustBegin begins a sign-in that is not refused.
+// MustBegin begins a sign-in, which must not be refused.
 func (h *Host) MustBegin(t testing.TB, user string) *authn.Answer {
 	t.Helper()
 	return OK(t)(h.Begin(t.Context(), authn.Login{User: user}))
 }
 
-// MustDo sends an event that is not refused.
+// MustDo sends an event, which must not be refused.
 func (h *Host) MustDo(t testing.TB, token authn.StateToken, ev authn.Event) *authn.Answer {
 	t.Helper()
 	return OK(t)(h.Do(t.Context(), token, ev))
 }
 
-// Challenged is a sign-in of ada whose code was sent.
+// Challenged begins a sign-in of ada and sends a code.
 func (h *Host) Challenged(t testing.TB) (*authn.Answer, authn.Code) {
 	t.Helper()
 	a := h.MustDo(t, h.MustBegin(t, "ada").Token, authn.Challenge{Factor: "ada-mail"})
 	return a, h.Last("ada").Code
 }
 
-// OK fails the test if there is an error.
+// OK returns a function that returns the answer, or fails the test if there is an
+// error.
 func OK(t testing.TB) func(a *authn.Answer, err error) *authn.Answer {
 	return func(a *authn.Answer, err error) *authn.Answer {
 		t.Helper()
@@ -115,7 +115,7 @@ func OK(t testing.TB) func(a *authn.Answer, err error) *authn.Answer {
 	}
 }
 
-// OtherCode is a code of the same form that is not this one.
+// OtherCode returns a different code of the same form.
 func OtherCode(c authn.Code) authn.Code {
 	return authn.Code('0'+(c[0]-'0'+1)%10) + c[1:]
 }
