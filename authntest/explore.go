@@ -59,6 +59,11 @@ type Options struct {
 type Listing struct {
 	Name    string // "gone", "moved": for messages
 	Factors []authn.Factor
+	// NoUser says that there is no such user, or that the user may not sign in.
+	NoUser bool
+	// Limit is how long the host's Limiter says to wait; 0: it lets the event
+	// go on.
+	Limit time.Duration
 }
 
 // Typed is what somebody types as a code.
@@ -148,7 +153,7 @@ func (o Options) withDefaults() Options {
 		o.Logins = []authn.Login{{User: "ada"}}
 	}
 	if o.Listings == nil {
-		o.Listings = []Listing{{"usual", []authn.Factor{{ID: "mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}}}}
+		o.Listings = []Listing{{Name: "usual", Factors: []authn.Factor{{ID: "mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}}}}
 	}
 	if o.Typed == nil {
 		o.Typed = allTyped

@@ -58,10 +58,15 @@ var clientEvents = []authn.EventName{
 // asks says that the Directory is asked when the event comes.
 func asks(e authn.EventName) bool {
 	switch e {
-	case authn.EventPrimary, authn.EventEnroll, authn.EventChallenge, authn.EventResend, authn.EventActivate, authn.EventRedeem, eventTend:
+	case authn.EventPrimary, authn.EventEnroll, authn.EventChallenge, authn.EventResend, authn.EventActivate, authn.EventSkip, authn.EventRedeem, eventTend:
 		return true
 	}
 	return false
+}
+
+// limits says whether the Limiter is asked about the event.
+func limits(e authn.EventName) bool {
+	return e == authn.EventEnroll || e == authn.EventChallenge || e == authn.EventResend
 }
 
 // views lets the Directory say what it may.
@@ -103,6 +108,8 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 		if here {
 			add(nobody, TypedNothing, false)
 		}
+	case authn.EventSkip:
+		add("", TypedNothing, here)
 	case authn.EventRedeem:
 		add("", TypedRight, true)
 		if here {

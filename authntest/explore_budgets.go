@@ -81,11 +81,22 @@ func checkNewCode(t *Trial) (applies bool, wrong string) {
 
 func checkSent(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
-	if was == nil || t.overdue(was) || !t.choosable(was) || t.Now.Before(t.Before.BackoffUntil) || was.Sent >= t.Policy.Sends ||
+	if was == nil || t.hostRefuses() || t.overdue(was) || !t.choosable(was) || t.Now.Before(t.Before.BackoffUntil) || was.Sent >= t.Policy.Sends ||
 		t.Now.Before(was.ResendAt) || sendsFreeAt(&t.Policy, &t.Before).After(t.Now) {
 		return false, ""
 	}
 	return true, says(!t.sent(), "nothing stood against it, and no code is sent")
+}
+
+func checkHost(t *Trial) (applies bool, wrong string) {
+	was := t.Was()
+	if !t.hostRefuses() || t.full() || t.Event != authn.EventPrimary && (was == nil || t.overdue(was) || t.Refused(authn.ErrNotAllowed) || t.Refused(authn.ErrFinished)) {
+		return false, ""
+	}
+	if limits(t.Event) && t.leg.Listing.Limit > 0 {
+		return true, says(!t.Refused(authn.ErrTooSoon) || !t.Refusal.RetryAt.Equal(t.env.Limited), "the Limiter was not heeded")
+	}
+	return true, says(!t.Refused(authn.ErrNoUser), "a user that the Directory does not know was served")
 }
 
 // choosable says that the event asks for a code for a factor that the

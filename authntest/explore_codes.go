@@ -150,7 +150,7 @@ func checkEarned(t *Trial) (applies bool, wrong string) {
 }
 
 func checkRight(t *Trial) (applies bool, wrong string) {
-	if !t.inTime() || t.Typed != TypedRight || t.full() {
+	if !t.inTime() || t.hostRefuses() || t.Typed != TypedRight || t.full() {
 		return false, ""
 	}
 	want := authn.Success

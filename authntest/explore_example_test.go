@@ -31,8 +31,8 @@ func ExampleExplore() {
 		Policy: policy,
 		Logins: []authn.Login{{User: "ada"}},
 		Listings: []authntest.Listing{
-			{"usual", []authn.Factor{{ID: "mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}}},
-			{"gone", nil},
+			{Name: "usual", Factors: []authn.Factor{{ID: "mail", Type: authn.Email, Address: "ada@example.com", Status: authn.Active}}},
+			{Name: "gone"},
 		},
 		Rules: []authntest.Rule{{
 			Name: "one factor", Text: "Whoever has succeeded has proved the e-mail factor.",

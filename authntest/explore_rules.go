@@ -41,6 +41,7 @@ func Rules() []Rule {
 		{"sent", "A code that may be sent is sent.", checkSent, nil},
 		{"one code", "A transaction has at most one live code, only where a code can be typed, and what is owed to the mailbox is that one.", nil, checkOneCode},
 		{"address", "A code goes to an address that the Directory lists at that moment.", checkAddress, nil},
+		{"host", "What the Directory or the Limiter refuses is refused for that reason.", checkHost, nil},
 		{"enrollment", "A factor is enrolled only while the user has no active one, unless the transaction has proved one.", checkEnrollment, nil},
 		{"end", "Nothing moves the end of a transaction, and no code outlives it.", checkEnd, nil},
 		{"time up", "An event at or after the transaction's end finds it EXPIRED, and one before does not.", checkTimeUp, nil},

@@ -70,19 +70,23 @@ var explorations = map[string]Options{
 		Policy: cramped,
 		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}, {User: "ada", Require: authn.RequireNothing}},
 		Listings: []Listing{
-			{"usual", []authn.Factor{mail(authn.Active, box, false), {ID: "bird", Type: "pigeon", Address: "loft 2", Status: authn.Active, Required: true}}},
-			{"gone", nil},
-			{"moved", []authn.Factor{mail(authn.Active, moved, false)}},
-			{"disabled", []authn.Factor{mail(authn.Disabled, box, false)}},
+			{Name: "usual", Factors: []authn.Factor{mail(authn.Active, box, false), {ID: "bird", Type: "pigeon", Address: "loft 2", Status: authn.Active, Required: true}}},
+			{Name: "gone"},
+			{Name: "moved", Factors: []authn.Factor{mail(authn.Active, moved, false)}},
+			{Name: "disabled", Factors: []authn.Factor{mail(authn.Disabled, box, false)}},
+			{Name: "closed", NoUser: true},
+			{Name: "limited", Factors: []authn.Factor{mail(authn.Active, box, false)}, Limit: time.Minute},
 		},
 	},
 	"enroll": {
 		Policy: cramped,
 		Logins: []authn.Login{{User: "ada"}, {User: "ada", Require: authn.RequireIfActive}},
 		Listings: []Listing{
-			{"usual", []authn.Factor{mail(authn.NotSetUp, box, true), spare(authn.NotSetUp)}},
-			{"optional", []authn.Factor{spare(authn.NotSetUp)}},
-			{"active", []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
+			{Name: "usual", Factors: []authn.Factor{mail(authn.NotSetUp, box, true), spare(authn.NotSetUp)}},
+			{Name: "optional", Factors: []authn.Factor{spare(authn.NotSetUp)}},
+			{Name: "active", Factors: []authn.Factor{mail(authn.Active, box, true), spare(authn.NotSetUp)}},
+			{Name: "closed", NoUser: true},
+			{Name: "limited", Factors: []authn.Factor{mail(authn.NotSetUp, box, true), spare(authn.NotSetUp)}, Limit: time.Minute},
 		},
 	},
 	"account": {Policy: short, Begins: 3, Events: []authn.EventName{
@@ -91,7 +95,7 @@ var explorations = map[string]Options{
 	"mails": {Policy: short, Begins: 1, Deliveries: []authn.Delivery{authn.Sent, authn.Pending, authn.Failed}},
 	"tabs":  {Policy: touchy, Begins: 3, Tabs: 3},
 	"tabs-enroll": {Policy: twoTabs, Begins: 2, Tabs: 2, Listings: []Listing{
-		{"usual", []authn.Factor{mail(authn.NotSetUp, box, true)}},
+		{Name: "usual", Factors: []authn.Factor{mail(authn.NotSetUp, box, true)}},
 	}},
 }
 
@@ -239,7 +243,7 @@ func TestExploreManyFactors(t *testing.T) {
 			fewer = append(fewer, f)
 		}
 	}
-	o := Options{Policy: cramped, Listings: []Listing{{"many", many}, {"to enroll", fewer}}, Stop: 150}
+	o := Options{Policy: cramped, Listings: []Listing{{Name: "many", Factors: many}, {Name: "to enroll", Factors: fewer}}, Stop: 150}
 	t.Log(Explore(t, machine(t, cramped), o))
 }
 

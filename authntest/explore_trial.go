@@ -62,6 +62,13 @@ func (t *Trial) Refused(err error) bool { return t.Refusal != nil && errors.Is(t
 // Accepted says that a code was accepted.
 func (t *Trial) Accepted() bool { return t.Taken() && t.isCode() && t.Outcome == authn.Done }
 
+// hostRefuses says that the host stands against the event: it knows no such
+// user, or its Limiter says to wait.
+func (t *Trial) hostRefuses() bool {
+	l := &t.leg.Listing
+	return asks(t.Event) && t.Event != eventTend && l.NoUser || limits(t.Event) && l.Limit > 0
+}
+
 func (t *Trial) isCode() bool { return t.Event == authn.EventVerify || t.Event == authn.EventActivate }
 
 // try lets one thing happen at a spot.
@@ -76,7 +83,10 @@ func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
 	}
 	t.env = authn.Env{Now: t.Now, Entropy: entropy(int(t.at), n)}
 	if asks(l.Event) {
-		t.Factors, t.env.Factors = l.Listing.Factors, l.Listing.Factors
+		t.Factors, t.env.Factors, t.env.NoUser = l.Listing.Factors, l.Listing.Factors, l.Listing.NoUser
+		if limits(l.Event) && l.Listing.Limit > 0 {
+			t.env.Limited = t.Now.Add(l.Listing.Limit)
+		}
 	}
 	if t.Event == authn.EventPrimary {
 		t.Transaction = hex.EncodeToString(t.env.Entropy[:16])

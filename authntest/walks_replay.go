@@ -36,7 +36,7 @@ func replay(ctx context.Context, w Walk, open func(authn.Config) (*authn.Service
 	s, err := open(authn.Config{
 		Tenant: rand.Text(), Keys: []authn.Key{{ID: 1, Secret: []byte("authntest key, of no use elsewhere")}},
 		PseudonymKey: []byte("authntest pseudonyms, of no use elsewhere"),
-		Mailer:       p, Directory: p, Auditor: p, Policy: w.Policy, Now: func() time.Time { return p.now },
+		Mailer:       p, Directory: p, Auditor: p, Limiter: p, Policy: w.Policy, Now: func() time.Time { return p.now },
 	})
 	if err != nil {
 		return err
@@ -82,7 +82,18 @@ func (p *player) Send(_ context.Context, m authn.Message) error {
 
 // Factors is what the Directory says on the leg at hand.
 func (p *player) Factors(context.Context, string) ([]authn.Factor, error) {
+	if p.leg.Listing.NoUser {
+		return nil, authn.ErrNoUser
+	}
 	return slices.Clone(p.leg.Listing.Factors), nil
+}
+
+// Allow is what the Limiter says on the leg at hand.
+func (p *player) Allow(context.Context, authn.Attempt) (retryAt time.Time, err error) {
+	if d := p.leg.Listing.Limit; d > 0 {
+		retryAt = p.now.Add(d)
+	}
+	return retryAt, nil
 }
 
 // Activated takes the factor, or is down.
