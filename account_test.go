@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Whatever the working copy held before, it is the account afterwards.
+// copyFrom overwrites every field of the working copy.
 func TestWorkingCopy(t *testing.T) {
 	as := accounts(t, newMachine(t, Policy{}))
 	for before, a := range as {
@@ -18,7 +18,7 @@ func TestWorkingCopy(t *testing.T) {
 	}
 }
 
-// What has ended at this very moment is forgotten, not a moment later.
+// Locks, back-offs and finished transactions are removed exactly at their end.
 func TestForgottenInTime(t *testing.T) {
 	for _, c := range []struct {
 		late time.Duration
@@ -52,7 +52,7 @@ func TestDisabled(t *testing.T) {
 		t.Error("a disabled account may be deleted")
 	}
 	if (&Account{ledger: ledger{disabled: true}}).idle() {
-		t.Error("an account that is disabled and nothing else may be deleted")
+		t.Error("an account that is only disabled may be deleted")
 	}
 	d := adaMail
 	d.Status = Disabled

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// An answer only looks, and does not tell a lock that a clock made which was
-// ahead: what it tells is what the next step will find.
+// An answer does not change the account. After a clock fault it shows the lock
+// as the next step will correct it.
 func TestAnswerOnlyLooks(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, _ := challenged(t, m)
 	a.txs[0].state = uint8(LockedOut.index() + 1)
 	for _, c := range []struct{ ahead, until, want time.Duration }{
-		{0, 0, 0}, // over at this moment
+		{0, 0, 0}, // ends now
 		{0, 1, 1},
 		{MaxSkew, 100 * time.Hour, 100 * time.Hour},
 		{MaxSkew + 1, 100 * time.Hour, m.policy.LockMax},
@@ -27,7 +27,7 @@ func TestAnswerOnlyLooks(t *testing.T) {
 		}
 		ans, err := m.describe(&a, 0, t0)
 		if err != nil || !ans.Until.Equal(want) || a != was {
-			t.Errorf("the mark %v ahead, a lock of %v: until %v, changed %t, %v", c.ahead, c.until, ans.Until, a != was, err)
+			t.Errorf("saved %v ahead, a lock of %v: until %v, changed %t, %v", c.ahead, c.until, ans.Until, a != was, err)
 		}
 	}
 }

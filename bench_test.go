@@ -45,8 +45,8 @@ func BenchmarkStepNoRow(b *testing.B) {
 	benchStep(b, func(*Machine, *Account) Event { return Skip{} })
 }
 
-// raw is what the engine alone costs on the same table, with one pooled HMAC
-// over a message as long as a code's and one SHA-256.
+// raw returns a step of the engine alone on the same table, with one pooled HMAC
+// over a message as long as that of a code and one SHA-256.
 func raw(m *Machine) func() {
 	f := fsm.NewFSM(string(Unauthenticated), m.events(), nil)
 	msg, want := make([]byte, 4*5+len(m.tenant)+16+len(adaMail.ID)+16+len(PurposeSignIn)+1+16), make([]byte, 6)
@@ -70,8 +70,8 @@ func raw(m *Machine) func() {
 	}
 }
 
-// BenchmarkStepRatio interleaves a right verify with the engine's own work and
-// reports the ratio of the medians.
+// BenchmarkStepRatio interleaves a right verify with a step of the engine alone
+// and reports the ratio of the medians.
 func BenchmarkStepRatio(b *testing.B) {
 	m := newMachine(b, Policy{})
 	a, h := challenged(b, m)

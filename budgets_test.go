@@ -37,7 +37,7 @@ func TestBackoffAndLock(t *testing.T) {
 		w.at = end
 	}
 	live()
-	w.begin(ada) // a second one, to be locked with it
+	w.begin(ada) // a second one, which is locked too
 	other := w.h
 	w.at += time.Minute
 	w.h = handleOf(w, MFAChallenge)
@@ -60,8 +60,8 @@ func TestBackoffAndLock(t *testing.T) {
 	}
 }
 
-// The soft lock comes at every tenth wrong code in a row, twice as long each
-// time, and its end does not reset the count.
+// Every tenth consecutive wrong code locks the account, twice as long each time,
+// and the end of the lock does not reset the count.
 func TestSoftLockDoubles(t *testing.T) {
 	w := begun(t, Policy{FailuresPerDay: 100}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
@@ -71,7 +71,7 @@ func TestSoftLockDoubles(t *testing.T) {
 			t.Errorf("lock %d: %v after %d, want %v", i+1, got, w.a.fails, want)
 		}
 		if w.a.notBefore != 0 {
-			t.Error("a lock and a back-off at once")
+			t.Error("there are a lock and a back-off")
 		}
 	}
 	w.failing(10)
@@ -104,7 +104,7 @@ func TestRollingBudget(t *testing.T) {
 			w.at = time.Duration(i) * 2 * time.Hour
 			w.begin(ada)
 			w.do(Challenge{adaMail.ID})
-			if i == 1 { // a success of another transaction forgives nothing
+			if i == 1 { // a success of another transaction refunds nothing
 				w.do(Verify{Code: w.wrong()})
 				w.begin(ada)
 				w.do(Challenge{adaMail.ID})
@@ -126,8 +126,7 @@ func TestRollingBudget(t *testing.T) {
 	}
 }
 
-// A budget is spent by the last wrong code that still counts against it: what
-// leaves the span at this moment does not.
+// A wrong code that leaves the span of a budget at this moment no longer counts.
 func TestBudgetAtItsEdge(t *testing.T) {
 	for _, c := range []struct {
 		late time.Duration
@@ -143,7 +142,7 @@ func TestBudgetAtItsEdge(t *testing.T) {
 	}
 }
 
-// A wrong code is remembered for as long as the longest budget counts it.
+// A wrong code is stored for as long as the longest budget counts it.
 func TestFailureSpan(t *testing.T) {
 	for _, c := range []struct {
 		p    Policy
@@ -157,7 +156,7 @@ func TestFailureSpan(t *testing.T) {
 			w.a.seen = t0.Add(w.at).UnixNano()
 			var r Result
 			if _, err := w.m.Tend(&w.a, t0.Add(w.at), &r); err != nil || (r.Account.failures.at.len() == 1) != (late < 0) {
-				t.Errorf("%+v: %d remembered after %v%+d ns, %v", c.p, r.Account.failures.at.len(), c.span, late, err)
+				t.Errorf("%+v: %d stored after %v%+d ns, %v", c.p, r.Account.failures.at.len(), c.span, late, err)
 			}
 		}
 	}
@@ -195,7 +194,7 @@ func TestSendLimits(t *testing.T) {
 	}
 	w.at += 5 * time.Minute
 	w.refuses(Resend{}, ErrExhausted)
-	// The mailbox is full at the seventh in an hour, over all transactions.
+	// The seventh send in an hour, over all transactions, reaches the limit.
 	w.begin(ada)
 	for range 3 {
 		w.at += 2 * time.Minute
@@ -208,7 +207,7 @@ func TestSendLimits(t *testing.T) {
 	w.begin(ada)
 	first := w.a.sends.until(w.a.sends.len()-1, time.Hour)
 	if at := w.refuses(Challenge{adaMail.ID}, ErrTooSoon).RetryAt; at.UnixNano() != first {
-		t.Errorf("mailbox free at %v, not when the first of six leaves", at)
+		t.Errorf("a send is allowed at %v, want when the first of six leaves", at)
 	}
 	w.at = time.Hour - 1
 	w.begin(ada)
@@ -225,7 +224,7 @@ func TestSendsOfTheDay(t *testing.T) {
 		w.begin(ada)
 		if at == 6*time.Hour {
 			if r := w.refuses(Challenge{adaMail.ID}, ErrTooSoon); !r.RetryAt.Equal(t0.Add(24 * time.Hour)) {
-				t.Errorf("again at %v", r.RetryAt)
+				t.Errorf("allowed again at %v", r.RetryAt)
 			}
 			break
 		}
@@ -238,7 +237,7 @@ func TestSendsOfTheDay(t *testing.T) {
 	w.do(Challenge{adaMail.ID})
 }
 
-// A failure before a skip stays charged; the transaction's own tries do too.
+// Skip refunds neither failures of the account nor tries of the transaction.
 func TestSkipForgivesNothing(t *testing.T) {
 	w := begun(t, Policy{}, Login{User: "u", Require: RequireIfActive}, graceMail)
 	w.do(Enroll{Email})

@@ -9,7 +9,7 @@ import (
 	"github.com/looplab/fsm"
 )
 
-// T1: what the engine would swallow without a word is refused before.
+// T1: New rejects mistakes in the table that the engine would ignore.
 func TestBadTables(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(rows []row) []row
@@ -48,21 +48,21 @@ func TestBadTables(t *testing.T) {
 	}
 }
 
-// Removing any one row leaves a hole that New sees.
+// If any one row is removed, New reports the missing case.
 func TestEveryRowIsNeeded(t *testing.T) {
 	for i := range table {
 		rest := slices.Delete(slices.Clone(table), i, i+1)
 		if _, err := compile(rest); err != nil {
 			continue
 		}
-		// A row without guards is a whole cell: its loss shows in the matrix.
+		// A row without guards is a whole cell, whose loss changes the matrix.
 		if len(table[i].When) > 0 {
-			t.Errorf("row %d (%s) is not missed", i, table[i].Why)
+			t.Errorf("New does not report that row %d (%s) is missing", i, table[i].Why)
 		}
 	}
 }
 
-// T5: the engine's own drawing has exactly the edges of the table.
+// T5: the engine's drawing has exactly the edges of the table.
 func TestEngineHasTheTable(t *testing.T) {
 	p, err := compile(table)
 	if err != nil {

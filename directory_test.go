@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// A factor that cannot be used is passed over and reported. If it is active it
-// still protects: alone it lets nobody in and nobody enroll, and that is not a
-// passing fault.
+// A factor that cannot be used is ignored and reported. If it is active, it still
+// protects the account: without another active factor, sign-in and enrollment are
+// refused permanently.
 func TestUnusableFactors(t *testing.T) {
 	m := newMachine(t, Policy{})
 	spare := Factor{ID: "spare", Type: Email, Address: "s@x.co", Status: NotSetUp}
@@ -36,20 +36,20 @@ func TestUnusableFactors(t *testing.T) {
 					t.Errorf("%s: %t, %+v", name, r.faulty, faults)
 				}
 				if f.Address != "" && strings.Contains(fmt.Sprint(faults), f.Address) {
-					t.Errorf("%s: the report holds the address", name)
+					t.Errorf("%s: the report contains the address", name)
 				}
 			}
 		}
 		var r Result
 		if a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, f, adaSpare), &r)); a.txs[0].name() != MFARequired || !r.faulty {
-			t.Errorf("%s: beside a good one: %s", name, a.txs[0].name())
+			t.Errorf("%s: next to a usable one: %s", name, a.txs[0].name())
 		}
 		if f.Status != Active {
 			continue
 		}
 		f.Status = NotSetUp
 		if a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, f, spare), &r)); a.txs[0].name() != MFAEnroll {
-			t.Errorf("%s: to enroll beside a good one: %s", name, a.txs[0].name())
+			t.Errorf("%s: to enroll, next to a usable one: %s", name, a.txs[0].name())
 		}
 	}
 	var r Result
@@ -60,7 +60,7 @@ func TestUnusableFactors(t *testing.T) {
 	blanks.Address = " \t" + adaMail.Address + "\r\n "
 	a, b := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, blanks), &r)), taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, adaMail), &r))
 	if a != b || r.faulty {
-		t.Error("blanks around an address count")
+		t.Error("blanks around an address are not ignored")
 	}
 	sms := Factor{ID: "s", Type: "sms", Address: "not looked at", Status: NotSetUp}
 	refused(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms), &r), ErrNoFactor)
@@ -69,9 +69,8 @@ func TestUnusableFactors(t *testing.T) {
 	}
 }
 
-// While a transaction is under way, a factor may become active elsewhere, of
-// whatever type, or be disabled: then enrolling, skipping and redeeming on the
-// password alone are over.
+// If a factor of any type becomes active elsewhere during a transaction, or is
+// disabled, the password alone no longer allows enroll, skip and redeem.
 func TestProtectedMeanwhile(t *testing.T) {
 	offer := Factor{ID: "m", Type: Email, Address: "m@x.co", Status: NotSetUp}
 	token := Factor{ID: "k", Type: "token", Status: Active}
@@ -100,8 +99,8 @@ func TestProtectedMeanwhile(t *testing.T) {
 	}
 }
 
-// There is room for three factors. An active one is never overlooked, wherever
-// it stands: else the password alone would be enough for enrolling.
+// Three factors count. An active one always does, wherever it is in the list:
+// otherwise the password alone would allow enrollment.
 func TestThreeFactors(t *testing.T) {
 	m := newMachine(t, Policy{})
 	status := map[rune]Factor{'a': {Status: Active}, 'r': {Status: NotSetUp, Required: true}, 'n': {Status: NotSetUp}}
@@ -122,7 +121,7 @@ func TestThreeFactors(t *testing.T) {
 			got += f.id
 		}
 		if got != want || (a.txs[0].name() == MFARequired) != strings.Contains(in, "a") {
-			t.Errorf("of %s it pins %s, not %s, and is in %s", in, got, want, a.txs[0].name())
+			t.Errorf("of %s it pins %s, want %s, and is in %s", in, got, want, a.txs[0].name())
 		}
 	}
 }
@@ -132,7 +131,7 @@ func TestVerifiedAddress(t *testing.T) {
 	w := begun(t, Policy{}, ada, verified)
 	w.want(w.a.txs[0].name(), MFARequired)
 	if w.a.txs[0].delivery != deliveryNone || w.a.outbox[0].kind != 0 {
-		t.Error("mail went out before a factor was chosen")
+		t.Error("a mail was sent before a factor was chosen")
 	}
 	w.want(w.do(Challenge{"m"}), MFAChallenge)
 	w.want(w.do(Verify{Code: w.right()}), Success)
@@ -141,7 +140,7 @@ func TestVerifiedAddress(t *testing.T) {
 	w.want(w.a.txs[0].name(), MFAEnroll)
 }
 
-// Enrollment on the password alone is only for an account without a factor.
+// The password alone allows enrollment only for an account without a factor.
 func TestEnrollmentIsCheckedWhenUsed(t *testing.T) {
 	w := begun(t, Policy{}, grace, graceMail)
 	active := graceMail

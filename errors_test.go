@@ -2,7 +2,7 @@ package authn
 
 import "testing"
 
-// An error lists what is allowed only if something is.
+// An error lists the allowed events if there are any.
 func TestErrorListsWhatIsAllowed(t *testing.T) {
 	r := &Refusal{State: MFARequired, Event: "skip", Err: ErrNotAllowed, Answer: &Answer{}}
 	if got, want := r.Error(), "authn: skip in MFA_REQUIRED: not allowed in this state"; got != want {

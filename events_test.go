@@ -10,10 +10,10 @@ import (
 
 func TestUnknownNames(t *testing.T) {
 	if got := effectKinds.String(); got != "invalid" {
-		t.Errorf("an effect that is none is %q", got)
+		t.Errorf("an unknown effect is %q", got)
 	}
 	if got := Status(len(statusNames)).String(); got != "INVALID" {
-		t.Errorf("a status that is none is %q", got)
+		t.Errorf("an unknown status is %q", got)
 	}
 	sixteen := strings.Repeat("z", 16)
 	for name, want := range map[string]string{
@@ -28,8 +28,8 @@ func TestUnknownNames(t *testing.T) {
 	}
 }
 
-// Whatever comes from a wire is a refusal with one of the sentinels, or is
-// taken; it never ends in SUCCESS without the code, and no error repeats it.
+// Any input is accepted or refused with one of the sentinels. It never leads to
+// SUCCESS without the code, and no error contains it.
 func FuzzEvent(f *testing.F) {
 	m := newMachine(f, Policy{})
 	a, h := challenged(f, m)
@@ -57,7 +57,7 @@ func FuzzEvent(f *testing.F) {
 				t.Fatalf("%q: %v", name, err)
 			}
 			if strings.ContainsAny(err.Error(), "0123456789\r\n\x00") {
-				t.Fatalf("the error repeats what came: %q", err)
+				t.Fatalf("the error contains the input: %q", err)
 			}
 			return
 		}

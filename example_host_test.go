@@ -13,7 +13,7 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// open returns a service over memory whose clock stands, and its mailbox.
+// open returns a service in memory with a fixed clock, and its mailbox.
 func open() (*authn.Service, *memsender.Sender) {
 	mail := new(memsender.Sender)
 	svc, err := authn.New(authn.Config{
@@ -30,8 +30,8 @@ func open() (*authn.Service, *memsender.Sender) {
 	return svc, mail
 }
 
-// Now and then, on any node: what a crash interrupted is sent again, what has
-// ended is deleted.
+// Run Tend periodically, on any node. It sends what a crash interrupted and deletes
+// finished transactions.
 func ExampleService_Tend() {
 	svc, _ := open()
 	ctx := context.Background()
@@ -42,7 +42,7 @@ func ExampleService_Tend() {
 			}
 		}
 	}
-	_ = tend // go tend()
+	_ = tend // start it with go tend()
 
 	did, err := svc.Tend(ctx)
 	fmt.Printf("%+v %v\n", did, err)
@@ -50,8 +50,8 @@ func ExampleService_Tend() {
 	// {Records:0 Ended:0 Delivered:0 Deleted:0 Unreadable:0} <nil>
 }
 
-// What an operator sees of an account. No code, token or address is in it; the
-// user id is the host's own.
+// Show an account to an operator. The text has the host's user id, but no code,
+// token or address.
 func ExampleService_Inspect() {
 	svc, _ := open()
 	ctx := context.Background()
@@ -69,7 +69,8 @@ func ExampleService_Inspect() {
 	// MFA_REQUIRED
 }
 
-// A user changes the password: what was begun under the old one ends.
+// After a user changes the password, end the transactions that began with the old
+// one.
 func ExampleService_Revoke() {
 	svc, _ := open()
 	ctx := context.Background()

@@ -13,8 +13,8 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// talk is a host that is not HTTP: a line in is an event, a line out says
-// where the sign-in stands. The core does not care what carries the events.
+// talk is a host without HTTP: each input line is an event, and each output line
+// is the state or a refusal.
 func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, out io.Writer) error {
 	a, err := svc.Begin(ctx, authn.Login{User: user})
 	for lines := bufio.NewScanner(in); err == nil && a.State != authn.Success; {
@@ -35,7 +35,7 @@ func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, ou
 		var refusal *authn.Refusal
 		if errors.As(derr, &refusal) && refusal.Answer != nil {
 			fmt.Fprintln(out, refusal)
-			a = refusal.Answer // go on from the refusal itself
+			a = refusal.Answer // continue with the answer of the refusal
 			continue
 		}
 		a, err = next, derr
@@ -48,8 +48,7 @@ func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, ou
 	return err
 }
 
-// A host that reads events from anything that has lines: a terminal, a chat,
-// a queue.
+// Read events from lines, such as those of a terminal, a chat or a queue.
 func ExampleParseEvent() {
 	mail := new(memsender.Sender)
 	svc, err := authn.New(authn.Config{

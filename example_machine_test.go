@@ -13,7 +13,7 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// The table that runs, row by row.
+// Read the rows of the table.
 func ExampleTransitions() {
 	for _, t := range authn.Transitions() {
 		if t.From == authn.MFAChallenge && t.To == authn.Success {
@@ -24,7 +24,7 @@ func ExampleTransitions() {
 	// verify [right code] [use code succeed] [report sign-in]
 }
 
-// What the parts of the table say of themselves, for pages and tools.
+// Read the documentation of states, for pages and tools.
 func ExampleNewReference() {
 	for _, st := range authn.NewReference().States {
 		if st.Lasts == "SessionLife" {
@@ -35,7 +35,7 @@ func ExampleNewReference() {
 	// SUCCESS true The sign-in has succeeded. The answer holds a single-use session token.
 }
 
-// Factors that cannot be used are passed over, and reported with the reason.
+// List the factors that cannot be used and are ignored, with the reason.
 func ExampleMachine_Faults() {
 	m, err := authn.NewMachine("acme",
 		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
@@ -50,8 +50,8 @@ func ExampleMachine_Faults() {
 	// k1 token:hardware its type is not known here
 }
 
-// The pure core, for a host that runs the loop of load, step, save and effects
-// itself: here from the right password to the assertion, on a store of its own.
+// Use the machine in a host that runs load, step, save and effects itself, from
+// the password check to the assertion.
 func ExampleNewMachine() {
 	m, err := authn.NewMachine("acme",
 		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
@@ -67,14 +67,14 @@ func ExampleNewMachine() {
 		key     = m.Key(user)
 	)
 
-	// step loads, steps, saves, and then carries out what the step asks for.
+	// step loads, steps, saves, and then performs the effects.
 	step := func(f func(*authn.Account, authn.Env, *authn.Result) error) *authn.Account {
 		rec, err := store.Load(ctx, key)
 		var a authn.Account
 		if err == nil {
 			a, err = m.Open(rec.Value, key)
 		} else if errors.Is(err, authn.ErrNotFound) {
-			err = nil // a fresh account
+			err = nil // a new account
 		}
 		if err != nil {
 			panic(err)
@@ -83,12 +83,12 @@ func ExampleNewMachine() {
 		rand.Read(env.Entropy[:])
 		var r authn.Result
 		if err := f(&a, env, &r); err != nil {
-			panic(err) // a *Refusal says what is allowed instead
+			panic(err) // a *Refusal lists the allowed events
 		}
 		if err := store.Save(ctx, key, rec.Version, m.Record(&r.Account, key, mathrand.Uint64()|1)); err != nil {
-			panic(err) // after ErrConflict: again, from the load
+			panic(err) // after ErrConflict, repeat from the load
 		}
-		for _, e := range r.Effects() { // and acknowledge them: see Machine.Acknowledge
+		for _, e := range r.Effects() { // then acknowledge them: see Machine.Acknowledge
 			var err error
 			switch e.Do {
 			case authn.FactorActivated:
@@ -109,7 +109,7 @@ func ExampleNewMachine() {
 		return &r.Account
 	}
 
-	var secret authn.TokenSecret // what the client keeps, as a token of your own
+	var secret authn.TokenSecret // the client keeps it, in a token that you define
 	step(func(a *authn.Account, env authn.Env, r *authn.Result) error {
 		secret = authn.TokenSecret(env.Entropy[16:48])
 		return m.Begin(a, authn.Login{User: user}, env, r)
@@ -159,7 +159,7 @@ func ExampleMachine_Explain() {
 	}
 	fmt.Println(row.Label(), "->", row.To)
 
-	// What becomes of an attempt at an effect is recorded, and saved.
+	// Record the result of an effect, and save it.
 	if err := m.Step(&r.Account, secret, authn.Challenge{Factor: "mail"}, env, &r); err != nil {
 		panic(err)
 	}
@@ -167,11 +167,11 @@ func ExampleMachine_Explain() {
 	next, changed, err := m.Acknowledge(&r.Account, owed, make([]error, len(owed)), env.Now)
 	fmt.Println(changed, err, next.View().Transactions[0].Delivery)
 
-	// A minute later nobody has acknowledged: another node takes the effect over.
+	// After a minute without acknowledgment, another node takes over the effect.
 	owed, err = m.Tend(&r.Account, env.Now.Add(time.Minute), &r)
 	fmt.Println(owed[0].Do, err)
 
-	next.Shift(time.Hour) // as if all of it had happened an hour later
+	next.Shift(time.Hour) // as if everything had happened an hour later
 	ans, err := m.Status(&next, secret, env.Now.Add(time.Hour))
 	fmt.Println(ans.State, ans.Delivery, err)
 	// Output:

@@ -30,7 +30,7 @@ func ExampleNew() {
 	// authn: Policy.CodeLife: 1h0m0s is not within 1m0s to 9m30s
 }
 
-// What a sign-in asks for besides the password is the host's to say.
+// The host decides which factors a sign-in requires.
 func ExampleService_Begin() {
 	svc, _ := open()
 	ctx := context.Background()
@@ -43,7 +43,7 @@ func ExampleService_Begin() {
 	// SUCCESS ada@example.com <nil>
 }
 
-// A client that lost its way goes on from the refusal itself.
+// A client recovers from a refusal with the answer that it holds.
 func ExampleService_Do() {
 	svc, mail := open()
 	ctx := context.Background()
@@ -73,8 +73,8 @@ func ExampleService_Do() {
 	// MFA_CHALLENGE wrong code 9 <nil>
 }
 
-// An answer was lost: the same event comes again under its key, and is
-// answered, not done again.
+// If an answer is lost, send the event again with the same key. The service returns
+// the answer without repeating the event.
 func ExampleWithKey() {
 	svc, mail := open()
 	ctx := context.Background()
@@ -91,7 +91,7 @@ func ExampleWithKey() {
 	// true
 }
 
-// A page is loaded again: where does the sign-in stand?
+// When a page is reloaded, get the state of the sign-in.
 func ExampleService_Status() {
 	svc, _ := open()
 	ctx := context.Background()
@@ -116,7 +116,7 @@ func ExampleService_Redeem() {
 	// true
 }
 
-// A locked account, and an operator who opens it.
+// An operator unlocks a locked account.
 func ExampleService_Reinstate() {
 	ctx, mail := context.Background(), new(memsender.Sender)
 	svc, _ := authn.New(authn.Config{
@@ -149,7 +149,7 @@ func ExampleService_Reinstate() {
 	// MFA_REQUIRED <nil>
 }
 
-// A user is deleted.
+// Erase the data of a deleted user.
 func ExampleService_Erase() {
 	svc, _ := open()
 	ctx := context.Background()
@@ -170,7 +170,7 @@ func (d diary) Audit(ctx context.Context, e authn.AuditEvent) error {
 	return nil
 }
 
-// An event logs itself as one group, too: slog.Any("authn", e).
+// Log audit events. To log an event as one group, use slog.Any("authn", e).
 func ExampleAuditEvent() {
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {

@@ -7,68 +7,67 @@ import (
 	"time"
 )
 
-// What can happen to an account in an exploration.
+// The actions of an exploration.
 
-// act is one thing that may happen. Its text is how the scripts in
-// internal/walks say it.
+// act is one action. Its text is a line of the scripts in internal/walks.
 type act struct {
 	text  string
-	op    op     // ops: none of a transaction
+	op    op     // ops if it is not an event of a transaction
 	host  string // "tend", "revoke" or "reinstate"
 	slot  int
-	name  int // of its transaction: in a canonical account, its slot
+	name  int // number in its transaction's name: in a canonical account, the slot
 	ev    Event
 	login Login
 	code  codeKind
 	view  int // of the directory
 	mood  mood
 	node  int
-	by    time.Duration // time passes, nothing else
+	by    time.Duration // only advance the time
 }
 
-// codeKind is what is handed in as a code.
+// codeKind is the kind of code that is submitted.
 type codeKind uint8
 
 const (
 	noCodeAtAll codeKind = iota
-	rightText            // what the live code is, or would be if it were not dead
+	rightText            // the live code, or the last one if it has expired
 	wrongText
-	oldText   // of the generation before
-	otherText // what another transaction would have
-	longText  // a digit too many
+	oldText   // of the previous generation
+	otherText // of another transaction
+	longText  // with one digit too many
 )
 
 var codeNames = [...]string{rightText: " right", wrongText: " wrong", oldText: " old", otherText: " another", longText: " long"}
 
-// mood is what the mailer does with a code.
+// mood is the mailer's reaction to a code.
 type mood uint8
 
 const (
 	works   mood = iota
-	down         // an error: tried again later
-	refuses      // never again
-	dies         // with the whole process, between the save and the mail
+	down         // returns an error; retry later
+	refuses      // returns ErrUndeliverable
+	dies         // the process ends between the save and the mail
 )
 
 var moodNames = [...]string{"works", "down", "refuses", "dies"}
 
-// view is what the host may say: its directory, and its limiter.
+// view is a state of the host's directory and limiter.
 type view struct {
 	name   string
 	fs     []Factor
 	closed bool          // there is no such user
-	limit  time.Duration // to wait; 0: the limiter lets everything go on
+	limit  time.Duration // wait of the limiter; 0 allows everything
 }
 
-// codeText makes what is handed in. The nonces are canonical, so that codes
-// of the past can be made again.
+// codeText returns the code to submit. The nonces are canonical, so that past
+// codes can be computed again.
 func (x *explorer) codeText(a *Account, i int, kind codeKind) Code {
 	b := *a
 	t := &b.txs[i]
 	if t.ended() {
 		return Code("1234567"[:6+kind/longText])
 	}
-	if t.name() == Success { // what the code was that led here
+	if t.name() == Success { // the code that led to SUCCESS
 		t.state = uint8(MFAChallenge.index() + 1)
 	}
 	t.code = liveCode{live: true, key: x.m.keys[0].id, nonce: nonceOf(i, t.sends)}
@@ -100,7 +99,7 @@ func (x *explorer) codeText(a *Account, i int, kind codeKind) Code {
 	return other
 }
 
-// acts lists everything that may happen to an account.
+// acts returns every action that is possible on an account.
 func (x *explorer) acts(a *Account, fall int8) []act {
 	var as []act
 	alive := false
@@ -127,7 +126,7 @@ func (x *explorer) acts(a *Account, fall int8) []act {
 	if x.hosts && a.user != "" {
 		as = append(as, act{text: "revoke", op: ops, host: "revoke", slot: -1}, act{text: "reinstate", op: ops, host: "reinstate", slot: -1})
 	}
-	for _, c := range as { // as it was before the loop
+	for _, c := range as { // range over as without the additions of the loop
 		for c.node = 1; c.node < len(x.ms); c.node++ {
 			as = append(as, c)
 		}
@@ -144,7 +143,7 @@ func (x *explorer) acts(a *Account, fall int8) []act {
 	return as
 }
 
-// count is how many transactions are under way.
+// count returns the number of live transactions.
 func (x *explorer) count(a *Account) (n int) {
 	for i := range a.txs {
 		if a.txs[i].isLive() {
@@ -154,8 +153,8 @@ func (x *explorer) count(a *Account) (n int) {
 	return n
 }
 
-// events are those of one transaction: every event in every state, and where
-// it belongs, with everything that may come with it.
+// events returns the events of one transaction: every event in every state, and
+// every payload in the states that allow the event.
 func (x *explorer) events(a *Account, i int) (as []act) {
 	st := a.txs[i].name()
 	add := func(here bool, text string, ev Event, views int) {
@@ -222,7 +221,7 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 	}
 	if x.once {
 		kinds := []codeKind{rightText, wrongText}
-		if a.txs[i].ended() { // what the code was is forgotten: any other will do
+		if a.txs[i].ended() { // the code is no longer known: any other will do
 			kinds = []codeKind{longText}
 		}
 		for _, k := range kinds {
@@ -233,7 +232,7 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 	return as
 }
 
-// tab names a transaction in a script, if there may be two.
+// tab returns the name of a transaction in a script, if there may be two.
 func (x *explorer) tab(i int) string {
 	if x.live == 1 {
 		return ""
@@ -241,10 +240,9 @@ func (x *explorer) tab(i int) string {
 	return [...]string{"tab 0: ", "tab 1: ", "tab 2: "}[i]
 }
 
-// How what can happen is made to, by the machine itself and by as little of a
-// service as it takes.
+// Actions run on the machine, with a minimal service around it.
 
-// env is the world as the act finds it.
+// env returns the environment of an act.
 func (x *explorer) env(a *Account, c *act, now time.Time) Env {
 	v := &x.views[c.view]
 	e := Env{Now: now, Factors: v.fs, NoUser: v.closed}
@@ -260,7 +258,7 @@ func (x *explorer) env(a *Account, c *act, now time.Time) Env {
 	return e
 }
 
-// do lets it happen. The error is a refusal or fails the test.
+// do performs an act. The error is a refusal; any other fails the test.
 func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 	switch {
 	case c.host == "tend":
@@ -284,7 +282,7 @@ func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 	return x.m.Step(a, secretOf(c.name), c.ev, e, r)
 }
 
-// host runs one of the service's own operations, on a store of one record.
+// host runs an operation of the host, on a store with one record.
 func (x *explorer) host(a *Account, name string, e Env, r *Result) (err error) {
 	p := x.m.pseudonym(a.user)
 	store := &drawer{r: Record{Value: x.m.Seal(a, p.key()), Version: 1}}
@@ -301,7 +299,7 @@ func (x *explorer) host(a *Account, name string, e Env, r *Result) (err error) {
 	return err
 }
 
-// drawer is a store that holds one record.
+// drawer is a store with one record.
 type drawer struct{ r Record }
 
 func (d *drawer) Load(context.Context, string) (Record, error) { return d.r, nil }
@@ -314,9 +312,9 @@ func (d *drawer) Save(_ context.Context, _ string, old uint64, r Record) error {
 	return nil
 }
 
-// deliver acknowledges what the step asked for, as a service does after its
-// save: all of it is accepted, except that the mailer may have a mood, that
-// the address of a code may have changed, and that a directory may be deaf.
+// deliver acknowledges the effects of a step, as a service does after its save.
+// All are accepted, except that the mailer or the directory may fail, and that the
+// address of a code may have changed.
 func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 	a := r.Account
 	if c.mood == dies {
@@ -353,13 +351,13 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 	return next
 }
 
-// inTime says that a code is still worth a mail.
+// inTime reports whether the code of a mail has not expired.
 func (x *explorer) inTime(a Account, o Effect, e Env) bool {
 	now, _ := x.m.clock(&a, e.Now)
 	return now < a.txs[a.findEffect(o.Key)].code.expires
 }
 
-// listed says whether the directory still has the address that a code is for.
+// listed reports whether the directory still has the address of a code.
 func (x *explorer) listed(a Account, o Effect, e Env) bool {
 	s, err := x.m.load(&a, nil, &e, new(input))
 	if err != nil {
@@ -374,8 +372,8 @@ func (x *explorer) listed(a Account, o Effect, e Env) bool {
 	return false
 }
 
-// verdict is what a client would be told, and the row behind it, and those that
-// other transactions took.
+// verdict is the answer to a client, the row that gave it, and the rows that other
+// transactions took.
 type verdict struct {
 	text   string
 	row    string
@@ -415,7 +413,7 @@ func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 		}
 	}
 	if v.row == "" {
-		x.t.Fatalf("%s: no row of its own", c.text)
+		x.t.Fatalf("%s: the transaction took no row", c.text)
 	}
 	return v
 }
@@ -428,7 +426,7 @@ func (x *explorer) told(r *Result) string {
 	return text
 }
 
-// The invariants that hold in every account that an exploration reaches.
+// The invariants of every account that an exploration reaches.
 
 func (x *explorer) visit(n int32, s spot, a *Account) {
 	fail := func(name, format string, args ...any) {
@@ -478,8 +476,7 @@ func (x *explorer) visit(n int32, s spot, a *Account) {
 
 type failing func(name, format string, args ...any)
 
-// ends: L3. At its end, and a nanosecond before, of which only the first is
-// the end.
+// ends checks L3: a transaction ends at its deadline, and not a nanosecond before.
 func (x *explorer) ends(fail failing, a *Account, i int) {
 	t := &a.txs[i]
 	now := max(zero.UnixNano(), a.seen)
@@ -492,32 +489,32 @@ func (x *explorer) ends(fail failing, a *Account, i int) {
 		err := x.m.Step(a, secretOf(i), Cancel{}, e, &r)
 		ended := err == nil && r.Ended
 		if ended != (d == 0) && t.tries < t.limits.tightened(&x.m.limits).tries {
-			fail("B2", "%dns from its end it has ended: %t", d, ended)
+			fail("B2", "%dns from its deadline, the transaction has ended: %t", d, ended)
 		}
 		if ended && r.Account.txs[i].name() != Expired {
-			fail("L3", "it ended as %s", r.Account.txs[i].name())
+			fail("L3", "the transaction ended as %s", r.Account.txs[i].name())
 		}
 		x.applied["B2"]++
 	}
-	// B1: so with the code. One nanosecond decides.
+	// B1: likewise, a code expires at its deadline and not a nanosecond before.
 	if !t.code.live || t.name() != MFAChallenge || x.m.overdue(a, i, unix(now)) || t.code.expires-1 < now || t.code.expires-1 < a.notBefore || t.code.tries >= t.limits.tightened(&x.m.limits).codeTries {
 		return
 	}
 	for _, d := range []int64{-1, 0} {
-		if t.code.expires+d >= t.expires { // then the transaction is over first
+		if t.code.expires+d >= t.expires { // the transaction ends first
 			continue
 		}
 		var r Result
 		err := x.m.Step(a, secretOf(i), Verify{Code: x.m.liveCode(a, i)}, Env{Now: unix(t.code.expires + d), Entropy: [64]byte{1}}, &r)
 		if late := err == nil && r.Outcome == LateCode; late != (d == 0) {
-			fail("B1", "%dns from its expiry the code is late: %t, %v", d, late, err)
+			fail("B1", "%dns from its expiry, the code is late: %t, %v", d, late, err)
 		}
 		x.applied["B1"]++
 	}
 }
 
-// promises: A1. What an answer lists as allowed is allowed, what it lists for
-// later is so then and not before, and what it does not list is not.
+// promises checks A1: events that an answer lists as allowed are allowed, those
+// listed for later are allowed then and not before, and others are not.
 func (x *explorer) promises(fail failing, a *Account, i int) {
 	if x.m.overdue(a, i, zero) {
 		return
@@ -550,8 +547,8 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	}
 }
 
-// best tries an event at a time with the best that could come with it: whether
-// it is taken, or until when it is too soon.
+// best tries an event at a time with the best possible payload. It reports whether
+// the event is accepted, or until when it is too soon.
 func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when time.Time) {
 	factor := a.txs[i].factor().id
 	right := Code("000000")
@@ -569,7 +566,7 @@ func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when 
 		for v := range len(x.views) + 2 {
 			c := act{op: o, slot: i, name: i, ev: ev, view: v % len(x.views), code: rightText}
 			e := x.env(a, &c, now)
-			if v >= len(x.views) { // and what was proved is active there, at one address or the other
+			if v >= len(x.views) { // with the proved factors active, at one address or the other
 				e.Factors = []Factor{mailbox(Active, []string{usualBox, movedBox}[v-len(x.views)], false), spare(Active, false)}
 			}
 			var r Result

@@ -7,39 +7,39 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The abstraction. Two accounts are of one class if the machine cannot tell
-// them apart, and canon gives the one member that stands for its class. It
-// forgets nothing else than:
+// The abstraction. Two accounts are in one class if the machine cannot
+// distinguish them. canon returns the canonical member of a class. It removes
+// only:
 //
-//   - when it is: all that a step does with a time is to compare it with now
-//     or with another time, so times become distances to now. What lies so far
-//     back that a falling clock cannot reach it any more is simply past. (Not
-//     what is merely past: a clock that falls would revive it.)
-//   - how old a charge is, except for the spans that it has left: between two
-//     leaps an exploration waits for less than the shortest span, and a leap is
-//     as long as a span.
-//   - the names of transactions, tokens and nonces, which are compared with
-//     themselves only, and the numbers of steps, which name effects; and with
-//     them the limit of 100 steps.
-//   - finished transactions once there is another one, and in which slot the
-//     others are: a slot that is free is as good as a finished one. (Those
+//   - the absolute time. A step only compares times with now or with each other,
+//     so times become distances to now. A time so far back that the clock cannot
+//     go back to it becomes simply past. (Other past times do not: the clock may
+//     go back to them.)
+//   - the age of a charge, except for the spans that it has left. Between two
+//     leaps an exploration waits less than the shortest span, and a leap is as
+//     long as a span.
+//   - the names of transactions, tokens and nonces, which are only compared with
+//     each other; the numbers of steps, which name effects; and with them the
+//     limit of 100 steps.
+//   - finished transactions if there is another one, and the order of slots: a
+//     free slot is equivalent to one with a finished transaction. (Transactions
 //     whose session token was used are kept where several are explored.)
-//     And when the slot of a finished one is to be freed.
-//   - in SUCCESS, when it began, except before or after which other.
+//   - the time at which the slot of a finished transaction becomes free.
+//   - in SUCCESS, when the transaction began, except for its order among others.
 //
-// Two members of one class are held against each other by classes.
+// The method classes compares two members of a class.
 
 const tick = 30 * time.Second
 
-// zero is the now of every canonical account.
+// zero is the current time of every canonical account.
 var zero = t0.Add(1000 * time.Hour)
 
-// aged is how old a canonical charge is besides the spans that it has left:
-// older than any transaction of an exploration, so that order is kept.
+// aged is the age of a canonical charge in addition to the spans that it has left:
+// more than that of any transaction of an exploration, so that order is kept.
 const aged = 10 * time.Minute
 
-// memory is what the checks remember of a transaction, and no code under test
-// ever sees.
+// memory is what the checks remember of a transaction. The code under test does
+// not see it.
 type memory struct {
 	late     bool  // its live code was answered as late
 	won      uint8 // generation of the last code that was accepted
@@ -47,21 +47,21 @@ type memory struct {
 	mails    uint8 // codes that were accepted by the mailer
 }
 
-// canon makes accounts canonical: those of a machine, at one time, with a
-// clock that may still fall.
+// canon makes accounts canonical: those of a machine, at one time, with a clock
+// that may go back.
 type canon struct {
 	m      *Machine
 	now    int64
 	fall   int64 // nanoseconds
 	memory *[maxTx]memory
 	used   bool        // keep transactions whose session token was used
-	from   [maxTx]int8 // the slot in which the transaction of each slot was
+	from   [maxTx]int8 // the previous slot of the transaction in each slot
 }
 
-// date moves a time that is compared with now.
+// date makes a time that is compared with now canonical.
 func (c *canon) date(t *int64) { *t = max(*t-c.now, -c.fall) + zero.UnixNano() }
 
-// until is date for a time of which 0 means that it is past.
+// until is date for a time that becomes 0 if it is past.
 func (c *canon) until(t *int64) {
 	if *t <= c.now-c.fall {
 		*t = 0
@@ -91,8 +91,8 @@ func (c *canon) of(a Account) Account {
 	return a
 }
 
-// compact forgets finished transactions, but the last if there is no other,
-// and moves those that are left to the first slots.
+// compact removes finished transactions, except the last if there is no other, and
+// moves the rest to the first slots.
 func (c *canon) compact(a *Account) {
 	last := -1
 	for i := range a.txs {
@@ -125,7 +125,7 @@ func (c *canon) compact(a *Account) {
 	copy(a.outbox[:], codes[:])
 }
 
-// over says that nothing more can come of it.
+// over reports whether a transaction has ended or was redeemed.
 func (c *canon) over(t *transaction) bool {
 	return t.ended() || t.name() == Success && !t.session.live && !c.used
 }
@@ -136,8 +136,8 @@ func (c *canon) charges(a *Account) {
 	a.failures.at = c.age(a.failures.at, spans)
 	a.sends.trim(c.now-c.fall, day)
 	a.sends = c.age(a.sends, []time.Duration{0, hour})
-	// The charge of a start is given back by its time, so it stays exact while
-	// its transaction is live.
+	// The charge of a start stays exact while its transaction is live, because its
+	// time identifies it for a refund.
 	a.starts.trim(c.now-c.fall, hour)
 	var own []uint32
 	for i := range a.txs {
@@ -155,8 +155,7 @@ func (c *canon) charges(a *Account) {
 	}
 }
 
-// age makes each charge as old as the longest span that it has left, and then
-// some.
+// age makes each charge as old as the longest span that it has left, plus aged.
 func (c *canon) age(w window, spans []time.Duration) (aging window) {
 	for i := w.len() - 1; i >= 0; i-- {
 		age := time.Duration(0)
@@ -170,7 +169,7 @@ func (c *canon) age(w window, spans []time.Duration) (aging window) {
 	return aging
 }
 
-// birth is when a live transaction began, as its canonical end has it.
+// birth returns when a live transaction began, computed from its canonical end.
 func (c *canon) birth(t *transaction) int64 {
 	end := t.expires
 	c.date(&end)
@@ -204,8 +203,8 @@ func (c *canon) transaction(a *Account, i int) {
 	c.until(&a.outbox[i].next)
 }
 
-// steps renumbers the steps that effects are named after, and returns the
-// last. It renames the effects too, and those of transactions that are gone.
+// steps renumbers the steps that name effects, renames the effects, and returns
+// the last number.
 func (c *canon) steps(a *Account, old id, t *transaction) uint8 {
 	var revs []uint8
 	for i := range a.outbox {
@@ -224,9 +223,9 @@ func (c *canon) steps(a *Account, old id, t *transaction) uint8 {
 	return uint8(len(revs) + 1)
 }
 
-// order keeps of the beginnings of SUCCESSes only which came before which, and
-// before or after those of live transactions, while their time is not up: else
-// they end before anything compares them. was are all of them as they were.
+// order replaces the times at which transactions in SUCCESS began by times that
+// keep only their order among live transactions. Transactions that have expired end
+// before anything compares them. was has the original times.
 func (c *canon) order(a *Account, was [maxTx]int64) {
 	compared := func(t *transaction) bool {
 		return t.state != 0 && !t.ended() && t.expires > zero.UnixNano()-c.fall
@@ -249,7 +248,7 @@ func (c *canon) order(a *Account, was [maxTx]int64) {
 			continue
 		}
 		born, from := zero.UnixNano()+rank(i), int64(-1)
-		for j := range a.txs { // next to the last live one before, or else the first after
+		for j := range a.txs { // next to the last live one before, or otherwise the first after
 			t := &a.txs[j]
 			if !compared(t) || t.name() == Success {
 				continue
@@ -265,8 +264,8 @@ func (c *canon) order(a *Account, was [maxTx]int64) {
 	}
 }
 
-// orphans keeps of the effects of transactions that are gone only that they
-// are different.
+// orphans makes the effects of removed transactions canonical: only their
+// difference matters.
 func (c *canon) orphans(a *Account) {
 	for i := queue; i < maxOutbox; i++ {
 		e := &a.outbox[i]
@@ -276,7 +275,7 @@ func (c *canon) orphans(a *Account) {
 		if !slices.ContainsFunc(a.txs[:], func(t transaction) bool { return t.state != 0 && t.id == e.tx }) {
 			e.tx, e.rev = nameOf(100+i), 1
 		}
-		// Nothing asks when it happened, and the next attempt is Tend's business.
+		// No step compares these times; only Tend uses the next attempt.
 		e.at, e.attempts, e.next, e.until = zero.UnixNano(), 1, zero.UnixNano(), 0
 	}
 }
@@ -293,7 +292,7 @@ func nonceOf(slot int, generation uint8) (x id) {
 	return x
 }
 
-// secretOf is the handle of the transaction in a slot.
+// secretOf returns the secret of the transaction in a slot.
 func secretOf(slot int) (h TokenSecret) {
 	copy(h[:], "handle")
 	h[31] = byte(slot)
@@ -302,7 +301,7 @@ func secretOf(slot int) (h TokenSecret) {
 
 var tokens = [maxTx]digest{secretOf(0).digest(), secretOf(1).digest(), secretOf(2).digest()}
 
-// entropy makes the names that canon gives.
+// entropy returns entropy that leads to canonical names.
 func entropy(slot int, generation uint8) (e [64]byte) {
 	name, h, nonce := nameOf(slot), secretOf(slot), nonceOf(slot, generation)
 	copy(e[:], name[:])
@@ -311,11 +310,10 @@ func entropy(slot int, generation uint8) (e [64]byte) {
 	return e
 }
 
-// classes tests the abstraction that the explorer stands on: whatever canon
-// forgets, the machine does not see. From an account that the exploration has
-// reached, it makes another of the same class, with everything that canon
-// forgets drawn anew; whatever happens to both has to be answered alike and to
-// lead to one class again.
+// classes tests the abstraction: the machine does not depend on anything that canon
+// removes. From an account that the exploration has reached, it makes another one
+// of the same class, with everything that canon removes drawn at random. Every act
+// on both must get the same answer and lead to the same class.
 func (x *explorer) classes() {
 	compared, differ, each := 0, 0, 10
 	if underRace {
@@ -327,7 +325,7 @@ func (x *explorer) classes() {
 			a := x.open(s)
 			b, now := x.blur(r, &a, s.fall)
 			if x.classOf(b, now, s.fall, &[maxTx]memory{}) != x.classOf(a, zero, s.fall, &[maxTx]memory{}) {
-				r.Fatalf("not of one class:\n%s\n%s", a.String(), b.String())
+				r.Fatalf("not in one class:\n%s\n%s", a.String(), b.String())
 			}
 			if compared++; b != a {
 				differ++
@@ -341,7 +339,7 @@ func (x *explorer) classes() {
 		}
 	})
 	if x.applied["classes"] = differ; differ < compared/2 || compared < 50 {
-		x.t.Errorf("%d steps compared, %d of different members: too few", compared, differ)
+		x.t.Errorf("too few comparisons: %d steps, %d of different members", compared, differ)
 	}
 }
 
@@ -350,8 +348,8 @@ func (x *explorer) classOf(a Account, now time.Time, fall int8, mem *[maxTx]memo
 	return s
 }
 
-// happen lets an act happen to an account and returns the class it leads to,
-// and what was said.
+// happen performs an act on an account and returns the class to which it leads, and
+// the answer.
 func (x *explorer) happen(a *Account, c act, now time.Time, s spot) (spot, string) {
 	x.m = x.ms[c.node]
 	defer func() { x.m = x.ms[0] }()
@@ -374,11 +372,11 @@ func (x *explorer) happen(a *Account, c act, now time.Time, s spot) (spot, strin
 	return x.classOf(next, now, s.fall, &mem), v.text + " " + v.row
 }
 
-// elsewhere is where the names of a blurred account's transactions start.
+// elsewhere is the number of the first transaction name of a blurred account.
 const elsewhere = 50
 
-// blurred is the same act on the other member of the class: its codes are
-// other ones, and its transactions have other names.
+// blurred returns the same act for the other member of the class, which has
+// different codes and transaction names.
 func (x *explorer) blurred(b *Account, c act) act {
 	if c.slot < 0 {
 		return c
@@ -425,9 +423,9 @@ func recoded(ev Event, code Code) Event {
 	return ev
 }
 
-// blur makes another member of the class of a canonical account, at a time of
-// its own. It knows nothing of the abstraction: it moves whatever there is, and
-// keeps what canon takes for the same.
+// blur returns another member of the class of a canonical account, at another time.
+// It does not know the abstraction: it changes any field, and keeps the change if
+// the class stays the same.
 func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) {
 	b := *a
 	if b == (Account{}) {
@@ -448,7 +446,7 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 			continue
 		}
 		x.rename(r, &b, i)
-		if b.txs[i].ended() { // when its slot is freed is nobody's business but Tend's
+		if b.txs[i].ended() { // only Tend uses the time at which its slot becomes free
 			continue
 		}
 		for _, f := range []func(t *transaction) *int64{
@@ -459,7 +457,7 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 		}
 		dates = append(dates, func(b *Account) *int64 { return &b.outbox[i].next })
 		late := nudge(r)
-		try(func(b *Account) { // its start was charged when it began
+		try(func(b *Account) { // the charge of its start has the time at which it began
 			t := &b.txs[i]
 			n := b.starts.len()
 			b.starts.remove(t.born)
@@ -500,12 +498,12 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 	return b, zero.Add(time.Duration(by))
 }
 
-// isPossible says that an account could have been read from a store.
+// isPossible reports whether an account could have been read from a store.
 func (a *Account) isPossible() bool {
 	return !slices.ContainsFunc(a.txs[:], func(t transaction) bool { return t.state != 0 && !t.ended() && !t.plausible() })
 }
 
-// nudge is by how much something is moved.
+// nudge returns a random distance in time.
 func nudge(r *rapid.T) int64 {
 	d := rapid.SampledFrom([]time.Duration{1, time.Second, tick - 1, tick, tick + 1, 2 * tick, 4 * minute, 20 * minute, hour, day, year}).Draw(r, "by")
 	if rapid.IntRange(0, 3).Draw(r, "forward") > 0 {
@@ -514,7 +512,7 @@ func nudge(r *rapid.T) int64 {
 	return int64(d)
 }
 
-// moments are the times of a window's charges.
+// moments returns the times of a window's charges.
 func moments(w window) (at []int64) {
 	for i := range w.len() {
 		at = append(at, int64(w.at(i))*1e9)
@@ -530,10 +528,10 @@ func sorted(at []int64) (w window) {
 	return w
 }
 
-// rename gives a transaction other names, another nonce and other steps.
+// rename changes the names, nonces and steps of a transaction.
 func (x *explorer) rename(r *rapid.T, b *Account, i int) {
 	t := &b.txs[i]
-	if x.once { // fingerprints of repeated events are of the names
+	if x.once { // fingerprints of repeated events depend on the names
 		return
 	}
 	up := rapid.Uint8Range(0, 40).Draw(r, "steps before")
@@ -552,12 +550,12 @@ func (x *explorer) rename(r *rapid.T, b *Account, i int) {
 	}
 }
 
-// crowdIn puts finished transactions into free slots; if there is only one
-// other, it may come to any place between them.
+// crowdIn puts finished transactions into free slots. If there is only one other
+// transaction, it may get any slot.
 func (x *explorer) crowdIn(r *rapid.T, b *Account) {
 	alive := slices.ContainsFunc(b.txs[:], func(t transaction) bool { return t.isLive() })
 	used := slices.ContainsFunc(b.txs[:], func(t transaction) bool { return t.name() == Success && !t.session.live })
-	if !alive || used { // which has to make room for the next depends on when each ended
+	if !alive || used { // which of them makes room depends on when each ended
 		return
 	}
 	if to := rapid.IntRange(0, maxTx-1).Draw(r, "slot"); x.live == 1 && to != 0 {
@@ -582,7 +580,7 @@ func (x *explorer) crowdIn(r *rapid.T, b *Account) {
 	}
 }
 
-// shift moves an account in time.
+// moveTimes moves an account in time.
 func moveTimes(b *Account, by int64) {
 	move := func(ts ...*int64) {
 		for _, t := range ts {

@@ -15,12 +15,11 @@ import (
 	"github.com/authnfsm/authn/internal/golden"
 )
 
-// The shortest way to every event in every state answered by every row, as
-// scripts that anybody can read, and that are replayed through a whole service
-// (TestPaths). Together they are what the machine does.
+// The shortest paths to every event in every state, answered by every row, as
+// readable scripts. TestPaths replays them with a service.
 
-// writePaths writes internal/walks: for each cell the shortest way that any of
-// the explorations found, but none that another one begins with.
+// writePaths writes internal/walks: for each cell the shortest path that any
+// exploration found, except paths that are the start of another one.
 func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 	type way struct {
 		x    *explorer
@@ -62,7 +61,7 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 		var b strings.Builder
 		b.WriteString(x.header())
 		for i, s := range scripts {
-			// What a longer one begins with is not written twice.
+			// Do not write a script that is the start of a longer one.
 			longer := slices.IndexFunc(scripts[i+1:], func(l string) bool { return strings.HasPrefix(l, s) })
 			if longer >= 0 {
 				l := scripts[i+1+longer]
@@ -79,13 +78,13 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files { // no file of an exploration that is no more
+	for _, f := range files { // no file may be left of a removed exploration
 		name := strings.TrimSuffix(filepath.Base(f), ".txt")
 		if !slices.ContainsFunc(xs, func(x *explorer) bool { return x.name == name }) {
 			if golden.Updating() {
 				_ = os.Remove(f)
 			} else {
-				t.Errorf("%s: nothing writes it any more", f)
+				t.Errorf("%s: no exploration writes it", f)
 			}
 		}
 	}
@@ -94,7 +93,7 @@ func writePaths(t *testing.T, xs []*explorer) (cells, paths int) {
 
 func (x *explorer) length(h int32) int { return x.g.depth[x.g.hops[h].from] }
 
-// header says in what world the scripts of an exploration happen.
+// header returns the lines that set up the scripts of an exploration.
 func (x *explorer) header() string {
 	var b strings.Builder
 	b.WriteString(`# Written by the explorer: the shortest ways to every event in every state,
@@ -117,7 +116,7 @@ policy`)
 		}
 	}
 	b.WriteString("\n")
-	mood := "fixed" // what is handed over to it changes nothing in it
+	mood := "fixed" // Activated does not change it
 	if x.deaf {
 		mood = "deaf"
 	}
@@ -125,7 +124,7 @@ policy`)
 	return b.String()
 }
 
-// factors is how a script says what the directory has.
+// factors returns the factors of the directory as the text of a script.
 func (v view) factors() string {
 	var list []string
 	for _, f := range v.fs {
@@ -144,7 +143,7 @@ func (v view) factors() string {
 	return strings.Join(list, ",")
 }
 
-// script writes the way to a hop, and the hop.
+// script returns the path to a hop, and the hop, as a script.
 func (x *explorer) script(last int32) string {
 	var b strings.Builder
 	directory, mailer, limit := x.views[0].name, moodNames[works], time.Duration(0)
@@ -202,22 +201,22 @@ func option(text, name, usual string) (rest, value string) {
 	return text, usual
 }
 
-// spot is where an exploration stands. Accounts are kept as they are stored,
-// and read again for each step: nothing that a reload loses can matter.
+// spot is a node of an exploration. It has the account in its stored form, which is
+// read for each step, so that a step cannot depend on anything that is not stored.
 type spot struct {
 	account string
-	fall    int8 // ticks that the clock may still fall
+	fall    int8 // ticks by which the clock may still go back
 	memory  [maxTx]memory
 }
 
-// hop is one thing that happened: indices of spots and of words.
+// hop is an edge of an exploration: indices of spots and of words.
 type hop struct{ from, to, act, text, row int32 }
 
-// graph is what an exploration has found.
+// graph has the spots and hops that an exploration has found.
 type graph struct {
 	spots []spot
 	index map[spot]int32
-	via   []int32 // the hop by which a spot was reached first, on a shortest path
+	via   []int32 // the hop that reached a spot first, on a shortest path
 	depth []int
 	hops  []hop
 	words []string
@@ -226,8 +225,8 @@ type graph struct {
 
 func newGraph() *graph { return &graph{index: map[spot]int32{}, word: map[string]int32{}} }
 
-// add returns the number of a spot, and gives it one if it is new: then the
-// hop via, which is still to be added, leads there from another one.
+// add returns the number of a spot, and adds the spot if it is new. Then the hop
+// via, which the caller adds next, leads to it from another spot.
 func (g *graph) add(s spot, via, from int32) int32 {
 	n, ok := g.index[s]
 	if ok {
@@ -253,7 +252,7 @@ func (g *graph) intern(s string) int32 {
 	return n
 }
 
-// path is a shortest way to a spot, as numbers of hops.
+// path returns a shortest path to a spot, as numbers of hops.
 func (g *graph) path(n int32) (hops []int32) {
 	for via := g.via[n]; via >= 0; via = g.via[g.hops[via].from] {
 		hops = append(hops, via)
@@ -270,8 +269,8 @@ func (g *graph) story(n int32) string {
 	return b.String()
 }
 
-// canReach says for each spot whether some path by these hops leads to one
-// with ok.
+// canReach reports for each spot whether a path of selected hops leads to a spot
+// for which ok is true.
 func (g *graph) canReach(by func(hop) bool, ok func(i int) bool) []bool {
 	back := make([][]int32, len(g.spots))
 	for _, h := range g.hops {
@@ -296,19 +295,19 @@ func (g *graph) canReach(by func(hop) bool, ok func(i int) bool) []bool {
 	return in
 }
 
-// Liveness, by reverse reachability: from everywhere there is a way to an end,
-// and to SUCCESS unless a budget or the clock forbids it. From where it is
-// forbidden, and by what, is listed in testdata/hopeless.txt.
+// Liveness, by reverse reachability: every spot has a path to a terminal state, and
+// one to SUCCESS unless a budget or the clock forbids it. testdata/hopeless.txt
+// lists what forbids it, and for how many spots.
 
-// forbidden counts the spots where one thing forbids SUCCESS, and has a
-// shortest way to one.
+// forbidden counts the spots where one reason forbids SUCCESS, and has a shortest
+// path to one.
 type forbidden struct {
 	spots int
 	way   string
 }
 
-// liveness checks what can still come of every spot. It returns those from
-// which the transaction at hand cannot succeed any more, by what forbids it.
+// liveness checks what is reachable from every spot. It returns the spots from
+// which the current transaction cannot succeed, by the reason.
 func (x *explorer) liveness() map[string]forbidden {
 	hopeless := map[string]forbidden{}
 	accounts := make([]Account, len(x.g.spots))
@@ -323,7 +322,7 @@ func (x *explorer) liveness() map[string]forbidden {
 	for i := range accounts {
 		a := &accounts[i]
 		if !ends[i] {
-			x.t.Fatalf("L1: it never ends:%s\n%s", x.g.story(int32(i)), a.String())
+			x.t.Fatalf("L1: the transaction never ends:%s\n%s", x.g.story(int32(i)), a.String())
 		}
 		t := &a.txs[0]
 		if a.alive() != 1 || x.live > 1 || t.name() == Success {
@@ -339,7 +338,7 @@ func (x *explorer) liveness() map[string]forbidden {
 			hopeless[k] = f
 		}
 		if why == "" && !wins[i] || why != "" && wins[i] {
-			x.t.Fatalf("L2: SUCCESS can be reached: %t, but in its way stands %q:%s\n%s", wins[i], why, x.g.story(int32(i)), a.String())
+			x.t.Fatalf("L2: SUCCESS is reachable: %t, but the obstacle is %q:%s\n%s", wins[i], why, x.g.story(int32(i)), a.String())
 		}
 		x.applied["L2"]++
 	}
@@ -347,7 +346,7 @@ func (x *explorer) liveness() map[string]forbidden {
 	return hopeless
 }
 
-// way is a shortest way to a spot, in one line.
+// way returns a shortest path to a spot, in one line.
 func (x *explorer) way(n int32) string {
 	var acts []string
 	for _, h := range x.g.path(n) {
@@ -356,7 +355,7 @@ func (x *explorer) way(n int32) string {
 	return strings.Join(acts, ", ")
 }
 
-// alive is how many transactions have not ended.
+// alive returns the number of transactions that have not ended.
 func (a *Account) alive() (n int) {
 	for i := range a.txs {
 		if t := &a.txs[i]; t.state != 0 && !t.ended() {
@@ -366,13 +365,13 @@ func (a *Account) alive() (n int) {
 	return n
 }
 
-// obstacle says what forbids SUCCESS; "" is nothing. It knows of codes, sends
-// and waits, and of no row: at every moment that is left it does what it may.
+// obstacle returns what forbids SUCCESS, or "". It knows codes, sends and waits, but
+// no rows: at every remaining time it does what is allowed.
 func (x *explorer) obstacle(a *Account, fall int8) (why string) {
 	t := &a.txs[0]
 	p := prospect{p: &x.m.policy, l: t.limits.tightened(&x.m.limits), t: *t, mailbox: a.sends, backoff: a.notBefore}
 	if len(x.ms) > 1 {
-		p.l = t.limits // another node's policy is looser
+		p.l = t.limits // another node's policy is more lenient
 	}
 	p.useful = t.code.live && t.code.tries < p.l.codeTries && (t.signsIn() || t.wanted() < 0 || t.factor().required)
 	why = "its time is up"
@@ -388,17 +387,17 @@ func (x *explorer) obstacle(a *Account, fall int8) (why string) {
 	return why
 }
 
-// prospect is what may become of a transaction in which nothing goes wrong.
+// prospect is the future of a transaction without faults or wrong codes.
 type prospect struct {
 	p       *Policy
 	l       limits
 	t       transaction
-	useful  bool // its live code, for something that is missing
+	useful  bool // its live code is for a missing factor
 	mailbox window
 	backoff int64
 }
 
-// at does all that may be done at a moment, and says what forbids the rest.
+// at does everything that is allowed at a time, and returns what forbids the rest.
 func (p *prospect) at(now int64) string {
 	t := &p.t
 	for !p.enough() {
@@ -424,7 +423,7 @@ func (p *prospect) at(now int64) string {
 	return ""
 }
 
-// enough says that nothing more has to be proved.
+// enough reports whether nothing more has to be proved.
 func (p *prospect) enough() bool {
 	if p.t.signsIn() {
 		return p.t.proved != 0
@@ -432,14 +431,15 @@ func (p *prospect) enough() bool {
 	return p.t.missing(p.t.proved) == 0
 }
 
-// prove proves one factor that is missing, if possible a required one.
+// prove proves one missing factor, if possible a required one.
 func (p *prospect) prove() {
 	i := max(p.t.wanted(), 0)
 	p.t.factors[i].status = Active
 	p.t.proved |= 1 << i
 }
 
-// missing is how many factors have still to be enrolled, with these proved.
+// missing returns the number of factors that must still be enrolled, given those
+// proved.
 func (t *transaction) missing(proved uint8) (n int) {
 	for i, f := range t.factors {
 		if f.required && f.status != Active && proved&(1<<i) == 0 {
@@ -452,15 +452,15 @@ func (t *transaction) missing(proved uint8) (n int) {
 	return n
 }
 
-// wanted is a required factor that is missing, or -1.
+// wanted returns a required factor that is missing, or -1.
 func (t *transaction) wanted() int {
 	return slices.IndexFunc(t.factors[:], func(f pin) bool { return f.required && f.status != Active })
 }
 
 func (t *transaction) signsIn() bool { return t.name() == MFARequired || t.name() == MFAChallenge }
 
-// hopelessIsListed compares what forbids SUCCESS, in each exploration, with
-// the list.
+// hopelessIsListed compares the reasons that forbid SUCCESS, in each exploration,
+// with the list.
 func hopelessIsListed(t *testing.T, xs []*explorer, found []map[string]forbidden) {
 	var b strings.Builder
 	b.WriteString(`# From where a sign-in cannot succeed any more, and why: in how many states of

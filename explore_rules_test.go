@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// The invariants that hold on every step of an exploration. Each has a number
-// by which docs and reports name it, and says whether it had something to
-// check: one that never has is a failure too.
+// The invariants of every step of an exploration. Each has a number, which pages and
+// reports use, and reports whether it applied: one that never applies is a failure.
 type rule struct {
 	name string
-	// check returns whether there was something to check, and what is wrong.
+	// check returns whether the rule applied, and what is wrong.
 	check func(h *trial) (applies bool, wrong string)
 }
 
@@ -45,7 +44,7 @@ var rules = []rule{
 	{"H4", finishedLooksUnknown},
 }
 
-// judge holds a step against every rule.
+// judge checks a step against every rule.
 func (x *explorer) judge(from int32, h *trial) {
 	for i := range rules {
 		applies, wrong := rules[i].check(h)
@@ -66,9 +65,9 @@ func says(wrong bool, format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// S1: SUCCESS is reached by the right code for the live challenge, in time, or
-// by what the host or the user may leave out; S25: and only with every
-// required factor.
+// S1: SUCCESS is reached by the right code of the live challenge, in time, or if the
+// host requires no factor or the user may skip. S25: only with every required
+// factor.
 func becomesSuccess(h *trial) (bool, string) {
 	if h.err != nil || !h.r.Changed || h.c.host != "" {
 		return false, ""
@@ -95,7 +94,7 @@ func becomesSuccess(h *trial) (bool, string) {
 	return false, ""
 }
 
-// S2: whatever is acceptable is accepted.
+// S2: every acceptable code is accepted.
 func rightIsAccepted(h *trial) (bool, string) {
 	if h.c.host != "" || !h.acceptable() || h.again() {
 		return false, ""
@@ -107,7 +106,7 @@ func rightIsAccepted(h *trial) (bool, string) {
 	return true, says(!h.taken() || h.after().name() != want || h.r.Outcome != Done, "the right code was not accepted")
 }
 
-// accepted says that a code was.
+// accepted reports whether a code was accepted.
 func (h *trial) accepted() bool {
 	return h.taken() && (h.c.op == opVerify || h.c.op == opActivate) && h.r.Outcome == Done
 }
@@ -128,8 +127,8 @@ func lateStaysLate(h *trial) (bool, string) {
 	return true, says(h.accepted(), "it was late before")
 }
 
-// S9: a wrong code costs the code, the transaction and the account one try
-// each, a right one none; S14: and never more than there are.
+// S9: a wrong code costs the code, the transaction and the account one try each, a
+// right one none. S14: tries never exceed the limits.
 func tryIsCounted(h *trial) (bool, string) {
 	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == rightText || h.c.op == opRedeem || !h.evaluated() || h.again() {
 		return false, ""
@@ -149,8 +148,8 @@ func tryIsCounted(h *trial) (bool, string) {
 		"tries %d of %d, code's %d", u.tries, h.limits().tries, u.code.tries)
 }
 
-// S10: the last try of a transaction ends it, and no earlier one does; nor
-// does anything but the last of a row lock the account.
+// S10: the last try of a transaction ends it, and no earlier one does. Only the last
+// of the allowed consecutive wrong codes locks the account.
 func lastTryEnds(h *trial) (bool, string) {
 	if !h.taken() || h.r.Outcome != WrongCode {
 		return false, ""
@@ -175,7 +174,7 @@ func lastTryEnds(h *trial) (bool, string) {
 	return true, ""
 }
 
-// recent counts the wrong codes of the last day, this one included.
+// recent counts the wrong codes of the last day, including this one.
 func (h *trial) recent() int {
 	n := 1
 	for i := range h.a.failures.at.len() {
@@ -186,7 +185,7 @@ func (h *trial) recent() int {
 	return n
 }
 
-// S11: nothing else than codes changes what was tried.
+// S11: only codes change the counts of tries.
 func onlyCodesCount(h *trial) (bool, string) {
 	if h.err != nil || !h.r.Changed || h.c.op == opVerify || h.c.op == opActivate || h.hosted() {
 		return false, ""
@@ -203,8 +202,8 @@ func onlyCodesCount(h *trial) (bool, string) {
 	return true, ""
 }
 
-// S12: a new code is new: generation, nonce, life, cool-down; nothing else
-// starts afresh.
+// S12: a new code has a new generation, nonce, life and cooldown, and resets nothing
+// else.
 func newCodeIsNew(h *trial) (bool, string) {
 	if !h.taken() || h.after().ended() || h.after().sends == h.tx().sends {
 		return false, ""
@@ -217,7 +216,7 @@ func newCodeIsNew(h *trial) (bool, string) {
 		h.now < t.sendAt || h.now < h.a.notBefore || h.r.Account.sends.len() != h.a.sends.len()+1, "the new code is %+v", u.code)
 }
 
-// S13: a transaction sends so many codes, an account so many.
+// S13: the sends of a transaction and of an account are limited.
 func sendsAreBounded(h *trial) (bool, string) {
 	if h.err != nil || !h.sent || h.c.slot < 0 {
 		return false, ""
@@ -232,7 +231,7 @@ func sendsAreBounded(h *trial) (bool, string) {
 		"%d of the transaction, %d in the hour", h.after().sends, n)
 }
 
-// S15: nothing moves a transaction's end, and no code outlives it.
+// S15: no event changes a transaction's deadline, and no code outlives it.
 func endStandsStill(h *trial) (bool, string) {
 	if h.err != nil || !h.r.Changed {
 		return false, ""
@@ -251,7 +250,7 @@ func endStandsStill(h *trial) (bool, string) {
 	return n > 0, ""
 }
 
-// S16, S17: an end is the end: nothing happens there, whatever comes.
+// S16, S17: a terminal state never changes.
 func endsAbsorb(h *trial) (bool, string) {
 	if h.c.slot < 0 || !h.tx().ended() && (h.tx().name() != Success || h.tx().session.live || h.due()) || h.again() {
 		return false, ""
@@ -259,8 +258,7 @@ func endsAbsorb(h *trial) (bool, string) {
 	return true, says(!h.refused(ErrFinished), "something happened after the end")
 }
 
-// H4: what finds its transaction finished is answered like a token that never
-// was.
+// H4: an event of a finished transaction is answered like an unknown token.
 func finishedLooksUnknown(h *trial) (bool, string) {
 	var ref *Refusal
 	if !errors.As(h.err, &ref) || ref.Err != ErrFinished {
@@ -269,7 +267,7 @@ func finishedLooksUnknown(h *trial) (bool, string) {
 	return true, says(ref.State != "" || ref.Guard != "" || !ref.RetryAt.IsZero(), "it tells of %s, %s, %v", ref.State, ref.Guard, ref.RetryAt)
 }
 
-// S19: where no code is live, none is accepted or counted.
+// S19: without a live code, no code is accepted or counted.
 func deadCodeIsRefused(h *trial) (bool, string) {
 	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == longText || h.again() || !h.here() || h.due() || h.tx().code.live {
 		return false, ""
@@ -277,8 +275,8 @@ func deadCodeIsRefused(h *trial) (bool, string) {
 	return true, says(!h.refused(ErrNoCode) && !h.refused(ErrTooSoon) && !h.refused(ErrNotOffered) && !h.refused(ErrNoUser), "a dead code was looked at")
 }
 
-// S23: an event on one transaction leaves the others alone, unless a row says
-// otherwise.
+// S23: an event of one transaction does not change the others, unless a row says
+// so.
 func othersStayAsTheyAre(h *trial) (bool, string) {
 	if h.c.slot < 0 && h.c.op != opPrimary || h.err != nil {
 		return false, ""
@@ -301,10 +299,10 @@ func othersStayAsTheyAre(h *trial) (bool, string) {
 	return n > 0, ""
 }
 
-// The rules about a step as such: its clock, its purity, its row and its mail.
+// The rules about the clock, purity, row and mail of a step.
 
-// B5: while the clock is behind the mark, by no more than it may be, the
-// answer is the one at the mark.
+// B5: while the clock is behind the saved time by no more than MaxSkew, the answer is
+// that at the saved time.
 func fallenClockIsTheMark(h *trial) (bool, string) {
 	if h.fault || h.a.seen <= h.e.Now.UnixNano() || h.hosted() {
 		return false, ""
@@ -316,7 +314,7 @@ func fallenClockIsTheMark(h *trial) (bool, string) {
 	return true, says(h.x.verdict(h.c, &r, err) != h.v || err == nil && r != h.r, "at the mark it is %s", h.x.verdict(h.c, &r, err).text)
 }
 
-// B7: tending before changes no verdict.
+// B7: a Tend before the step does not change the verdict.
 func tendingDecidesNothing(h *trial) (bool, string) {
 	if h.x.tended == nil || h.c.host != "" || h.c.node > 0 || h.again() {
 		return false, ""
@@ -326,8 +324,8 @@ func tendingDecidesNothing(h *trial) (bool, string) {
 	return true, says(h.x.verdict(h.c, &r, err).text != h.v.text, "after tending it is %s", h.x.verdict(h.c, &r, err).text)
 }
 
-// F1: when the clock turns out to have been wrong, everything live ends, the
-// mark goes back, and nothing is charged to the future.
+// F1: when a step detects that the clock was wrong, every live transaction ends, the
+// saved time goes back, and no charge is in the future.
 func faultEndsAll(h *trial) (bool, string) {
 	if !h.fault || h.err != nil || !h.r.Changed || h.hosted() {
 		return false, ""
@@ -347,7 +345,7 @@ func faultEndsAll(h *trial) (bool, string) {
 	return true, says(b.seen != h.e.Now.UnixNano() || b.notBefore > h.now+int64(p.BackoffMax) || b.lockedUntil > h.now+int64(p.LockMax), "mark or locks stay in the future")
 }
 
-// P1: what is refused, or said again, changes nothing.
+// P1: a refused or repeated event changes nothing.
 func refusedChangesNothing(h *trial) (bool, string) {
 	if h.err != nil {
 		return true, says(h.r.Changed || h.r.nmoves > 0, "a refusal has a result")
@@ -358,7 +356,7 @@ func refusedChangesNothing(h *trial) (bool, string) {
 	return true, says(!h.again() || h.r.Account != *h.a, "nothing was to happen")
 }
 
-// P2: every row that a transaction takes is one step of it.
+// P2: every row that a transaction takes counts as one step.
 func stepsAreCounted(h *trial) (bool, string) {
 	if h.err != nil || !h.r.Changed || h.hosted() {
 		return false, ""
@@ -395,7 +393,7 @@ func sameTwice(h *trial) (bool, string) {
 	return true, says(r != h.r || (err == nil) != (h.err == nil), "another result the second time")
 }
 
-// T4, T5: exactly one row of the cell holds, and it is the one that answers.
+// T4, T5: exactly one row of the cell applies, and it gives the answer.
 func rowAnswers(h *trial) (bool, string) {
 	if h.c.op == opPrimary {
 		var ref *Refusal
@@ -423,8 +421,7 @@ func rowAnswers(h *trial) (bool, string) {
 	return true, says(h.err != nil || !slices.ContainsFunc(h.r.moves[:h.r.nmoves], func(m takenRow) bool { return m.edge == e }), "not answered by %s", e.label)
 }
 
-// R1: what is too soon is so until the moment that the refusal names, and no
-// longer.
+// R1: an event is too soon until exactly the time in the refusal.
 func retryAtIsTheEnd(h *trial) (bool, string) {
 	var ref *Refusal
 	if !errors.As(h.err, &ref) || h.c.host != "" {
@@ -449,8 +446,8 @@ func retryAtIsTheEnd(h *trial) (bool, string) {
 	return true, says(at(0) == ref.Guard || at(-1) != ref.Guard || h.now >= ref.RetryAt.UnixNano(), "refused until %v: %q before, %q then", ref.RetryAt, at(-1), at(0))
 }
 
-// E1: each new code is owed to the mailer once, and it is the live code; the
-// mail of a code that is dead is not owed. S18: a code is there, or nothing.
+// E1: each new code has one pending mail, and is the live code; an invalid code has
+// none. S18: a code is complete or absent.
 func oneMailForEachCode(h *trial) (bool, string) {
 	if h.err != nil || !h.r.Changed || h.c.slot < 0 {
 		return false, ""
@@ -476,7 +473,7 @@ func oneMailForEachCode(h *trial) (bool, string) {
 	return h.sent, says((codes == 1) != h.sent || (codes == 1) != (h.after().sends == h.tx().sends+1), "%d mails", codes)
 }
 
-// E5: a code goes to the address that the directory has at that moment.
+// E5: a code is sent to the current address in the directory.
 func mailedToWhatIsListed(h *trial) (bool, string) {
 	if !h.taken() || !h.sent {
 		return false, ""
@@ -494,7 +491,7 @@ func redeemedOnce(h *trial) (bool, string) {
 	return ok, says(ok && (h.s.memory[h.c.slot].redeemed > 0 || h.tx().name() != Success || h.now >= h.tx().expires), "again, or too late")
 }
 
-// L3: time alone ends a transaction: any event that is due takes expire.
+// L3: time alone ends a transaction: after the deadline, any event takes expire.
 func lateEventEnds(h *trial) (bool, string) {
 	if h.c.slot < 0 || !h.due() || h.c.op == opRedeem && !h.tx().session.live {
 		return false, ""
@@ -502,9 +499,9 @@ func lateEventEnds(h *trial) (bool, string) {
 	return true, says(h.err != nil || !h.r.Ended || h.after().name() != Expired, "its time was up")
 }
 
-// judgeAlike: S4, S5, S7. A code of the past, of another transaction, and a
-// wrong one are one and the same to the machine; and a factor that is named
-// needlessly changes nothing.
+// judgeAlike checks S4, S5 and S7: the machine does not distinguish an old code, a
+// code of another transaction, and a wrong code. An unnecessary factor in an event
+// changes nothing.
 func (x *explorer) judgeAlike(h *trial, to int32) {
 	if _, keyed := h.c.ev.(keyed); keyed || h.c.slot < 0 || h.c.op != opVerify && h.c.op != opActivate || h.c.view != 0 {
 		return
@@ -524,12 +521,12 @@ func (x *explorer) judgeAlike(h *trial, to int32) {
 	if first, ok := x.alike[key]; !ok {
 		x.alike[key] = to
 	} else if x.applied["S7"]++; first != to {
-		x.t.Fatalf("S7: %s is told from another one like it, in %s", h.c.text, h.a.String())
+		x.t.Fatalf("S7: %s is distinguished from an equivalent event, in %s", h.c.text, h.a.String())
 	}
 }
 
-// judgeDelivery: E4. What becomes of a mail changes what becomes of the mail,
-// and the cool-down, and nothing else.
+// judgeDelivery checks E4: the result of a mail changes only its delivery state and
+// the cooldown.
 func (x *explorer) judgeDelivery(h *trial, next *Account) {
 	if h.err != nil || !h.sent {
 		return

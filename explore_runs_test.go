@@ -14,7 +14,7 @@ import (
 	"github.com/authnfsm/authn/internal/golden"
 )
 
-// What is explored: small policies in which every limit is near.
+// The explorations: small policies in which every limit is near.
 
 func mailbox(s Status, address string, required bool) Factor {
 	return Factor{ID: "mail", Type: Email, Address: address, Status: s, Required: required}
@@ -44,7 +44,7 @@ var cramped = Policy{
 
 var usual = []view{{name: "usual", fs: []Factor{mailbox(Active, usualBox, false)}}}
 
-// One sign-in, to its end, whatever the directory says meanwhile.
+// One sign-in, to its end, with a directory that changes.
 var signIn = expedition{
 	name: "signin", live: 1, falls: 1, paths: true, single: true, policy: cramped,
 	views: append(usual[:1:1],
@@ -57,7 +57,7 @@ var signIn = expedition{
 	begins: []beginning{{"", anyone, 0}, {"", anyone, 1}, {"", anyone, 3}, {"", anyone, 4}},
 }
 
-// Two factors to choose from, one of which may be gone.
+// A choice of two factors, one of which may be removed.
 var choice = expedition{
 	name: "choice", live: 1, paths: true, single: true, policy: cramped,
 	views: []view{
@@ -67,8 +67,8 @@ var choice = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// Sign-ins one after the other, until the account has had enough: back-off,
-// locks, budgets, the disabled factor; and time heals all but the last.
+// Sign-ins one after the other, until every limit of the account is reached:
+// back-off, locks, budgets, and the disabled mark, which time does not remove.
 var account = expedition{
 	name: "account", live: 1, paths: true, hosts: true,
 	policy: Policy{
@@ -111,7 +111,7 @@ var enrollBoth = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// Nothing is required, but offered.
+// An optional enrollment.
 var optional = expedition{
 	name: "optional", live: 1, single: true, paths: true, falls: 1, policy: cramped,
 	views: []view{
@@ -123,7 +123,7 @@ var optional = expedition{
 	begins: []beginning{{" if-active", ifHas, 0}, {" if-active", ifHas, 1}, {" if-active", ifHas, 3}, {" password-only", trusted, 0}, {"", anyone, 3}},
 }
 
-// A clock that falls, a little and far.
+// A clock that goes back, by a little and by a lot.
 var clocks = expedition{
 	name: "clocks", live: 1, falls: 3, paths: true, single: true,
 	policy: Policy{
@@ -135,7 +135,7 @@ var clocks = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// The mailer fails, or the process dies before it is asked; others tend.
+// A mailer that fails, or a process that dies before the mail; other nodes tend.
 var mails = expedition{
 	name: "mails", live: 1, paths: true, single: true, moods: true,
 	policy: Policy{
@@ -157,8 +157,8 @@ var repeats = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// The policy changes under way: what was pinned holds, unless the new one is
-// stricter.
+// The policy changes during a transaction: its pinned limits apply unless the new
+// ones are stricter.
 var policies = expedition{
 	name: "policies", live: 1, single: true, policy: cramped,
 	others: []Policy{changed(func(p *Policy) {
@@ -191,7 +191,7 @@ var tabs = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// Two tabs that enroll, with a directory that does not take the factor.
+// Two tabs that enroll, with a directory that does not accept the factor.
 var tabsEnroll = expedition{
 	name: "tabs-enroll", live: 2, paths: true, deaf: true,
 	policy: Policy{
@@ -203,7 +203,7 @@ var tabsEnroll = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// Two tabs, and a clock that falls far.
+// Two tabs, and a clock that goes back by a lot.
 var tabsClock = expedition{
 	name: "tabs-clock", live: 2, falls: 2, paths: true,
 	policy: Policy{
@@ -215,9 +215,9 @@ var tabsClock = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// underRace says that the race detector is on. It makes an exploration some ten
-// times slower, and finds nothing in one goroutine: under it only the small ones
-// are explored to their end, and of the others the beginning.
+// underRace reports whether the race detector is on. It slows an exploration by a
+// factor of about ten and finds nothing in one goroutine, so the large explorations
+// stop early under it.
 var underRace = func() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
@@ -225,13 +225,13 @@ var underRace = func() bool {
 
 var expeditions = []*expedition{&signIn, &choice, &account, &enrollOne, &enrollBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnroll, &tabsClock}
 
-// unreached are the rows that no exploration takes, and why.
+// unreached lists the rows that no exploration takes, and why.
 var unreached = map[string]string{
 	"SUCCESS: redeem [used]": "a session token that was used leads nowhere, so the row is defence: TestRedeemUsedRow takes it",
 }
 
-// TestExplore explores every policy above and checks the invariants on every
-// step. The counts are recorded: if one changes, the machine has changed.
+// TestExplore explores every policy above and checks the invariants of every step.
+// The counts are recorded: if one changes, the machine has changed.
 func TestExplore(t *testing.T) {
 	pinned := recorded()
 	xs, hopeless := make([]*explorer, len(expeditions)), make([]map[string]forbidden, len(expeditions))
@@ -246,20 +246,20 @@ func TestExplore(t *testing.T) {
 				x.explore()
 				x.classes()
 				if xs[i] = x; x.cut {
-					t.Logf("the first %d of many spots, %d hops", x.prefix, len(x.g.hops))
+					t.Logf("only the first %d spots, %d hops", x.prefix, len(x.g.hops))
 					return
 				}
 				hopeless[i] = x.liveness()
 				got := x.counts()
 				t.Logf("%d spots, %d hops, %d cells, depth %d", got.spots, got.hops, got.cells, slices.Max(x.g.depth))
 				if got != pinned[e.name] && !golden.Updating() {
-					t.Errorf("got %+v, recorded %+v: the machine has changed. If it should have: go run ./internal/regen", got, pinned[e.name])
+					t.Errorf("got %+v, recorded %+v: the machine has changed. If that is intended: go run ./internal/regen", got, pinned[e.name])
 				}
 			})
 		}
 	})
 	if slices.ContainsFunc(xs, func(x *explorer) bool { return x == nil || x.cut }) {
-		return // a part of it only: nothing can be said of all rows
+		return // explored in part: the check of all rows does not apply
 	}
 	record(t, xs)
 	everythingReached(t, xs)
@@ -278,7 +278,7 @@ const exploredFile = "testdata/explored.txt"
 // recorded reads the counts, by exploration.
 func recorded() map[string]pins {
 	all := map[string]pins{}
-	text, _ := os.ReadFile(exploredFile) // record complains if it is not there
+	text, _ := os.ReadFile(exploredFile) // record reports a missing file
 	for line := range strings.Lines(string(text)) {
 		var name string
 		var p pins
@@ -289,8 +289,7 @@ func recorded() map[string]pins {
 	return all
 }
 
-// record writes the counts, and the number of rules, which the page of the
-// proof states.
+// record writes the counts, and the number of rules, which proof.md states.
 func record(t *testing.T, xs []*explorer) {
 	text := fmt.Sprintf("%d rules\n", len(rules))
 	for _, x := range xs {
@@ -300,8 +299,8 @@ func record(t *testing.T, xs []*explorer) {
 	golden.Same(t, exploredFile, text)
 }
 
-// everythingReached: T6. Every row is taken and every refusal met, and every
-// invariant had something to check.
+// everythingReached checks T6: every row is taken, every refusal occurs, and every
+// invariant applied.
 func everythingReached(t *testing.T, xs []*explorer) {
 	rows, applied, told := map[string]bool{}, map[string]int{}, map[string]bool{}
 	for _, x := range xs {
@@ -322,12 +321,12 @@ func everythingReached(t *testing.T, xs []*explorer) {
 	}
 	for _, err := range []error{ErrNotAllowed, ErrFinished, ErrMalformed, ErrNotOffered, ErrNoFactor, ErrNoCode, ErrRequired, ErrExhausted, ErrTooSoon, ErrLocked, ErrKeyReused} {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(told)), func(w string) bool { return strings.HasPrefix(w, "refused: "+err.Error()) }) {
-			t.Errorf("no refusal: %v", err)
+			t.Errorf("no event is refused with: %v", err)
 		}
 	}
 	for _, name := range append(invariants(), "classes", "A1", "B1", "B2", "E4", "K4", "L1", "L2", "S7") {
 		if applied[name] == 0 {
-			t.Errorf("%s had nothing to check", name)
+			t.Errorf("%s never applied", name)
 		}
 	}
 	t.Logf("checked: %v", applied)
@@ -340,8 +339,8 @@ func invariants() (names []string) {
 	return names
 }
 
-// TestRedeemUsedRow takes the one row that no event leads to: the slot is
-// stepped directly.
+// TestRedeemUsedRow takes the only row that no event leads to, by stepping the slot
+// directly.
 func TestRedeemUsedRow(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})

@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// Breadth-first exploration of the real machine: every account that a small
-// policy can lead to, every event on each of them, the invariants checked on
-// every step, and what was found counted and pinned.
+// Breadth-first exploration of the machine: every account that a small policy can
+// lead to, and every event on each. The invariants are checked on every step, and
+// the counts are recorded.
 
-// beginning is a way to begin.
+// beginning is one way to begin a transaction.
 type beginning struct {
 	how   string
 	login Login
 	view  int
 }
 
-// expedition says what is explored.
+// expedition has the settings of an exploration.
 type expedition struct {
 	name   string
 	policy Policy
-	others []Policy // other nodes may have already, or still
-	views  []view   // the first is the usual one
+	others []Policy // newer or older policies of other nodes
+	views  []view   // the first is the default
 	begins []beginning
 	falls  int8
 	leaps  []time.Duration
-	live   int  // transactions at once
+	live   int  // concurrent transactions
 	single bool // one transaction, to its end
-	crowd  bool // more may begin than may live
+	crowd  bool // more transactions may begin than may live
 	once   bool // events may have an idempotency key
-	moods  bool // the mailer has moods, and others tend
-	deaf   bool // the directory does not take factors over
+	moods  bool // the mailer may fail, and other nodes tend
+	deaf   bool // Activated fails
 	hosts  bool // the host revokes and reinstates
-	paths  bool // the shortest ways are written to internal/walks
+	paths  bool // write the shortest paths to internal/walks
 }
 
 // pins are counts that change only if the machine does.
@@ -44,22 +44,22 @@ type pins struct{ spots, hops, cells int }
 type explorer struct {
 	*expedition
 	t       *testing.T
-	m       *Machine // of the node at work
+	m       *Machine // of the current node
 	ms      []*Machine
 	g       *graph
-	limit   int      // that no exploration may come to
-	prefix  int      // stop after so many spots; 0: do not
-	cut     bool     // it did
+	limit   int      // fail at this number of spots
+	prefix  int      // stop after this number of spots; 0 for never
+	cut     bool     // stopped early
 	claimed []Effect // by Tend
 	reached map[string]bool
-	applied map[string]int        // how often each invariant had something to check
-	cells   map[cellKey]int32     // the first hop, and so on a shortest way
+	applied map[string]int        // how often each invariant applied
+	cells   map[cellKey]int32     // the first hop, which is on a shortest path
 	slots   map[int32]int         // by hop: the slot of a transaction that begins
-	moved   map[int32][maxTx]int8 // by hop: in which slots the transactions were
+	moved   map[int32][maxTx]int8 // by hop: the previous slots of the transactions
 
 	recipients map[string]id
-	alike      map[string]int32 // at the spot that is visited: where codes that are alike lead
-	tended     *Account         // the account of that spot, overdue transactions ended
+	alike      map[string]int32 // at the current spot: where equivalent codes lead
+	tended     *Account         // the account of that spot after overdue transactions have ended
 }
 
 var unmoved = [maxTx]int8{0, 1, 2}
@@ -86,7 +86,7 @@ func (x *explorer) explore() {
 			return
 		}
 		if i > x.limit {
-			x.t.Fatalf("more than %d spots: a bound is lost. The last one:%s", x.limit, x.g.story(int32(i)))
+			x.t.Fatalf("more than %d spots: the exploration is not bounded. The last spot:%s", x.limit, x.g.story(int32(i)))
 		}
 		s := x.g.spots[i]
 		a := x.open(s)
@@ -108,8 +108,8 @@ func (x *explorer) open(s spot) (a Account) {
 	return a
 }
 
-// settle makes the spot of an account at a time, and says from which slot each
-// of its transactions came.
+// settle returns the spot of an account at a time, and the previous slot of each of
+// its transactions.
 func (x *explorer) settle(a Account, now time.Time, fall int8, mem *[maxTx]memory) (spot, [maxTx]int8) {
 	after := *mem
 	c := canon{m: x.m, now: now.UnixNano(), fall: int64(fall) * int64(tick), memory: &after, used: x.live > 1, from: unmoved}
@@ -117,7 +117,7 @@ func (x *explorer) settle(a Account, now time.Time, fall int8, mem *[maxTx]memor
 	return spot{string(a.append(nil)), fall, after}, c.from
 }
 
-// hop lets one thing happen at a spot.
+// hop performs one act at a spot.
 func (x *explorer) hop(from int32, s spot, a *Account, c act) {
 	if c.by != 0 {
 		fall := s.fall
@@ -141,7 +141,7 @@ func (x *explorer) hop(from int32, s spot, a *Account, c act) {
 	}
 }
 
-// land links the spot to where it led, after what was owed was delivered.
+// land links the spot to the next one, after effects were delivered.
 func (x *explorer) land(from int32, h *trial) {
 	c := *h.c
 	v := h.v
@@ -169,8 +169,8 @@ func (x *explorer) land(from int32, h *trial) {
 	x.judgeAlike(h, to)
 }
 
-// arrive returns the number of the spot of an account at a time, to which the
-// next hop leads.
+// arrive returns the number of the spot of an account at a time. The next hop leads
+// to it.
 func (x *explorer) arrive(from int32, a Account, now time.Time, fall int8, mem *[maxTx]memory) int32 {
 	s, slots := x.settle(a, now, fall, mem)
 	if slots != unmoved {
@@ -192,8 +192,8 @@ func (x *explorer) link(from, to int32, c *act, v verdict) {
 	g.hops = append(g.hops, h)
 }
 
-// cellKey is an event in a state, answered by a row. What nobody sends, such as
-// a lock, is an event of the transaction that it befalls.
+// cellKey is an event in a state, answered by a row. An event that no client sends,
+// such as lock, is an event of the transaction that it changes.
 type cellKey struct {
 	state State
 	op    op
@@ -208,7 +208,7 @@ func (k cellKey) String() string {
 	return fmt.Sprintf("%s, %s: %s", st, k.op, k.row)
 }
 
-// cell notes the first way to have an event answered by a row.
+// cell records the first path to an event that is answered by a row.
 func (x *explorer) cell(h *trial, v verdict) {
 	note := func(k cellKey) {
 		if _, ok := x.cells[k]; !ok {
@@ -231,7 +231,7 @@ func (x *explorer) cell(h *trial, v verdict) {
 	}
 }
 
-// trial is one event on one account, and what came of it.
+// trial is one event on one account, and its result.
 type trial struct {
 	x *explorer
 	s spot
@@ -242,9 +242,9 @@ type trial struct {
 	r     Result
 	err   error
 	v     verdict
-	now   int64 // the later of the clock and the mark
+	now   int64 // the later of the clock and the saved time
 	fault bool
-	sent  bool // a code is to be mailed
+	sent  bool // a code is sent
 }
 
 func (h *trial) run() {
@@ -261,22 +261,22 @@ func (h *trial) run() {
 	}
 }
 
-// tx is the transaction before, and after the same one after.
+// tx returns the transaction before the step, and after that after it.
 func (h *trial) tx() *transaction    { return &h.a.txs[h.c.slot] }
 func (h *trial) after() *transaction { return &h.r.Account.txs[h.c.slot] }
 
-// hosted says that it was an operation of the host, of which only the outcome
-// is known.
+// hosted reports whether the act was an operation of the host, of which only the
+// outcome is known.
 func (h *trial) hosted() bool { return h.c.host == "revoke" || h.c.host == "reinstate" }
 
-// taken says that the event itself was, on a transaction.
+// taken reports whether the event was accepted, on a transaction.
 func (h *trial) taken() bool {
 	return h.err == nil && h.r.Changed && !h.r.Ended && h.c.slot >= 0
 }
 
 func (h *trial) refused(err error) bool { return h.err != nil && errors.Is(h.err, err) }
 
-// overdue says that the transaction's time is up, by its own account of it.
+// due reports whether the transaction is past its deadline.
 func (h *trial) due() bool {
 	t := h.tx()
 	return t.state != 0 && !t.ended() && (h.fault || h.now >= t.expires || t.tries >= h.limits().tries)
@@ -297,13 +297,13 @@ func (l *limits) tightened(now *limits) limits {
 
 func (h *trial) limits() limits { return h.tx().limits.tightened(&h.x.m.limits) }
 
-// here says that a code may be handed in in this state, with this event.
+// here reports whether this state allows a code with this event.
 func (h *trial) here() bool {
 	st := h.tx().name()
 	return st == MFAChallenge && h.c.op == opVerify || st == MFAEnrollActivate && h.c.op == opActivate
 }
 
-// factor is what the event names.
+// factor returns the factor that the event names.
 func (h *trial) factor() string {
 	ev := h.c.ev
 	if o, ok := ev.(keyed); ok {
@@ -324,14 +324,14 @@ func (h *trial) factor() string {
 	return ""
 }
 
-// again says that the event may be the last one again.
+// again reports whether the event may be a repeat of the last one.
 func (h *trial) again() bool {
 	_, ok := h.c.ev.(keyed)
 	return ok && h.tx().last.set
 }
 
-// evaluated says that the event may have its code looked at: everything but
-// the code itself is as it should be.
+// evaluated reports whether everything but the code itself is valid, so that the
+// code may be evaluated.
 func (h *trial) evaluated() bool {
 	if h.c.slot < 0 || h.c.op == opRedeem || !h.here() || h.due() || h.c.code == longText {
 		return false
@@ -342,11 +342,11 @@ func (h *trial) evaluated() bool {
 		t.code.live && t.code.tries < l.codeTries && h.now < t.code.expires && (h.c.op == opVerify || h.offersEnrollment())
 }
 
-// acceptable says that the event has to be accepted.
+// acceptable reports whether the event must be accepted.
 func (h *trial) acceptable() bool { return h.c.code == rightText && h.evaluated() }
 
-// status is what the directory says of a factor, or what it will say once it
-// has taken what is owed to it; 0 if it has none with that address.
+// status returns the status of a factor in the directory, including a pending
+// activation; 0 if there is no factor with that address.
 func (h *trial) status(p *pin) Status {
 	for i := range h.e.Factors {
 		f := &h.e.Factors[i]
@@ -363,8 +363,8 @@ func (h *trial) status(p *pin) Status {
 	return 0
 }
 
-// offersEnrollment says that the factor at hand may still be enrolled, at the
-// address that the code went to.
+// offersEnrollment reports whether the current factor may still be enrolled, at the
+// address to which the code was sent.
 func (h *trial) offersEnrollment() bool {
 	t := h.tx()
 	if h.status(t.factor()) != NotSetUp {
@@ -373,7 +373,7 @@ func (h *trial) offersEnrollment() bool {
 	return t.proved != 0 || !h.active()
 }
 
-// active says that the user has an active factor, of whatever address.
+// active reports whether the user has an active factor, with any address.
 func (h *trial) active() bool {
 	for i := range h.e.Factors {
 		f := &h.e.Factors[i]
@@ -384,7 +384,7 @@ func (h *trial) active() bool {
 	return false
 }
 
-// recipient is the pseudonym of a factor's address.
+// recipient returns the pseudonym of a factor's address.
 func (x *explorer) recipient(f *Factor) id {
 	if r, ok := x.recipients[f.Address]; ok {
 		return r
@@ -399,7 +399,7 @@ func (x *explorer) recipient(f *Factor) id {
 	return p.recipient
 }
 
-// remember keeps what the checks need to know later.
+// remember updates what the checks need later.
 func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 	mem := h.s.memory
 	if h.err != nil || !h.r.Changed {
@@ -440,9 +440,8 @@ func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 	return mem
 }
 
-// only finds the row whose guards all hold, by asking every guard of every row
-// of the cell, and fails unless there is exactly one, and the one that the
-// decision tree picks.
+// only evaluates every guard of every row of the cell. It fails unless exactly one
+// row applies and the decision tree picks it.
 func (x *explorer) only(s *step) *edge {
 	var found *edge
 	n := 0
@@ -457,7 +456,7 @@ func (x *explorer) only(s *step) *edge {
 			}
 			return asked[q] == g
 		}
-		panic("a guard of no question")
+		panic("a guard belongs to no question")
 	}
 	st := s.tx().name()
 	for i := range x.m.edges {
@@ -476,13 +475,13 @@ func (x *explorer) only(s *step) *edge {
 		}
 		if !slices.ContainsFunc(said, func(g guard) bool { return !holds(g) }) {
 			if found != nil {
-				x.t.Fatalf("T4: %s and %s both hold in %s", found.label, e.label, st)
+				x.t.Fatalf("T4: %s and %s both apply in %s", found.label, e.label, st)
 			}
 			found = e
 		}
 	}
 	if n > 0 && found == nil {
-		x.t.Fatalf("T4: no row holds in %s, %s", st, s.op)
+		x.t.Fatalf("T4: no row applies in %s, %s", st, s.op)
 	}
 	if p := s.pick(); p != found {
 		x.t.Fatalf("T4: the tree picks another row than %s", found.label)
@@ -493,7 +492,7 @@ func (x *explorer) only(s *step) *edge {
 	return found
 }
 
-// row finds the row that has to answer the event; nil if there is none.
+// row returns the row that must answer the event; nil if there is none.
 func (h *trial) row() (e *edge, asked bool) {
 	x := h.x
 	if h.c.slot < 0 || h.again() || h.c.op == opRedeem && !h.tx().session.live {
@@ -523,7 +522,7 @@ func (h *trial) row() (e *edge, asked bool) {
 		return nil, false
 	}
 	e = x.only(s)
-	if e != nil && e.row.Others != opPrimary { // what the others are asked
+	if e != nil && e.row.Others != opPrimary { // the questions of the other transactions
 		s.op = e.row.Others
 		for s.i = range s.acct.txs {
 			if s.i != h.c.slot && s.tx().state != 0 {

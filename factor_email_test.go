@@ -42,8 +42,8 @@ func TestMaskEmail(t *testing.T) {
 	}
 }
 
-// An address that is taken has one canonical spelling, no place for a second
-// header or recipient, and a mask that does not give it away.
+// An accepted address has one canonical spelling, cannot contain a second header or
+// recipient, and has a mask that does not reveal it.
 func FuzzEmail(f *testing.F) {
 	for _, s := range []string{
 		"ada@example.com", "Ada.Lovelace+tag@Sub.Example.COM", "a@b.co", "a@b", "@example.com", "ada@", "a@b@c.de", `"a b"@example.com`, "ada@[127.0.0.1]",

@@ -49,7 +49,7 @@ func TestCodeLife(t *testing.T) {
 			t.Errorf("after %v: %q, want %q", c.after, w.r.Outcome, c.want)
 		}
 		if c.want == LateCode {
-			w.at -= MaxSkew // a clock that falls back revives nothing
+			w.at -= MaxSkew // a clock that goes back revives nothing
 			w.refuses(Verify{Code: code}, ErrNoCode)
 		}
 	}
@@ -63,7 +63,7 @@ func TestTransactionLife(t *testing.T) {
 		w := begun(t, Policy{}, ada, adaMail)
 		w.do(Challenge{adaMail.ID})
 		w.at = 9 * time.Minute
-		w.do(Resend{}) // extends nothing
+		w.do(Resend{}) // does not extend the transaction
 		w.at = c.after
 		err := w.m.Step(&w.a, w.h, Verify{Code: w.right()}, w.env(), &w.r)
 		if err != nil || w.r.Ended != c.ended {
@@ -94,8 +94,8 @@ func TestTightenedPolicy(t *testing.T) {
 	w.m = loose
 }
 
-// While no mail may go out, only the live code of the very factor at the very
-// address leads back to its challenge.
+// While no mail may be sent, challenge leads back only to a live code of the same
+// factor and address.
 func TestKeptCode(t *testing.T) {
 	moved := adaMail
 	moved.Address = "new@example.com"
@@ -126,7 +126,7 @@ func TestKeptCode(t *testing.T) {
 	}
 }
 
-// Going back and forth sends nothing, and leaves the code good.
+// Going back and forth sends nothing and keeps the code valid.
 func TestReloadKeepsTheCode(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail, adaSpare)
 	w.do(Challenge{adaMail.ID})
@@ -147,7 +147,7 @@ func TestReloadKeepsTheCode(t *testing.T) {
 	}
 }
 
-// A send is refused during a back-off, and goes out at its very end.
+// A send is refused during a back-off, and allowed exactly at its end.
 func TestNoSendDuringBackoff(t *testing.T) {
 	w := begun(t, Policy{BackoffFrom: 1, Backoff: 2 * time.Minute}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})

@@ -26,8 +26,8 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-// A code has few spellings: what is taken is its digits, in their order, and
-// nothing else is a digit or a blank.
+// An accepted code consists of its digits, in order, and blanks. No other characters
+// are digits or blanks.
 func FuzzNormalize(f *testing.F) {
 	for _, s := range []string{
 		"123456", "123 456", "123-456\r\n", "\t000000", "123456789012", "1234567890123", "12345", "", "١٢٣٤٥٦", "１２３４５６", "123\u00a0456",
@@ -59,13 +59,13 @@ func FuzzNormalize(f *testing.F) {
 			t.Fatalf("%q is read as %q", s, got)
 		}
 		if !again.normalize(Code(in.code[:in.digits]), least) || again != in {
-			t.Fatalf("%q is read in another way the second time", s)
+			t.Fatalf("normalizing %q twice gives a different result", s)
 		}
 	})
 }
 
-// Malformed codes are refused before any look-up, the same for every token;
-// a well-formed one of another length after it. Neither is counted.
+// A malformed code is refused before any lookup, for every token alike; one of the
+// wrong length is refused after it. Neither is counted.
 func TestMalformedIsUncounted(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
@@ -116,7 +116,7 @@ func TestOnce(t *testing.T) {
 	w.do(WithKey("k2", Verify{Code: w.wrong()}))
 	w.do(WithKey("k1", Verify{Code: wrong})) // an older key is a new event
 	if w.a.fails != 3 {
-		t.Errorf("%d wrong codes counted, not 3", w.a.fails)
+		t.Errorf("%d wrong codes counted, want 3", w.a.fails)
 	}
 	right := w.right()
 	w.do(WithKey("k3", Verify{Code: right}))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The code, computed a second time from its definition.
+// A code equals one computed independently from its definition.
 func TestCodeKnownAnswer(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, _ := challenged(t, m)
@@ -34,8 +34,7 @@ func TestCodeKnownAnswer(t *testing.T) {
 	}
 }
 
-// A code is bound to everything that it is made from: change one, and it is
-// another.
+// A code changes with each of its inputs.
 func TestCodeBinding(t *testing.T) {
 	m := newMachine(t, Policy{Digits: 12})
 	a, _ := challenged(t, m)
@@ -100,8 +99,8 @@ func TestCodesUniform(t *testing.T) {
 	}
 }
 
-// A code of another length is malformed, of the right length it is compared
-// and counted, whatever it is: old, another transaction's, one digit off.
+// A code of the wrong length is malformed. One of the right length is compared and
+// counted, whether it is old, of another transaction or one digit off.
 func TestEveryWrongCodeIsAlike(t *testing.T) {
 	w := begun(t, Policy{Cooldowns: []time.Duration{time.Second}, NoBackoff: true, Digits: 8}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})

@@ -10,8 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// internal/proof/secrets looks for whatever is derived from a key: a new use
-// belongs into its list too.
+// The list of key uses in internal/proof/secrets is complete.
 func TestKeyUses(t *testing.T) {
 	known := []string{"code", "session", "seal", "once", "account", "token", "recipient"}
 	for i, label := range keyUseLabels {
@@ -21,7 +20,7 @@ func TestKeyUses(t *testing.T) {
 	}
 }
 
-// No two lists of fields give one message.
+// Different lists of fields give different messages.
 func TestFieldsInjective(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(rapid.StringN(0, 3, 6), 1, 4)
@@ -62,11 +61,11 @@ func TestKeyRotation(t *testing.T) {
 	}
 	w.a, w.m = b, ring(k2)
 	if _, err := w.m.Open(rec, "k"); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("sealed with a key that is gone: %v", err)
+		t.Errorf("sealed with a removed key: %v", err)
 	}
 	w.do(Verify{Code: code})
 	if w.r.Outcome != LateCode {
-		t.Errorf("made with a key that is gone: %q", w.r.Outcome)
+		t.Errorf("made with a removed key: %q", w.r.Outcome)
 	}
 	if _, err := NewMachine("acme", []Key{k1}, pseudo, Policy{}); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ func TestTokens(t *testing.T) {
 		t.Fatalf("token of %d characters", len(tok))
 	}
 	if h2, p2, ok := m.parseToken(stateKind, tok); !ok || h2 != h || p2 != p {
-		t.Error("a token does not lead back")
+		t.Error("a token does not lead to its account")
 	}
 	if _, p2, _ := m.parseToken(sessionKind, tok); p2 == p {
 		t.Error("a state token leads to the account as a session token")
@@ -29,7 +29,7 @@ func TestTokens(t *testing.T) {
 	two := m.mint(stateKind, handle(env(0, 2)), p)
 	for i := 0; i+8 <= tokenLen; i++ {
 		if strings.Contains(string(two), string(tok[i:i+8])) {
-			t.Error("two tokens of one account share a piece")
+			t.Error("two tokens of one account have a common part")
 		}
 	}
 	s := string(tok)

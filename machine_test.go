@@ -13,7 +13,7 @@ import (
 	"github.com/looplab/fsm"
 )
 
-// Step is pure: nothing that goes in is changed, and it always gives the same.
+// Step is pure: it does not change its arguments, and always returns the same.
 func TestPure(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, h := challenged(t, m)
@@ -28,13 +28,13 @@ func TestPure(t *testing.T) {
 			t.Errorf("%T changed its arguments", ev)
 		}
 		if r1 != r2 || r1.Account == a {
-			t.Errorf("%T: not the same twice, or nothing happened", ev)
+			t.Errorf("%T: two results differ, or the step changed nothing", ev)
 		}
 	}
 }
 
-// A result that holds the account is as before after a refusal, whatever the
-// step had done until then: here it has ended another transaction.
+// A refusal leaves a result that holds the account unchanged, even if the step had
+// changed it before: here it has ended another transaction.
 func TestRefusedInPlace(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.r.Account = w.a
@@ -82,7 +82,7 @@ func TestRedeem(t *testing.T) {
 	w.refuses(Cancel{}, ErrFinished)
 }
 
-// Explain explains what Step would do: at the end, that time is up.
+// Explain explains what Step would do: after the deadline, that it expires.
 func TestExplainAtTheEnd(t *testing.T) {
 	for _, first := range []Event{Challenge{adaMail.ID}, nil} {
 		w := begun(t, Policy{}, ada, adaMail)
@@ -105,7 +105,7 @@ func TestExplainAtTheEnd(t *testing.T) {
 	}
 }
 
-// An engine that goes elsewhere is an internal error, never a refusal, and
+// An engine that disagrees with the table is an internal error, never a refusal, and
 // its instance is not used again.
 func TestEngineDisagrees(t *testing.T) {
 	m := newMachine(t, Policy{})
@@ -119,7 +119,7 @@ func TestEngineDisagrees(t *testing.T) {
 		s.fsm = fsm.NewFSM(string(Unauthenticated), evs, nil)
 		return s
 	}
-	for range 100 { // whatever good instances are pooled
+	for range 100 { // more than the good instances in the pool
 		s := m.pool.Get().(*step)
 		if s.fsm.SetState(string(MFAChallenge)); s.fsm.Can("cancel") {
 			if s.fsm.Event(background, "cancel"); s.fsm.Current() == string(MFAEnroll) {
@@ -135,7 +135,7 @@ func TestEngineDisagrees(t *testing.T) {
 	}
 }
 
-// Without entropy nothing is decided: tokens and codes would be known.
+// Without entropy there is no verdict, because tokens and codes would be known.
 func TestZeroEntropy(t *testing.T) {
 	m := newMachine(t, Policy{})
 	var a Account
@@ -152,7 +152,7 @@ func TestZeroEntropy(t *testing.T) {
 	}
 }
 
-// Explain says which questions are asked, but not whether a code is right.
+// Explain lists the questions, but does not reveal whether a code is right.
 func TestExplainIsNoOracle(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
@@ -165,11 +165,11 @@ func TestExplainIsNoOracle(t *testing.T) {
 		said[i] = fmt.Sprint(asked)
 	}
 	if said[0] != said[1] {
-		t.Errorf("%s\nis told from\n%s", said[0], said[1])
+		t.Errorf("%s\ndiffers from\n%s", said[0], said[1])
 	}
 }
 
-// What holds secrets prints none, whatever the verb, as a value and by pointer.
+// Values that hold secrets print none, with any verb, by value and by pointer.
 func TestNothingPrints(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})

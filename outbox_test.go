@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Where the outbox is full, the oldest notice makes room, and nothing else.
+// If the outbox is full, only the oldest notice makes room.
 func TestRoom(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
@@ -29,12 +29,12 @@ func TestRoom(t *testing.T) {
 	var r Result
 	err := w.m.Step(&full, w.h, Verify{Code: w.m.liveCode(&full, 0)}, w.env(), &r)
 	if !errors.Is(err, ErrUnavailable) || errors.As(err, new(*Refusal)) {
-		t.Errorf("full of what must not be lost: %v", err)
+		t.Errorf("full of effects that must not be lost: %v", err)
 	}
 }
 
-// After an attempt that failed there is a wait, which doubles up to ten
-// minutes; a notice has five attempts, a report has as many as it takes.
+// The wait after a failed attempt doubles up to ten minutes. A notice has five
+// attempts, a report has no limit.
 func TestRetries(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for kind, most := range map[EffectKind]int{NotifyBackoff: 5, SignedIn: 12} {
@@ -53,7 +53,7 @@ func TestRetries(t *testing.T) {
 				continue
 			}
 			if got := time.Duration(next.outbox[queue].next - t0.UnixNano()); got != wait {
-				t.Errorf("%s, after attempt %d: %v, not %v", kind, n, got, wait)
+				t.Errorf("%s, after attempt %d: %v, want %v", kind, n, got, wait)
 			}
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// The root imports neither a network, nor a database, nor the system.
+// The root imports no network, database or operating system package.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
-		t.Skip("the go command is needed: ", err)
+		t.Skip("the go command is missing: ", err)
 	}
 	for _, p := range strings.Fields(string(out)) {
 		switch p {
@@ -45,7 +45,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// Every exported name is documented, and none of them speaks of the engine.
+// Every exported name is documented, and none has a type of the engine.
 func TestExported(t *testing.T) {
 	fset := token.NewFileSet()
 	names, err := filepath.Glob("*.go")

@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// numbers are what the written pages state, each made from the constant or the
-// default that it speaks of.
+// numbers returns the statements with numbers on the written pages, each made from
+// its constant or default.
 func numbers(t *testing.T) map[string][]string {
 	p, err := Policy{}.withDefaults()
 	if err != nil {
@@ -50,7 +50,7 @@ func numbers(t *testing.T) map[string][]string {
 			fmt.Sprintf("with %d guesses at each of a million accounts, %.0f are expected to succeed with %d digits", p.CodeTries, float64(p.CodeTries)*1e6/of, p.Digits),
 			fmt.Sprintf("%d digits are %.2f bits", p.Digits, math.Log2(of)),
 			fmt.Sprintf("`Digits` up to %d", maxOf("Digits")),
-			// The standards' own.
+			// Numbers of standards.
 			"valid for at most 10 minutes, once", "at most 100 consecutive failures", "once, within 10 minutes", "at least 20 bits",
 		},
 		"docs/operations.md": {
@@ -71,8 +71,8 @@ func numbers(t *testing.T) map[string][]string {
 	}
 }
 
-// triesInLife is how many wrong codes fit into a transaction: at each moment
-// at which one is looked at, one is handed in.
+// triesInLife returns the number of wrong codes that fit into a transaction if each
+// is submitted as soon as it is evaluated.
 func triesInLife(p Policy) (n int) {
 	for at, wait := time.Duration(0), p.Backoff; at < p.Life && n < p.Tries; n++ {
 		if n+1 >= p.BackoffFrom {
@@ -109,13 +109,13 @@ func page(t *testing.T, name string) string {
 	return string(b)
 }
 
-// What has digits and is no number of ours: code, links, names of standards,
-// of algorithms and of Okta's errors, and the numbers of a list.
+// names matches text with digits that is not checked: code, links, names of
+// standards, of algorithms and of Okta's errors, and list numbers.
 var names = regexp.MustCompile("(?s)```.*?```|`[^`]*`|\\]\\([^)]*\\)|<!--.*?-->|https?://\\S+|(?m:^\\d+\\. )|" +
 	`NIST SP 800-63B(?: section)?(?: \d[\d.]*\d)?|RFC \d+(?: [\d.]+\d)?|ASVS \d[\d.]*\d(?:, \d[\d.]*\d)?|E00000\d\d|SHA-256|UTF-8|E0000118|"403 Invalid session"`)
 
-// No written page states a number that is not made from what it speaks of.
-// (The other pages are generated.)
+// Every number on a written page is made from its constant or default. (The other
+// pages are generated.)
 func TestPagesNumbers(t *testing.T) {
 	checked := numbers(t)
 	users, err1 := filepath.Glob("docs/*.md")
@@ -125,10 +125,10 @@ func TestPagesNumbers(t *testing.T) {
 	}
 	for _, name := range append(users, maintainers...) {
 		if name == "docs/internals/proof.md" || name == "docs/internals/performance.md" {
-			continue // TestProofPage counts the figures of one; the other is the output of bench
+			continue // TestProofPage checks one; the other is the output of bench
 		}
 		if _, ok := checked[name]; !ok && !strings.Contains(page(t, name), "`go run ./internal/regen`. Do not edit.") {
-			t.Errorf("nobody checks the numbers of %s", name)
+			t.Errorf("no test checks the numbers of %s", name)
 		}
 	}
 	for name, claims := range checked {
@@ -136,19 +136,19 @@ func TestPagesNumbers(t *testing.T) {
 		rest := text
 		for _, c := range claims {
 			if !strings.Contains(text, c) {
-				t.Errorf("%s does not say %q", name, c)
+				t.Errorf("%s does not have %q", name, c)
 			}
 			rest = strings.ReplaceAll(rest, c, "")
 		}
 		for line := range strings.Lines(names.ReplaceAllString(rest, "")) {
 			if strings.ContainsAny(line, "0123456789") {
-				t.Errorf("%s: nobody checks the number in %q", name, line)
+				t.Errorf("%s: no test checks the number in %q", name, line)
 			}
 		}
 	}
 }
 
-// The number of tries that fit is what the machine lets through.
+// The computed number of tries is that of the machine.
 func TestTriesInLife(t *testing.T) {
 	for _, digits := range []int{6, 8} {
 		p, err := Policy{Digits: digits}.withDefaults()
@@ -174,7 +174,7 @@ func TestTriesInLife(t *testing.T) {
 			}
 		}
 		if want := triesInLife(p); n != want {
-			t.Errorf("%d digits: %d tries fit, not %d", digits, n, want)
+			t.Errorf("%d digits: %d tries fit, want %d", digits, n, want)
 		}
 	}
 }

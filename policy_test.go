@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Every number is refused one step outside its bounds, with its name, and
-// taken at them; the zero value is the default.
+// Every number is accepted at its bounds and rejected one step beyond them, with its
+// name. The zero value is the default.
 func TestPolicyBounds(t *testing.T) {
 	def, err := Policy{}.withDefaults()
 	if err != nil {
@@ -17,7 +17,7 @@ func TestPolicyBounds(t *testing.T) {
 	}
 	for _, b := range counts {
 		if got := *b.field(&def); got != b.def {
-			t.Errorf("%s is %d by default, not %d", b.name, got, b.def)
+			t.Errorf("%s is %d by default, want %d", b.name, got, b.def)
 		}
 		for v, ok := range map[int]bool{b.min: true, b.max: true, b.min - 1: b.min == 1, b.max + 1: false, -1: false, math.MinInt: false, math.MaxInt: false} {
 			var p Policy
@@ -27,7 +27,7 @@ func TestPolicyBounds(t *testing.T) {
 	}
 	for _, b := range durations {
 		if got := *b.field(&def); got != b.def {
-			t.Errorf("%s is %v by default, not %v", b.name, got, b.def)
+			t.Errorf("%s is %v by default, want %v", b.name, got, b.def)
 		}
 		for v, ok := range map[time.Duration]bool{b.min: true, b.max: true, b.min - 1: false, b.max + 1: false, -1: false, math.MaxInt64: false, math.MinInt64: false} {
 			p := Policy{BackoffMax: day, LockMax: 7 * day}

@@ -7,10 +7,10 @@ import (
 	"github.com/authnfsm/authn/internal/proof/model"
 )
 
-// TestModel holds random histories of users, tabs, clocks, policies and failing
-// ports against an independent reference: package model. RAPID_CHECKS says how
-// many.
+// TestModel compares random histories of users, tabs, clocks, policies and failing
+// ports with an independent reference: package model. RAPID_CHECKS sets their
+// number.
 func TestModel(t *testing.T) { model.Check(t, authn.SetDigits) }
 
-// FuzzModel is TestModel with the fuzzer to choose what happens.
+// FuzzModel is TestModel with histories that the fuzzer chooses.
 func FuzzModel(f *testing.F) { model.Fuzz(f, authn.SetDigits) }

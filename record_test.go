@@ -14,7 +14,7 @@ import (
 	"github.com/authnfsm/authn/internal/golden"
 )
 
-// accounts are some that the machine reaches.
+// accounts returns some accounts that the machine reaches.
 func accounts(t testing.TB, m *Machine) map[string]Account {
 	as := map[string]Account{"fresh": {}}
 	w := &walk{TB: t, m: m, fs: []Factor{adaMail, adaSpare}, seed: 1}
@@ -47,7 +47,7 @@ func accounts(t testing.TB, m *Machine) map[string]Account {
 	return as
 }
 
-// fullest has every field as large as it gets.
+// fullest returns an account with every field at its maximum.
 func fullest() Account {
 	a := Account{ledger: ledger{user: strings.Repeat("u", maxUser), seen: 1 << 60, disabled: true, fails: 100, notBefore: 1 << 60, lockedUntil: 1 << 60}}
 	for i := range maxWindow {
@@ -80,7 +80,7 @@ func fullest() Account {
 	return a
 }
 
-// P4: an account reads back as it was written, and there is one encoding.
+// P4: an account is read as it was written, and has only one encoding.
 func TestRecordRoundTrip(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for name, a := range accounts(t, m) {
@@ -95,7 +95,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
-// How many bytes a record stays below: operations.md says so.
+// Upper bounds of the size of a record, which operations.md states.
 const oneRecord, fullRecord = 512, 4 << 10
 
 func TestRecordSize(t *testing.T) {
@@ -112,13 +112,12 @@ func TestRecordSize(t *testing.T) {
 		n := len(m.Seal(&c.a, "k"))
 		t.Logf("%s: %d bytes", c.name, n)
 		if n >= c.most {
-			t.Errorf("%s takes %d bytes, not fewer than %d", c.name, n, c.most)
+			t.Errorf("%s takes %d bytes, want fewer than %d", c.name, n, c.most)
 		}
 	}
 }
 
-// Every altered, shortened, lengthened or moved record is an error, never a
-// guess and never a panic.
+// Every altered, shortened, lengthened or moved record is an error, never a panic.
 func TestRecordTampered(t *testing.T) {
 	m := newMachine(t, Policy{})
 	other, err := NewMachine("other", []Key{{ID: 1, Secret: keyA}}, pseudo, Policy{})
@@ -154,8 +153,8 @@ func TestRecordTampered(t *testing.T) {
 	}
 }
 
-// Bytes that are sealed but impossible are refused as well: the decoder does
-// not lean on the seal.
+// Impossible bytes with a valid seal are refused too: the decoder does not rely on
+// the seal.
 func TestRecordImpossible(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for name, change := range map[string]func(a *Account){
@@ -199,7 +198,7 @@ func TestRecordImpossible(t *testing.T) {
 	}
 }
 
-// What records look like now, byte by byte: a change of it is a new schema.
+// The bytes of records. A change of them requires a new schema.
 func TestRecordGolden(t *testing.T) {
 	m := newMachine(t, Policy{})
 	as := accounts(t, m)
@@ -211,8 +210,8 @@ func TestRecordGolden(t *testing.T) {
 	golden.Same(t, "testdata/records/now.txt", b.String())
 }
 
-// Records of earlier schemas, one file for each, can still be
-// read, and say what they said then. Nothing rewrites these files.
+// Records of earlier schemas, one file for each, can still be read, with the same
+// content. These files are never rewritten.
 func TestRecordsOfBefore(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for v := 1; v < schema; v++ {
@@ -230,11 +229,11 @@ func TestRecordsOfBefore(t *testing.T) {
 			sealed, said, _ := strings.Cut(rest, "\n")
 			b, err := hex.DecodeString(sealed)
 			if err != nil || len(b) == 0 || int(b[0]) != v {
-				t.Fatalf("%s: %s is no record of schema %d: %v", name, what, v, err)
+				t.Fatalf("%s: %s is not a record of schema %d: %v", name, what, v, err)
 			}
 			a, err := m.Open(b, "k")
 			if err != nil || a.String() != said {
-				t.Errorf("%s: %s: %v\n%s\nnot\n%s", name, what, err, &a, said)
+				t.Errorf("%s: %s: %v\n%s\nwant\n%s", name, what, err, &a, said)
 			}
 		}
 	}
@@ -255,7 +254,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// At rest there is no code, no token, no address and no key.
+// A stored record contains no code, token, address or key.
 func TestAtRest(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, h := challenged(t, m)
@@ -265,7 +264,7 @@ func TestAtRest(t *testing.T) {
 		"derived key": m.ring[0].sub[forCode], "domain": []byte("example.com"),
 	} {
 		if bytes.Contains(b, secret) {
-			t.Errorf("the record holds the %s", what)
+			t.Errorf("the record contains the %s", what)
 		}
 	}
 }
@@ -293,18 +292,18 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// A record has one spelling: nothing behind it, and no number written long.
+// A record has one encoding: no trailing bytes, and no number with extra bytes.
 func TestRecordSpelling(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, _ := challenged(t, m)
 	b := m.Seal(&a, "k")
-	body := b[2 : len(b)-sealLen] // behind the schema and the key's id
+	body := b[2 : len(b)-sealLen] // after the schema and the key's id
 	var back Account
 	if err := (&reader{b: slices.Clone(body), schema: schema}).account(&back); err != nil || back != a {
 		t.Fatalf("%v\n%v", err, &back)
 	}
 	if err := (&reader{b: append(slices.Clone(body), 0), schema: schema}).account(&back); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("a byte too many: %v", err)
+		t.Errorf("an extra byte: %v", err)
 	}
 	for name, a := range accounts(t, m) {
 		body := a.append(nil)
@@ -319,6 +318,6 @@ func TestRecordSpelling(t *testing.T) {
 		t.Error("a number of one byte is not read")
 	}
 	if long.number(9); !long.bad {
-		t.Error("a number with a byte too many is read")
+		t.Error("a number with an extra byte is read")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// SEC-09: secrets do not print, whatever prints them.
+// Secrets do not print, whatever prints them.
 func TestSecretsDoNotPrint(t *testing.T) {
 	const canary = "canary-135790"
 	h := TokenSecret([]byte("canary-135790-canary-135790-cana"))
@@ -33,6 +33,6 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 	}
 	if !strings.Contains(s, redacted) {
-		t.Error("nothing was printed at all")
+		t.Error("nothing was printed")
 	}
 }

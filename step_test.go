@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// S24: no time and no duration wraps around to "still valid".
+// S24: no time or duration overflows to "still valid".
 func TestImpossibleClock(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, h := challenged(t, m)
@@ -51,7 +51,7 @@ func TestClockFault(t *testing.T) {
 		}
 		if !c.fault {
 			if w.r.Account.seen != w.a.seen {
-				t.Error("the mark went back without a fault")
+				t.Error("the saved time went back without a fault")
 			}
 			continue
 		}
@@ -65,8 +65,8 @@ func TestClockFault(t *testing.T) {
 	}
 }
 
-// What a clock that was ahead wrote is set back, and not forgotten: waits end
-// as late as a wait from now might, and each charge counts as made now.
+// After a clock fault, future times are corrected, not removed: a wait ends no later
+// than the longest wait from now, and each charge counts as made now.
 func TestClockFaultSetsBack(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	for i := range int64(3) {
@@ -85,11 +85,11 @@ func TestClockFaultSetsBack(t *testing.T) {
 	}
 	for _, c := range []window{a.failures.at, a.sends} {
 		if c.len() != 3 || c.at(0) != seconds(now) || c.at(1) != seconds(now) || c.at(2) != seconds(now) {
-			t.Errorf("charges at %d, %d and %d, not %d", c.at(0), c.at(1), c.at(2), seconds(now))
+			t.Errorf("charges at %d, %d and %d, want %d", c.at(0), c.at(1), c.at(2), seconds(now))
 		}
 	}
 	w.a = *a
-	w.at -= time.Hour // a wait that is shorter stays as it is
+	w.at -= time.Hour // a shorter wait does not change
 	w.a.seen = t0.UnixNano()
 	now = t0.Add(w.at).UnixNano()
 	w.a.notBefore, w.a.lockedUntil = now+5e9, now+7e9
@@ -111,8 +111,8 @@ func TestHundredSteps(t *testing.T) {
 	}
 }
 
-// A transaction that has taken its hundred steps is finished for whoever only
-// looks, too, and its last step can be read back.
+// A transaction that has taken its hundred steps is finished for Status too, and the
+// record of its last step can be read.
 func TestHundredStepsAreSeen(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	for w.a.txs[0].rev < maxSteps {
@@ -132,7 +132,7 @@ func TestHundredStepsAreSeen(t *testing.T) {
 	}
 }
 
-// The step with the most rows begins a transaction where three are overdue.
+// The step with the most rows begins a transaction when three are overdue.
 func TestMostMoves(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.begin(ada)
@@ -163,7 +163,7 @@ func TestRoomForAnother(t *testing.T) {
 		t.Helper()
 		w.begin(ada)
 		if w.a.find(h.digest()) >= 0 {
-			t.Error("another one had to go")
+			t.Error("the wrong transaction made room")
 		}
 	}
 	gone(h2) // the only one without a code
@@ -174,11 +174,11 @@ func TestRoomForAnother(t *testing.T) {
 	w.at = 5 * time.Second
 	w.begin(ada)
 	if w.a.find(h3.digest()) < 0 {
-		t.Error("an unredeemed SUCCESS went before others")
+		t.Error("an unredeemed SUCCESS made room before others")
 	}
 }
 
-// A code that is late is no longer a reason to stay.
+// A transaction with an expired code makes room like one without a code.
 func TestLateCodeMakesRoom(t *testing.T) {
 	w := begun(t, Policy{Live: 2}, ada, adaMail)
 	first := w.h
@@ -188,6 +188,6 @@ func TestLateCodeMakesRoom(t *testing.T) {
 	second := w.h
 	w.begin(ada)
 	if w.a.find(first.digest()) >= 0 && w.a.txs[w.a.find(first.digest())].isLive() || w.a.find(second.digest()) < 0 {
-		t.Error("the wrong one made room")
+		t.Error("the transaction with a live code made room")
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// An attempt whose node died is begun again when its claim has run out, five
-// times in all for a mail or a notice, and for ever for a report.
+// After a node dies, its attempt is repeated when its claim expires: five attempts in
+// all for a mail or a notice, without limit for a report.
 func TestAttempts(t *testing.T) {
 	m := newMachine(t, Policy{})
 	a, _ := challenged(t, m)
@@ -17,7 +17,7 @@ func TestAttempts(t *testing.T) {
 	for attempt := 2; attempt <= 7; attempt++ {
 		var r Result
 		if es, err := m.Tend(&a, now.Add(claim-1), &r); err != nil || len(es) != 0 {
-			t.Fatalf("attempt %d before its time: %v, %v", attempt, es, err)
+			t.Fatalf("attempt %d was too early: %v, %v", attempt, es, err)
 		}
 		now = now.Add(claim)
 		es, err := m.Tend(&a, now, &r)

@@ -11,8 +11,8 @@ import (
 	"github.com/authnfsm/authn/internal/golden"
 )
 
-// T2, T3: every cell of states × events is decided on purpose. A new state or
-// event that forgot one shows as a difference here.
+// T2, T3: the recorded matrix shows the decision for every state and event. A new
+// state or event changes it.
 func TestMatrix(t *testing.T) {
 	p, err := compile(table)
 	if err != nil {
@@ -81,7 +81,7 @@ func (p *program) cellText(state int, o op) string {
 	return strings.Join(to, ", ")
 }
 
-// Every guard is used by a row and explained; so is every update and effect.
+// Every guard, update and effect is used by a row and documented.
 func TestNothingUnused(t *testing.T) {
 	usedGuards, acts, kinds := map[guard]bool{}, map[update]bool{}, map[EffectKind]bool{}
 	for _, q := range questions {
@@ -101,36 +101,36 @@ func TestNothingUnused(t *testing.T) {
 	next := guard(1)
 	for _, q := range questions {
 		if q.first != next || q.text == "" || q.last < q.first {
-			t.Errorf("%s: its answers are not numbered in a row", q.text)
+			t.Errorf("%s: its answers are not numbered consecutively", q.text)
 		}
 		next = q.last + 1
 	}
 	if next != guardsEnd {
-		t.Errorf("%d usedGuards belong to no question", guardsEnd-next)
+		t.Errorf("%d guards belong to no question", guardsEnd-next)
 	}
 	for g := guard(1); g < guardsEnd; g++ {
 		if !usedGuards[g] || guards[g].name == "" || guards[g].doc == "" {
-			t.Errorf("guard %d %q: used %t, or not explained", g, g, usedGuards[g])
+			t.Errorf("guard %d %q: used %t, or not documented", g, g, usedGuards[g])
 		}
 	}
 	for u := update(1); u < updatesEnd; u++ {
 		if !acts[u] || updates[u].name == "" || updates[u].doc == "" || updates[u].do == nil {
-			t.Errorf("update %d: used %t, or not explained", u, acts[u])
+			t.Errorf("update %d: used %t, or not documented", u, acts[u])
 		}
 	}
 	for k := EffectKind(1); k < effectKinds; k++ {
 		if !kinds[k] || effectDocs[k].name == "" || effectDocs[k].doc == "" {
-			t.Errorf("effect %d: used %t, or not explained", k, kinds[k])
+			t.Errorf("effect %d: used %t, or not documented", k, kinds[k])
 		}
 	}
 	for o := range ops {
 		if opInfos[o].name == "" || opInfos[o].doc == "" {
-			t.Errorf("event %d is not explained", o)
+			t.Errorf("event %d is not documented", o)
 		}
 	}
 }
 
-// What a sign-in leads to, by what it requires and what the Directory has.
+// The state after begin, by the requirement and the factors.
 func TestBeginTable(t *testing.T) {
 	offered, required := graceMail, graceMail
 	required.Required = true
@@ -192,7 +192,7 @@ func TestSeveralRequiredFactors(t *testing.T) {
 	w.want(w.do(Activate{Code: w.right()}), Success)
 }
 
-// Two tabs enroll; the first to finish ends the other.
+// If two tabs enroll, the first to finish ends the other.
 func TestActivationCancelsOthers(t *testing.T) {
 	w := begun(t, Policy{}, grace, graceMail)
 	other := w.h
@@ -206,7 +206,7 @@ func TestActivationCancelsOthers(t *testing.T) {
 	if len(w.r.Moves()) != 2 {
 		t.Errorf("rows taken: %v", w.r.Moves())
 	}
-	// The factor counts as active before the Directory has taken it.
+	// The factor counts as active before the Directory has accepted it.
 	w.begin(grace)
 	w.want(w.a.txs[w.slot()].name(), MFARequired)
 }
