@@ -64,10 +64,17 @@ func numbers(t *testing.T) map[string][]string {
 			fmt.Sprintf("fewer than %d bytes, a full one less than %d KiB", oneRecord, fullRecord>>10),
 		},
 		"docs/from-okta.md": {fmt.Sprintf("a %s-digit code", word(p.Digits))},
-		"README.md":         {"Go " + goVersion(t)},
-		"docs/hosting.md":   nil,
-		"SECURITY.md":       nil,
-		"CONTRIBUTING.md":   {"−1, 0 and +1"},
+		"README.md":         {"Go " + goVersion(t), "a property test in 30 lines"},
+		"docs/testing.md": {
+			"property test in 30 lines](#a-property-test-in-30-lines)", "property test in 30 lines",
+			// Measured by package authntest, and what rapid prints.
+			"each of 36 seeded mistakes", "100 histories take about one", "RAPID_CHECKS=5000",
+			"failed after 3 tests", "1 code(s) sent", "-rapid.seed=8914956609691016717", "12:00:01",
+			"| 100 | number of histories", "| 30 | average length", "| 30s | time to reduce",
+		},
+		"docs/hosting.md": nil,
+		"SECURITY.md":     nil,
+		"CONTRIBUTING.md": {"−1, 0 and +1"},
 	}
 }
 

@@ -155,9 +155,14 @@ var wrongMachines = []struct {
 			}
 			return d.probe.Step(a, h, ev, env, r)
 		}}},
-	{name: "has no entropy", rule: "bound", in: "sign-in", machine: doctored{
+	{name: "is asked nothing by the Limiter", rule: "host", in: "sign-in", machine: doctored{
 		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
-			env.Entropy = [64]byte{}
+			env.Limited = time.Time{}
+			return d.probe.Step(a, h, ev, env, r)
+		}}},
+	{name: "its entropy is always the same", rule: "bound", in: "sign-in", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			env.Entropy = [64]byte{1}
 			return d.probe.Step(a, h, ev, env, r)
 		}}},
 	{name: "sends no code, for no reason", rule: "sent", in: "sign-in", machine: doctored{
