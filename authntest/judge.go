@@ -50,7 +50,7 @@ func (h *history) begin(p *account, inj *injection) *tx {
 	var x *tx
 	if inj != nil && inj.fired && inj.effect != harmless {
 		if inj.effect == hidden && v.class == OK {
-			x = h.m.began(p, v.to, "", now)
+			h.m.began(p, v.to, "", now)
 		}
 		h.unavailable(o)
 		return nil

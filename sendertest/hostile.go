@@ -144,7 +144,7 @@ func checkRecipient(ctx context.Context, b *bench) error {
 	for to, got := range by {
 		for _, x := range got {
 			if len(x.Header["Bcc"]) > 0 || len(x.Header["To"]) > 1 {
-				return fmt.Errorf("To %q added a header", to)
+				return fmt.Errorf("the To %q added a header", to)
 			}
 		}
 	}
