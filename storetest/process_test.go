@@ -69,7 +69,7 @@ func TestProcessLost(t *testing.T) {
 	if _, err := s.Load(ctx, "k"); err != context.Canceled {
 		t.Error(err)
 	}
-	if _, err := p.Store("no sweeper").(authn.Sweeper).Due(t.Context(), date, 1); err == nil || !strings.Contains(err.Error(), "no authn.Sweeper") {
+	if _, err := p.Store("no sweeper").(authn.Sweeper).Due(t.Context(), date, 1); err == nil || !strings.Contains(err.Error(), "not an authn.Sweeper") {
 		t.Error(err)
 	}
 }
