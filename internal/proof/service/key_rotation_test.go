@@ -1,0 +1,68 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
+)
+
+// A rotation has two steps: append the new key on every node, then move it to
+// the front. In each step some nodes still have the earlier list: a sign-in that
+// goes from node to node meets no error, and none after a step is taken back.
+func TestRotationInTwoSteps(t *testing.T) {
+	first := authn.Key{ID: 1, Secret: []byte("first key for tests: 0123456789abcdef")}
+	second := authn.Key{ID: 2, Secret: []byte("second key for tests: 0123456789abcde")}
+	before, appended, moved := []authn.Key{first}, []authn.Key{first, second}, []authn.Key{second, first}
+	for name, fleet := range map[string][2][]authn.Key{
+		"append": {before, appended}, "append taken back": {appended, before}, "move": {appended, moved}, "move taken back": {moved, appended},
+	} {
+		for _, order := range [][2]int{{0, 1}, {1, 0}} {
+			h := testhost.New(t, nil)
+			node := func(i int) *authn.Service {
+				h.Config.Keys = fleet[order[i%2]]
+				return h.Open(t)
+			}
+			ctx, do := t.Context(), testhost.OK(t)
+			a := do(node(0).Begin(ctx, authn.Login{User: "ada"}))
+			a = do(node(1).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
+			code := h.Last("ada").Code
+			if a = do(node(0).Do(ctx, a.Token, authn.WithKey("one", authn.Verify{Code: testhost.OtherCode(code)}))); a.Outcome != authn.WrongCode {
+				t.Fatalf("%s: %s", name, a.Outcome)
+			}
+			if a = do(node(1).Do(ctx, a.Token, authn.WithKey("one", authn.Verify{Code: testhost.OtherCode(code)}))); a.TriesLeft != 9 {
+				t.Errorf("%s: a repeat on another node is counted: %d tries left", name, a.TriesLeft)
+			}
+			if a = do(node(0).Do(ctx, a.Token, authn.Verify{Code: code})); a.State != authn.Success {
+				t.Fatalf("%s: %s", name, a.State)
+			}
+			if who, err := node(1).Redeem(ctx, a.Session); err != nil || who.User != "ada" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// Without the first step a node meets records that it cannot open. It refuses
+// without a verdict and changes nothing, so that nothing is lost once it has the
+// key.
+func TestRotationInOneStep(t *testing.T) {
+	first := authn.Key{ID: 1, Secret: []byte("first key for tests: 0123456789abcdef")}
+	second := authn.Key{ID: 2, Secret: []byte("second key for tests: 0123456789abcde")}
+	h := testhost.New(t, func(_ *testhost.Host, c *authn.Config) { c.Keys = []authn.Key{second, first} })
+	a, code := h.Challenged(t)
+	was := fmt.Sprint(h.World.Records(t.Context()))
+	h.Config.Keys = []authn.Key{first}
+	old := h.Open(t)
+	if _, err := old.Do(t.Context(), a.Token, authn.Verify{Code: code}); !errors.Is(err, authn.ErrUnavailable) {
+		t.Errorf("a node without the key: %v", err)
+	}
+	if is := fmt.Sprint(h.World.Records(t.Context())); is != was {
+		t.Errorf("a record changed:\n%s\n%s", was, is)
+	}
+	if a = h.MustDo(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success {
+		t.Error(a.State)
+	}
+}
