@@ -45,7 +45,7 @@ func (s *Service) carryOut(ctx context.Context, c *call, a *Account, e Effect) e
 	fs := c.factors
 	if fs == nil {
 		var err error
-		if fs, err = s.factors(ctx, e.User); errors.Is(err, ErrNoUser) {
+		if fs, err = s.factors(ctx, e.User); errors.Is(err, ErrNoUser) && e.Do != FactorActivated {
 			return ErrSuperseded
 		} else if err != nil {
 			return err

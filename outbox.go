@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -195,10 +196,11 @@ func (a *Account) findEffect(key string) int {
 }
 
 // Acknowledge returns the account with what became of attempts at effects,
-// errs[i] of es[i], and whether that changed anything. Nil is done; an error
-// that wraps [ErrSuperseded] or [ErrUndeliverable] is final; any other is tried
-// again later, a message at most five times. The account is not changed in
-// place.
+// errs[i] of es[i], and whether that changed anything. Nil is done, and an error
+// that wraps [ErrSuperseded] is final, as is [ErrUndeliverable] for a message.
+// After any other error there is another attempt later: of a message five at
+// most, of what the Directory or the Auditor has to be told until it is taken.
+// The account is not changed in place.
 func (m *Machine) Acknowledge(a *Account, es []Effect, errs []error, now time.Time) (next Account, changed bool, err error) {
 	s, err := m.load(a, nil, &Env{Now: now}, new(input))
 	if err != nil {
@@ -226,7 +228,7 @@ func (s *step) acknowledge(key string, err error) bool {
 		return false
 	}
 	e := &s.acct.outbox[i]
-	if retryable(err) && (!e.isMessage() || e.attempts < maxAttempts) {
+	if e.retries(err) {
 		e.next = s.now + doubled(firstRetry, int(e.attempts)-1, lastRetry)
 		return true
 	}
@@ -269,15 +271,25 @@ func (s *step) claimOwed() (es []Effect) {
 	return es
 }
 
-// retryable says that another attempt may succeed.
-func retryable(err error) bool {
-	return err != nil && !errors.Is(err, ErrSuperseded) && !errors.Is(err, ErrUndeliverable)
+// retries says whether there is another attempt after err. Only a message may be
+// undeliverable, and only its attempts are counted: what the Directory or the
+// Auditor has to be told is repeated until it is taken.
+func (e *entry) retries(err error) bool {
+	switch {
+	case err == nil, errors.Is(err, ErrSuperseded):
+		return false
+	case e.isMessage():
+		return !errors.Is(err, ErrUndeliverable) && e.attempts < maxAttempts
+	}
+	return true
 }
 
 // Addressee returns the factor that an effect concerns, as the Directory lists
 // it now. A code, and a factor that was confirmed, belong to the address that
-// was pinned: if it has changed, or the factor is gone, the error wraps
-// [ErrSuperseded]. A notice goes to whatever the address is now.
+// was pinned: if that has changed, the error wraps [ErrSuperseded]. So it does if
+// the factor is gone, except that a confirmed factor is handed over again later:
+// a list that lacks it for a moment must not undo an enrollment. A notice goes to
+// whatever the address is now.
 func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, error) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
@@ -293,6 +305,10 @@ func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, err
 			f.Address = trimmed(f.Address)
 			return f, nil
 		}
+	}
+	listed := slices.ContainsFunc(factors, func(f Factor) bool { return f.ID == e.Factor })
+	if e.Do == FactorActivated && !listed {
+		return Factor{}, fmt.Errorf("%w: directory: the factor is not listed at the moment", ErrUnavailable)
 	}
 	return Factor{}, ErrSuperseded
 }

@@ -58,3 +58,43 @@ func TestRetries(t *testing.T) {
 		}
 	}
 }
+
+// What the Directory and the Auditor have to be told is never dropped: neither
+// for an error that is final for a message, nor for a list that lacks the user or
+// the factor for a moment. Only another address supersedes a confirmed factor.
+func TestNeverDropped(t *testing.T) {
+	m := newMachine(t, Policy{})
+	e := env(0, 3, graceMail)
+	var r Result
+	a := taken(t, &r, m.Begin(&Account{}, grace, e, &r))
+	a = taken(t, &r, m.Step(&a, handle(e), Enroll{Email}, env(0, 4, graceMail), &r))
+	a = taken(t, &r, m.Step(&a, handle(e), Activate{Code: m.liveCode(&a, 0)}, env(0, 5, graceMail), &r))
+	owed := r.Effects()
+	for i, e := range owed {
+		for name, err := range map[string]error{"undeliverable": ErrUndeliverable, "no user": ErrNoUser, "down": ErrUnavailable} {
+			errs := make([]error, len(owed))
+			errs[i] = err
+			next, _, ackErr := m.Acknowledge(&a, owed, errs, t0)
+			message := e.Do == NotifyActivated
+			if kept := next.findEffect(e.Key) >= 0; ackErr != nil || kept == (message && errors.Is(err, ErrUndeliverable)) {
+				t.Errorf("%s, %s: kept %t, %v", e.Do, name, kept, ackErr)
+			}
+		}
+		if e.Do != FactorActivated {
+			continue
+		}
+		moved, other := graceMail, adaMail
+		moved.Address = "grace@elsewhere.example"
+		for _, c := range []struct {
+			list []Factor
+			want error
+		}{{nil, ErrUnavailable}, {[]Factor{other}, ErrUnavailable}, {[]Factor{moved}, ErrSuperseded}, {[]Factor{other, graceMail}, nil}} {
+			if _, err := m.Addressee(&a, e, c.list); !errors.Is(err, c.want) || c.want == nil && err != nil {
+				t.Errorf("handed over to %v: %v, not %v", c.list, err, c.want)
+			}
+		}
+	}
+	if len(owed) != 4 {
+		t.Errorf("%d effects", len(owed))
+	}
+}

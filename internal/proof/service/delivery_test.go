@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/authntest"
 	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
@@ -263,5 +264,37 @@ func TestTendTogether(t *testing.T) {
 	d.Wait(40 * time.Second)
 	if did, err := d.Tend(t.Context()); did.Records != 1 || err != nil || sent != 2 {
 		t.Errorf("%+v, %v, %d mails", did, err, sent)
+	}
+}
+
+// A Directory that knows nobody for a moment does not undo an enrollment: the
+// factor is handed over later.
+func TestHandOverOutlivesAMoment(t *testing.T) {
+	h := testhost.New(t, nil)
+	a := h.MustDo(t, h.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	code := h.Last("grace").Code
+	h.World.Fail(authntest.Activated, authntest.Fault{Err: authntest.ErrDown})
+	if a = h.MustDo(t, a.Token, authn.Activate{Code: code}); a.State != authn.Success {
+		t.Fatal(a.State)
+	}
+	factors := h.World.FactorsOf("grace")
+	for name, moment := range map[string]func(){"no user": func() { h.World.Remove("grace") }, "no factors": func() { h.World.SetFactors("grace") }} {
+		moment()
+		h.World.Heal(authntest.Activated)
+		h.Wait(time.Minute)
+		if _, err := h.Tend(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := h.Took(); len(took) > 1 {
+			t.Errorf("%s: handed over: %v", name, took)
+		}
+	}
+	h.World.SetFactors("grace", factors...)
+	h.Wait(20 * time.Minute)
+	if _, err := h.Tend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if fs := h.World.FactorsOf("grace"); len(fs) != 1 || fs[0].Status != authn.Active {
+		t.Errorf("the Directory has %v", fs)
 	}
 }
