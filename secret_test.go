@@ -36,3 +36,26 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Error("nothing was printed")
 	}
 }
+
+// None of the types that hold a secret prints it, in whatever way.
+func TestNoSecretPrints(t *testing.T) {
+	const hidden = "hidden-text"
+	for _, x := range []any{Secret(hidden), Code(hidden), StateToken(hidden), SessionToken(hidden)} {
+		var out bytes.Buffer
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&out, verb+"\n", x)
+			fmt.Fprintf(&out, verb+"\n", []any{x})
+		}
+		j, err := json.Marshal(map[string]any{"x": x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(j)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "x", x)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "x", x)
+		fmt.Fprint(&out, x.(slog.LogValuer).LogValue(), x.(fmt.Stringer).String(), x.(fmt.GoStringer).GoString())
+		if bytes.Contains(out.Bytes(), []byte(hidden)) || bytes.Contains(out.Bytes(), []byte(fmt.Sprintf("%x", hidden))) {
+			t.Errorf("%T prints itself: %s", x, out.String())
+		}
+	}
+}
