@@ -95,14 +95,18 @@ func (s *Service) save(ctx context.Context, key string, old uint64, r Record) er
 }
 
 // safely calls a port: an error and a panic are both "unavailable", so that
-// whatever a port does, the service fails closed.
+// whatever a port does, the service fails closed. That an effect is superseded
+// is not for a port to say.
 func safely(port string, f func() error) (err error) {
 	defer func() {
 		if recover() != nil { // its value may hold a secret
 			err = fmt.Errorf("%w: %s: panic", ErrUnavailable, port)
 		}
 	}()
-	if err := f(); err != nil {
+	switch err := f(); {
+	case errors.Is(err, ErrSuperseded):
+		return fmt.Errorf("%w: %s: %v", ErrUnavailable, port, err)
+	case err != nil:
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, port, err)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -298,16 +297,20 @@ func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, err
 	if i := a.findEffect(e.Key); i >= 0 {
 		pinned = a.outbox[i].recipient
 	}
+	moved := false
 	for i := range factors {
 		p, _ := s.pin(&factors[i])
-		if p.id == e.Factor && p.kind != 0 && (p.recipient == pinned || e.Do != SendCode && e.Do != FactorActivated) {
+		if p.id != e.Factor || p.kind == 0 {
+			continue
+		}
+		if p.recipient == pinned || e.Do != SendCode && e.Do != FactorActivated {
 			f := factors[i]
 			f.Address = trimmed(f.Address)
 			return f, nil
 		}
+		moved = true
 	}
-	listed := slices.ContainsFunc(factors, func(f Factor) bool { return f.ID == e.Factor })
-	if e.Do == FactorActivated && !listed {
+	if e.Do == FactorActivated && !moved {
 		return Factor{}, fmt.Errorf("%w: directory: the factor is not listed at the moment", ErrUnavailable)
 	}
 	return Factor{}, ErrSuperseded
@@ -363,7 +366,7 @@ func (m *Machine) code(a *Account, e Effect) (Code, bool) {
 	defer m.pool.Put(s)
 	s.acct, s.i = a, a.findEffect(e.Key)
 	var code [maxDigits]byte
-	if s.i < 0 || e.Do != SendCode || !s.derive(&code) {
+	if s.i < 0 || s.i >= queue || e.Do != SendCode || !s.derive(&code) {
 		return "", false
 	}
 	return Code(code[:s.tx().limits.digits]), true
