@@ -83,12 +83,12 @@ func TestNeverDropped(t *testing.T) {
 		if e.Do != FactorActivated {
 			continue
 		}
-		moved, other := graceMail, adaMail
-		moved.Address = "grace@elsewhere.example"
+		moved, other, bad := graceMail, adaMail, graceMail
+		moved.Address, bad.Address = "grace@elsewhere.example", ""
 		for _, c := range []struct {
 			list []Factor
 			want error
-		}{{nil, ErrUnavailable}, {[]Factor{other}, ErrUnavailable}, {[]Factor{moved}, ErrSuperseded}, {[]Factor{other, graceMail}, nil}} {
+		}{{nil, ErrUnavailable}, {[]Factor{other}, ErrUnavailable}, {[]Factor{bad}, ErrUnavailable}, {[]Factor{moved}, ErrSuperseded}, {[]Factor{other, graceMail}, nil}} {
 			if _, err := m.Addressee(&a, e, c.list); !errors.Is(err, c.want) || c.want == nil && err != nil {
 				t.Errorf("handed over to %v: %v, not %v", c.list, err, c.want)
 			}
@@ -96,5 +96,10 @@ func TestNeverDropped(t *testing.T) {
 	}
 	if len(owed) != 4 {
 		t.Errorf("%d effects", len(owed))
+	}
+	forged := owed[0] // an effect that claims to be a code
+	forged.Do = SendCode
+	if _, err := m.Message(&a, forged, []Factor{graceMail}, t0); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("a forged effect: %v", err)
 	}
 }

@@ -298,3 +298,30 @@ func TestHandOverOutlivesAMoment(t *testing.T) {
 		t.Errorf("the Directory has %v", fs)
 	}
 }
+
+// No port may say that an effect is superseded: neither is a code dead then, nor
+// a factor that was confirmed forgotten.
+func TestPortsDoNotSupersede(t *testing.T) {
+	h := testhost.New(t, nil)
+	h.World.Fail(authntest.Activated, authntest.Fault{Err: authn.ErrSuperseded})
+	h.World.FailOnce(authntest.Send, authntest.Fault{Err: authn.ErrSuperseded})
+	a := h.MustDo(t, h.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.Email})
+	if a.Delivery != authn.Pending || a.CodeExpires.IsZero() {
+		t.Errorf("delivery %q, code until %v", a.Delivery, a.CodeExpires)
+	}
+	h.Wait(time.Minute)
+	if _, err := h.Tend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a = h.MustDo(t, a.Token, authn.Activate{Code: h.Last("grace").Code}); a.State != authn.Success {
+		t.Fatal(a.State)
+	}
+	h.World.Heal(authntest.Activated)
+	h.Wait(time.Minute)
+	if _, err := h.Tend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.World.FactorsOf("grace")) != 1 || h.World.FactorsOf("grace")[0].Status != authn.Active {
+		t.Error("the confirmed factor was forgotten")
+	}
+}

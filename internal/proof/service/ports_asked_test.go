@@ -208,3 +208,24 @@ func TestAcknowledgedAgain(t *testing.T) {
 		t.Errorf("%d saves, delivery %s", saves, a.Delivery)
 	}
 }
+
+// A Limiter's time that has come is now, and the Directory is asked as ever.
+func TestLimitThatHasPassed(t *testing.T) {
+	for name, c := range map[string]struct {
+		wait time.Duration
+		want error
+	}{"past": {-time.Second, nil}, "now": {0, nil}, "later": {1, authn.ErrTooSoon}} {
+		d := testhost.New(t, nil)
+		d.Config.Limiter = limitFunc(func() time.Time { return d.World.Now().Add(c.wait) })
+		d.Service = d.Open(t)
+		a := d.MustBegin(t, "ada")
+		got, err := d.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"})
+		if !errors.Is(err, c.want) || c.want == nil && (err != nil || got.State != authn.MFAChallenge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type limitFunc func() time.Time
+
+func (f limitFunc) Allow(context.Context, authn.Attempt) (time.Time, error) { return f(), nil }
