@@ -62,7 +62,7 @@ func (s *Service) forgetUnheard(a *Account) {
 		return
 	}
 	for i := maxOutbox - 1; i >= 0; i-- {
-		if k := a.outbox[i].kind; k == SignedIn || k == FactorEnrolled || k == FactorDisabled {
+		if k := a.outbox[i].kind; k == reportSignIn || k == reportEnrolled || k == reportDisabled {
 			a.drop(i)
 		}
 	}

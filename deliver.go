@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 )
 
 // deliver makes one attempt at each effect, after the save, and records what
@@ -36,33 +35,25 @@ func (s *Service) deliver(ctx context.Context, c *call, a *Account, rec Record, 
 func (s *Service) carryOut(ctx context.Context, c *call, a *Account, e Effect) error {
 	ctx, stop := context.WithTimeout(ctx, s.m.policy.DeliveryTimeout)
 	defer stop()
-	if reports[e.Do] != "" {
-		if s.cfg.Auditor == nil {
-			return nil
-		}
-		return safely("auditor", func() error { return s.cfg.Auditor.Audit(ctx, s.m.Report(c.key, e)) })
-	}
 	fs := c.factors
-	if fs == nil {
+	if fs == nil && a.needsFactors(e) {
 		var err error
-		if fs, err = s.factors(ctx, e.User); errors.Is(err, ErrNoUser) && e.Do != FactorActivated {
-			return ErrSuperseded
-		} else if err != nil {
+		if fs, err = s.factors(ctx, e.User); err != nil && !errors.Is(err, ErrNoUser) { // of nobody there are none
 			return err
 		}
 	}
-	if e.Do == FactorActivated {
-		f, err := s.m.Addressee(a, e, fs)
-		if err != nil {
-			return err
-		}
-		return safely("directory", func() error { return s.cfg.Directory.Activated(ctx, e.Key, e.User, f) })
-	}
-	msg, err := s.m.Message(a, e, fs, s.cfg.Now())
-	if err != nil {
+	job, err := s.m.Job(a, c.key, e, fs, s.cfg.Now())
+	switch {
+	case err != nil:
 		return err
+	case job.Message != nil:
+		return safely("sender", func() error { return s.cfg.sender(job.Message.Channel).Send(ctx, *job.Message) })
+	case job.Activated != nil:
+		return safely("directory", func() error { return s.cfg.Directory.Activated(ctx, e.Key, e.User, *job.Activated) })
+	case s.cfg.Auditor != nil:
+		return safely("auditor", func() error { return s.cfg.Auditor.Audit(ctx, *job.Report) })
 	}
-	return safely("sender", func() error { return s.cfg.sender(msg.Channel).Send(ctx, msg) })
+	return nil
 }
 
 // auditMoves tells the Auditor of the rows that were taken, after the commit.
@@ -87,16 +78,6 @@ func (s *Service) auditRefusal(c *call, a *Account, r *Refusal) {
 		e.From = a.txs[i].name()
 	}
 	s.note(c.ctx, e)
-}
-
-// auditFaults reports the factors of the Directory's list that cannot be used.
-func (s *Service) auditFaults(c *call) {
-	for _, f := range s.m.Faults(c.factors) {
-		s.note(c.ctx, AuditEvent{
-			Account: c.key, User: c.user, Event: EventFactorUnusable, Factor: fmt.Sprintf("%.64q", f.Factor),
-			Err: fmt.Sprintf("type %.64q: %s", f.Type, f.Reason),
-		})
-	}
 }
 
 func (s *Service) auditHost(ctx context.Context, key, user string, event EventName, reason string) {

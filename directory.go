@@ -1,17 +1,10 @@
 package authn
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
-
-// FactorFault is something in the Directory's list that keeps a factor from
-// being used. The host should correct it: other factors of the user still work.
-type FactorFault struct {
-	Factor string // its ID, as the Directory has it
-	Type   string
-	Reason string // holds no address
-}
 
 // consult reads what the Directory says: the factors that can be used, as many
 // as a transaction has room for. A factor that cannot be used is passed over,
@@ -43,18 +36,22 @@ func (s *step) usable(factors []Factor, i int) (p pin, fault string) {
 	return p, fault
 }
 
-// Faults says which of a user's factors cannot be used, and why. The list is the
-// Directory's.
-func (m *Machine) Faults(factors []Factor) (list []FactorFault) {
+// Faults says which factors of a user's list cannot be used, and why, as events
+// for the Auditor; the key is that of the account's record. The host should
+// correct its list. No event holds an address.
+func (m *Machine) Faults(key, user string, factors []Factor) (es []AuditEvent) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	s.acct = new(Account)
 	for i := range factors {
 		if _, fault := s.usable(factors, i); fault != "" {
-			list = append(list, FactorFault{factors[i].ID, factors[i].Type, fault})
+			es = append(es, AuditEvent{
+				Tenant: m.tenant, Account: key, User: user, Event: EventFactorUnusable,
+				Factor: fmt.Sprintf("%.64q", factors[i].ID), Err: fmt.Sprintf("type %.64q: %s", factors[i].Type, fault),
+			})
 		}
 	}
-	return list
+	return es
 }
 
 // list adds a factor. If there is no room, the last of the least important ones
@@ -121,7 +118,7 @@ func trimmed(address string) string { return strings.Trim(address, " \t\r\n") }
 // taken it yet.
 func (s *step) handedOver(p *pin) bool {
 	for i := range s.acct.outbox {
-		if e := &s.acct.outbox[i]; e.kind == FactorActivated && e.factor == p.id && e.recipient == p.recipient {
+		if e := &s.acct.outbox[i]; e.kind == handOver && e.factor == p.id && e.recipient == p.recipient {
 			return true
 		}
 	}
@@ -152,7 +149,20 @@ func (s *step) listed(i int) *pin {
 
 // isProtected says that the account has an active factor, whether or not it can
 // be proved here.
-func (s *step) isProtected() bool { return s.has(Active) || s.unusable }
+func (s *step) isProtected() bool {
+	return s.has(Active) || s.unusable || s.owesFactor()
+}
+
+// owesFactor says that the Directory is still to be told of a factor that was
+// activated here, and does not list it at the moment.
+func (s *step) owesFactor() bool {
+	for i := range s.acct.outbox {
+		if e := &s.acct.outbox[i]; e.kind == handOver && !slices.ContainsFunc(s.dir, func(p pin) bool { return p.id == e.factor }) {
+			return true
+		}
+	}
+	return false
+}
 
 // enrollmentOpen says that a factor may be enrolled: none is active or this
 // transaction has proved one, and none is disabled.

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -31,8 +32,8 @@ func TestUnusableFactors(t *testing.T) {
 			for _, fs := range [][]Factor{{f}, {f, spare}, {spare, f}} {
 				var r Result
 				refused(t, &r, m.Begin(&Account{}, Login{User: "ada", Require: require}, env(0, 1, fs...), &r), ErrNoFactor)
-				faults := m.Faults(fs)
-				if !r.faulty || len(faults) != 1 || faults[0].Factor != f.ID || faults[0].Type != f.Type || faults[0].Reason == "" {
+				faults := m.Faults("k", "ada", fs)
+				if !r.faulty || len(faults) != 1 || faults[0].Factor != fmt.Sprintf("%.64q", f.ID) || !strings.Contains(faults[0].Err, fmt.Sprintf("type %q: ", f.Type)) || faults[0].User != "ada" {
 					t.Errorf("%s: %t, %+v", name, r.faulty, faults)
 				}
 				if f.Address != "" && strings.Contains(fmt.Sprint(faults), f.Address) {
@@ -64,7 +65,7 @@ func TestUnusableFactors(t *testing.T) {
 	}
 	sms := Factor{ID: "s", Type: "sms", Address: "not looked at", Status: NotSetUp}
 	refused(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms), &r), ErrNoFactor)
-	if r.faulty || m.Faults([]Factor{sms}) != nil {
+	if r.faulty || m.Faults("k", "ada", []Factor{sms}) != nil {
 		t.Error("a type of another service, not set up, is reported")
 	}
 }
@@ -160,4 +161,39 @@ func TestEnrollmentIsCheckedWhenUsed(t *testing.T) {
 	w.refuses(Activate{Code: code}, ErrNoCode)
 	w.fs = []Factor{graceMail}
 	w.want(w.do(Activate{Code: code}), Success)
+}
+
+// A factor that was activated here protects although the Directory has not taken
+// it and lists nothing, or another one, at the moment.
+func TestOwedFactorProtects(t *testing.T) {
+	w := begun(t, Policy{}, grace, graceMail)
+	w.want(w.do(Enroll{Email}), MFAEnrollActivate)
+	w.want(w.do(Activate{Code: w.right()}), Success)
+	owed := w.r.Effects()
+	spare := Factor{ID: "spare", Type: Email, Address: "s@x.co", Status: NotSetUp}
+	login := Login{User: "grace", Require: RequireIfActive}
+	begin := func(a *Account, fs ...Factor) (State, error) {
+		var r Result
+		w.seed++
+		err := w.m.Begin(a, login, env(0, w.seed, fs...), &r)
+		if err != nil {
+			return "", err
+		}
+		return r.Account.txs[r.slot].name(), nil
+	}
+	for _, fs := range [][]Factor{nil, {spare}} {
+		if st, err := begin(&w.a, fs...); !errors.Is(err, ErrNoFactor) {
+			t.Errorf("owed, with %v: %s, %v", fs, st, err)
+		}
+	}
+	if st, err := begin(&w.a, spare, graceMail); st != MFARequired {
+		t.Errorf("owed and listed: %s, %v", st, err)
+	}
+	taken, _, err := w.m.Acknowledge(&w.a, owed, make([]error, len(owed)), t0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := begin(&taken); st != Success {
+		t.Errorf("handed over, and not listed: %s, %v", st, err)
+	}
 }

@@ -197,37 +197,42 @@ type Login struct {
 	Require Requirement // the zero value demands a second factor
 }
 
-// EffectKind is what a committed step asks the host for.
-type EffectKind uint8
+// effectKind is something that a committed step asks the host to do.
+type effectKind uint8
 
-// The kinds of effect.
 const (
-	SendCode        EffectKind = iota + 1 // mail the live code
-	FactorActivated                       // hand the enrolled factor to the Directory
-	NotifyActivated                       // notifies the user that a factor was enrolled
-	NotifyBackoff                         // tell the user of several wrong codes in a row
-	NotifyLocked                          // notifies the user that the account is locked
-	SignedIn                              // tell the Auditor of a SUCCESS
-	FactorDisabled                        // tell the Auditor of a factor disabled
-	FactorEnrolled                        // tell the Auditor of a factor enrolled
+	sendCode effectKind = iota + 1
+	handOver
+	notifyActivated
+	notifyBackoff
+	notifyLocked
+	reportSignIn
+	reportDisabled
+	reportEnrolled
 	effectKinds
 )
 
-var effectDocs = [effectKinds]struct{ name, doc string }{
-	SendCode:        {"send code", "sends the live code; a superseded code is never sent"},
-	FactorActivated: {"hand over factor", "passes the confirmed factor to Directory.Activated; repeated until it returns nil"},
-	NotifyActivated: {"notify of factor", "notifies the user that a factor was enrolled"},
-	NotifyBackoff:   {"notify of failures", "notifies the user of repeated wrong codes after a correct password"},
-	NotifyLocked:    {"notify of lock", "notifies the user that the account is locked"},
-	SignedIn:        {"report sign-in", "reports the sign-in to the Auditor; repeated until it returns nil"},
-	FactorEnrolled:  {"report factor", "reports the enrolled factor to the Auditor; repeated until it returns nil"},
-	FactorDisabled:  {"report disabling", "reports the disabled factor to the Auditor; repeated until it returns nil"},
+// effectInfos are all that is said of each effect, in one place: also which
+// message it sends, or what it reports to the Auditor.
+var effectInfos = [effectKinds]struct {
+	name, doc string
+	message   MessageKind
+	report    EventName
+}{
+	sendCode:        {"send code", "sends the live code; a superseded code is never sent", CodeMessage, ""},
+	handOver:        {"hand over factor", "passes the confirmed factor to Directory.Activated; repeated until it returns nil", "", ""},
+	notifyActivated: {"notify of factor", "notifies the user that a factor was enrolled", ActivatedMessage, ""},
+	notifyBackoff:   {"notify of failures", "notifies the user of repeated wrong codes after a correct password", BackoffMessage, ""},
+	notifyLocked:    {"notify of lock", "notifies the user that the account is locked", LockedMessage, ""},
+	reportSignIn:    {"report sign-in", "reports the sign-in to the Auditor; repeated until it returns nil", "", EventSignedIn},
+	reportEnrolled:  {"report factor", "reports the enrolled factor to the Auditor; repeated until it returns nil", "", EventFactorActivated},
+	reportDisabled:  {"report disabling", "reports the disabled factor to the Auditor; repeated until it returns nil", "", EventFactorDisabled},
 }
 
 // String returns the effect's name in the table.
-func (k EffectKind) String() string {
+func (k effectKind) String() string {
 	if k < effectKinds {
-		return effectDocs[k].name
+		return effectInfos[k].name
 	}
 	return "invalid"
 }

@@ -43,11 +43,11 @@ func ExampleMachine_Faults() {
 	if err != nil {
 		panic(err)
 	}
-	for _, f := range m.Faults([]authn.Factor{{ID: "k1", Type: "token:hardware", Status: authn.Active}}) {
-		fmt.Println(f.Factor, f.Type, f.Reason)
+	for _, e := range m.Faults(m.Key(user), user, []authn.Factor{{ID: "k1", Type: "token:hardware", Status: authn.Active}}) {
+		fmt.Println(e.Event, e.Factor, e.Err)
 	}
 	// Output:
-	// k1 token:hardware its type is not known here
+	// factor_unusable "k1" type "token:hardware": its type is not known here
 }
 
 // Use the machine in a host that runs load, step, save and effects itself, from
@@ -89,19 +89,15 @@ func ExampleNewMachine() {
 			panic(err) // after ErrConflict, repeat from the load
 		}
 		for _, e := range r.Effects() { // then acknowledge them: see Machine.Acknowledge
-			var err error
-			switch e.Do {
-			case authn.FactorActivated:
-				_, err = m.Addressee(&r.Account, e, factors) // for Directory.Activated
-			case authn.SignedIn, authn.FactorEnrolled, authn.FactorDisabled:
-				_ = m.Report(key, e) // for Auditor.Audit
-			default:
-				var msg authn.Message
-				if msg, err = m.Message(&r.Account, e, factors, time.Now()); err == nil {
-					err = mail.Send(ctx, msg)
-				}
+			job, err := m.Job(&r.Account, key, e, factors, time.Now())
+			switch {
+			case err != nil:
+			case job.Message != nil:
+				err = mail.Send(ctx, *job.Message)
+			case job.Activated != nil: // Directory.Activated(ctx, e.Key, e.User, *job.Activated)
+			case job.Report != nil: // Auditor.Audit(ctx, *job.Report)
 			}
-			fmt.Println("effect:", e.Do, err)
+			fmt.Println("effect:", e.Name, err)
 		}
 		for _, move := range r.Moves() {
 			fmt.Println(move.Row.Label(), "->", move.Row.To)
@@ -169,7 +165,7 @@ func ExampleMachine_Explain() {
 
 	// After a minute without acknowledgment, another node takes over the effect.
 	owed, err = m.Tend(&r.Account, env.Now.Add(time.Minute), &r)
-	fmt.Println(owed[0].Do, err)
+	fmt.Println(owed[0].Name, err)
 
 	next.Shift(time.Hour) // as if everything had happened an hour later
 	ans, err := m.Status(&next, secret, env.Now.Add(time.Hour))

@@ -332,15 +332,15 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 	errs := make([]error, len(es))
 	for i, o := range es {
 		switch {
-		case o.Do == FactorActivated && x.deaf:
+		case o.Name == handOver.String() && x.deaf:
 			errs[i] = errors.New("again")
-		case o.Do == SendCode && !x.listed(a, o, e):
+		case o.Name == sendCode.String() && !x.listed(a, o, e):
 			errs[i] = ErrSuperseded
-		case o.Do == SendCode && !x.inTime(a, o, e):
+		case o.Name == sendCode.String() && !x.inTime(a, o, e):
 			errs[i] = ErrUndeliverable
-		case o.Do == SendCode && c.mood == down:
+		case o.Name == sendCode.String() && c.mood == down:
 			errs[i] = errors.New("again")
-		case o.Do == SendCode && c.mood == refuses:
+		case o.Name == sendCode.String() && c.mood == refuses:
 			errs[i] = ErrUndeliverable
 		}
 	}

@@ -462,11 +462,11 @@ func oneMailForEachCode(h *trial) (bool, string) {
 	}
 	codes := 0
 	for _, e := range b.owed() {
-		if e.Do != SendCode || !h.r.causes(e) {
+		if e.Name != sendCode.String() || !h.r.causes(e) {
 			continue
 		}
 		codes++
-		if code, ok := h.x.m.code(b, e); !ok || code != h.x.m.liveCode(b, h.c.slot) || e.Generation != int(h.after().sends) {
+		if code, ok := h.x.m.code(b, h.c.slot); !ok || code != h.x.m.liveCode(b, h.c.slot) || e.Generation != int(h.after().sends) {
 			return true, "the mail would carry another code"
 		}
 	}

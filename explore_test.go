@@ -253,10 +253,10 @@ func (h *trial) run() {
 	h.err = x.do(h.a, h.c, h.e, &h.r)
 	h.v = x.verdict(h.c, &h.r, h.err)
 	if h.c.host == "tend" {
-		h.sent = slices.ContainsFunc(x.claimed, func(e Effect) bool { return e.Do == SendCode })
+		h.sent = slices.ContainsFunc(x.claimed, func(e Effect) bool { return e.Name == sendCode.String() })
 	} else if h.err == nil {
 		for i := range h.r.nmoves {
-			h.sent = h.sent || slices.Contains(h.r.moves[i].edge.row.Emit, SendCode)
+			h.sent = h.sent || slices.Contains(h.r.moves[i].edge.row.Emit, sendCode)
 		}
 	}
 }
@@ -354,7 +354,7 @@ func (h *trial) status(p *pin) Status {
 			continue
 		}
 		for j := range h.a.outbox {
-			if o := &h.a.outbox[j]; o.kind == FactorActivated && o.factor == f.ID && o.recipient == p.recipient {
+			if o := &h.a.outbox[j]; o.kind == handOver && o.factor == f.ID && o.recipient == p.recipient {
 				return Active
 			}
 		}

@@ -173,7 +173,7 @@ func askAccount(s *step) guard {
 		return nothingAsked
 	case s.has(Active):
 		return factorActive
-	case s.unusable:
+	case s.isProtected():
 		return mayNotEnroll
 	case s.has(NotSetUp):
 		return mayEnroll

@@ -11,7 +11,7 @@ import (
 // entry is an effect that is owed: stored by the save that caused it, removed
 // by one more save after it was delivered. The zero value is a free place.
 type entry struct {
-	kind      EffectKind
+	kind      effectKind
 	tx        id
 	rev, n    uint8 // with tx the key of the effect
 	attempts  uint8 // begun
@@ -48,16 +48,26 @@ const (
 
 // An Effect is something that a committed step asks the host to do. It is saved
 // with the step and carried out after it, at least once, each time with the same
-// Key.
+// Key: see [Machine.Job].
 type Effect struct {
-	Do          EffectKind
+	Name        string // as in [Transition].Emit: "send code"
 	Key         string // of this effect, the same on every attempt
 	Transaction string // public id
 	User        string
-	Factor      string // id of the factor concerned
-	Generation  int
-	At          time.Time // when it happened
-	Until       time.Time // NotifyLocked: zero if only the host can unlock
+	Factor      string    // id of the factor concerned
+	Generation  int       // of a code: its number, from 1
+	At          time.Time // when it happened; zero for a code
+	Until       time.Time // of a lock: its end; zero if only the host can unlock
+	Attempts    int       // begun
+	Next        time.Time // of the next attempt, unless it is acknowledged before
+}
+
+// A Job is how an effect is carried out: one call of a port. One of its fields is
+// set.
+type Job struct {
+	Message   *Message    // for [Sender].Send of its Channel
+	Activated *Factor     // for [Directory].Activated, with the effect's Key and User
+	Report    *AuditEvent // for [Auditor].Audit
 }
 
 // emit puts the effects of a row in the outbox, after its updates. They concern
@@ -66,7 +76,7 @@ func (s *step) emit(e *edge, before *pin) error {
 	t := s.tx()
 	for n, k := range e.row.Emit {
 		i, f := s.i, before
-		if k == SendCode {
+		if k == sendCode {
 			f, t.delivery = t.factor(), deliveryPending
 		} else if i = s.room(); i < 0 {
 			return errOutbox
@@ -77,9 +87,9 @@ func (s *step) emit(e *edge, before *pin) error {
 			factor: f.id, recipient: f.recipient, kindOf: f.kind,
 		}
 		switch {
-		case k == SendCode:
+		case k == sendCode:
 			o.at = 0 // the code's own times say enough
-		case k == NotifyLocked && !s.acct.disabled:
+		case k == notifyLocked && !s.acct.disabled:
 			o.until = s.lockEnd()
 		}
 	}
@@ -111,13 +121,11 @@ func (s *step) room() int {
 	return -1
 }
 
-func (e *entry) isNotice() bool {
-	return e.kind == NotifyActivated || e.kind == NotifyBackoff || e.kind == NotifyLocked
-}
+func (e *entry) isNotice() bool { return e.isMessage() && e.kind != sendCode }
 
 // isMessage says that its attempts are counted: what the Directory or the
 // Auditor has to be told is tried until it is taken.
-func (e *entry) isMessage() bool { return e.kind == SendCode || e.isNotice() }
+func (e *entry) isMessage() bool { return effectInfos[e.kind].message != "" }
 
 // drop removes the i-th effect; in the queue the others keep their order.
 func (a *Account) drop(i int) {
@@ -142,10 +150,10 @@ func (e *entry) key() string { return effectKey(e.tx, e.rev, e.n) }
 func (a *Account) effect(i int) Effect {
 	e := &a.outbox[i]
 	x := Effect{
-		Do: e.kind, Key: e.key(), Transaction: hex.EncodeToString(e.tx[:]), User: a.user,
-		Factor: e.factor, At: unix(e.at), Until: unix(e.until),
+		Name: e.kind.String(), Key: e.key(), Transaction: hex.EncodeToString(e.tx[:]), User: a.user,
+		Factor: e.factor, At: unix(e.at), Until: unix(e.until), Attempts: int(e.attempts), Next: unix(e.next),
 	}
-	if e.kind == SendCode {
+	if e.kind == sendCode {
 		x.Generation = int(a.txs[i].sends)
 	}
 	return x
@@ -238,7 +246,7 @@ func (s *step) acknowledge(key string, err error) bool {
 // conclude takes an effect out of the outbox. A code that could not be sent
 // waives the cool-down once.
 func (s *step) conclude(i int, err error) {
-	if s.acct.outbox[i].kind == SendCode {
+	if s.acct.outbox[i].kind == sendCode {
 		t := &s.acct.txs[i]
 		t.delivery = deliverySent
 		if err != nil {
@@ -283,90 +291,98 @@ func (e *entry) retries(err error) bool {
 	return true
 }
 
-// Addressee returns the factor that an effect concerns, as the Directory lists
-// it now. A code, and a factor that was confirmed, belong to the address that
-// was pinned: if that has changed, the error wraps [ErrSuperseded]. So it does if
-// the factor is gone, except that a confirmed factor is handed over again later:
-// a list that lacks it for a moment must not undo an enrollment. A notice goes to
-// whatever the address is now.
-func (m *Machine) Addressee(a *Account, e Effect, factors []Factor) (Factor, error) {
+// Job returns how to carry out an effect that the account owes. The key is that
+// of the account's record, the list of factors is what the Directory says now.
+//
+// A code, and a factor that was confirmed, belong to the address that was pinned:
+// if that has changed, or the effect is not owed any more, the error wraps
+// [ErrSuperseded]. So it does if the factor of a message is gone; but a confirmed
+// factor is handed over again later, since a list that lacks it for a moment must
+// not undo an enrollment. A notice goes to whatever the address is now. A code
+// whose time is up is [ErrUndeliverable].
+func (m *Machine) Job(a *Account, key string, e Effect, factors []Factor, now time.Time) (Job, error) {
+	i := a.findEffect(e.Key)
+	if i < 0 {
+		return Job{}, ErrSuperseded
+	}
+	o := &a.outbox[i]
+	info := &effectInfos[o.kind]
+	if info.report != "" {
+		return Job{Report: &AuditEvent{
+			Time: e.At, Tenant: m.tenant, Account: key, User: e.User, Transaction: e.Transaction,
+			Event: info.report, Factor: e.Factor, Key: e.Key,
+		}}, nil
+	}
+	f, err := m.addressee(a, o, factors)
+	switch {
+	case err != nil:
+		return Job{}, err
+	case info.message == "":
+		return Job{Activated: &f}, nil
+	}
+	msg := &Message{
+		Key: e.Key, Kind: info.message, Tenant: m.tenant, User: e.User, To: f.Address, Locale: f.Locale,
+		Until: e.Until, Channel: typeOf(f.Type).channel,
+	}
+	if o.kind == sendCode {
+		err = m.addCode(a, i, msg, now)
+	}
+	return Job{Message: msg}, err
+}
+
+// needsFactors says that the Directory is asked before the effect is carried out.
+func (a *Account) needsFactors(e Effect) bool {
+	i := a.findEffect(e.Key)
+	return i >= 0 && effectInfos[a.outbox[i].kind].report == ""
+}
+
+// addressee returns the factor that an effect concerns, as the Directory lists it
+// now.
+func (m *Machine) addressee(a *Account, o *entry, factors []Factor) (Factor, error) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	s.acct = a
-	var pinned id
-	if i := a.findEffect(e.Key); i >= 0 {
-		pinned = a.outbox[i].recipient
-	}
 	moved := false
 	for i := range factors {
 		p, _ := s.pin(&factors[i])
-		if p.id != e.Factor || p.kind == 0 {
+		if p.id != o.factor || p.kind == 0 {
 			continue
 		}
-		if p.recipient == pinned || e.Do != SendCode && e.Do != FactorActivated {
+		if p.recipient == o.recipient || o.isNotice() {
 			f := factors[i]
 			f.Address = trimmed(f.Address)
 			return f, nil
 		}
 		moved = true
 	}
-	if e.Do == FactorActivated && !moved {
+	if o.kind == handOver && !moved {
 		return Factor{}, fmt.Errorf("%w: directory: the factor is not listed at the moment", ErrUnavailable)
 	}
 	return Factor{}, ErrSuperseded
 }
 
-// Message returns what a [SendCode] or Notify effect sends, for the Sender of
-// its Channel. The error wraps [ErrSuperseded] if the code is dead or its
-// address has changed, and [ErrUndeliverable] if the code's time is up.
-func (m *Machine) Message(a *Account, e Effect, factors []Factor, now time.Time) (Message, error) {
-	f, err := m.Addressee(a, e, factors)
-	if err != nil {
-		return Message{}, err
+// addCode adds the live code of the transaction in slot i to its message.
+func (m *Machine) addCode(a *Account, i int, msg *Message, now time.Time) error {
+	t := &a.txs[i]
+	code, ok := m.code(a, i)
+	if !ok {
+		return ErrSuperseded
 	}
-	msg := Message{Key: e.Key, Tenant: m.tenant, User: e.User, To: f.Address, Locale: f.Locale, Until: e.Until, Channel: typeOf(f.Type).channel}
-	switch e.Do {
-	case NotifyActivated:
-		msg.Kind = ActivatedMessage
-	case NotifyBackoff:
-		msg.Kind = BackoffMessage
-	case NotifyLocked:
-		msg.Kind = LockedMessage
-	case SendCode:
-		code, ok := m.code(a, e)
-		if !ok {
-			return Message{}, ErrSuperseded
-		}
-		t := &a.txs[a.findEffect(e.Key)]
-		if at, _ := m.clock(a, now); !t.code.good(at) {
-			return Message{}, ErrUndeliverable // too late to be of use
-		}
-		msg.Kind, msg.Code, msg.Generation = CodeMessage, code, e.Generation
-		msg.Purpose, msg.Expires = t.info().Purpose, unix(t.code.expires)
+	if at, _ := m.clock(a, now); !t.code.good(at) {
+		return ErrUndeliverable // too late to be of use
 	}
-	return msg, nil
+	msg.Code, msg.Generation = code, int(t.sends)
+	msg.Purpose, msg.Expires = t.info().Purpose, unix(t.code.expires)
+	return nil
 }
 
-// Report returns what a [SignedIn], [FactorEnrolled] or [FactorDisabled] effect
-// tells the Auditor; key is that of the account's record.
-func (m *Machine) Report(key string, e Effect) AuditEvent {
-	return AuditEvent{
-		Time: e.At, Tenant: m.tenant, Account: key, User: e.User, Transaction: e.Transaction,
-		Event: reports[e.Do], Factor: e.Factor, Key: e.Key,
-	}
-}
-
-// reports are the audit events that come through the outbox.
-var reports = [effectKinds]EventName{SignedIn: EventSignedIn, FactorEnrolled: EventFactorActivated, FactorDisabled: EventFactorDisabled}
-
-// code is the live code that a SendCode effect asks to be sent; false if it is
-// dead by now.
-func (m *Machine) code(a *Account, e Effect) (Code, bool) {
+// code is the live code of the transaction in slot i; false if it is dead.
+func (m *Machine) code(a *Account, i int) (Code, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	s.acct, s.i = a, a.findEffect(e.Key)
+	s.acct, s.i = a, i
 	var code [maxDigits]byte
-	if s.i < 0 || s.i >= queue || e.Do != SendCode || !s.derive(&code) {
+	if !s.derive(&code) {
 		return "", false
 	}
 	return Code(code[:s.tx().limits.digits]), true

@@ -11,7 +11,7 @@ import (
 func TestRoom(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
-	for i, k := range []EffectKind{SignedIn, FactorEnrolled, NotifyLocked, SignedIn, NotifyBackoff, FactorActivated, FactorDisabled, SignedIn} {
+	for i, k := range []effectKind{reportSignIn, reportEnrolled, notifyLocked, reportSignIn, notifyBackoff, handOver, reportDisabled, reportSignIn} {
 		w.a.outbox[queue+i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: "f"}
 	}
 	full := w.a
@@ -20,11 +20,11 @@ func TestRoom(t *testing.T) {
 	for _, e := range w.a.outbox[queue:] {
 		left = append(left, e.rev)
 	}
-	if fmt.Sprint(left) != "[1 2 4 5 6 7 8 3]" || w.a.outbox[maxOutbox-1].kind != SignedIn || w.a.outbox[maxOutbox-1].tx != w.a.txs[0].id {
+	if fmt.Sprint(left) != "[1 2 4 5 6 7 8 3]" || w.a.outbox[maxOutbox-1].kind != reportSignIn || w.a.outbox[maxOutbox-1].tx != w.a.txs[0].id {
 		t.Errorf("left: %v", left)
 	}
 	for i := queue; i < maxOutbox; i++ {
-		full.outbox[i].kind = SignedIn
+		full.outbox[i].kind = reportSignIn
 	}
 	var r Result
 	err := w.m.Step(&full, w.h, Verify{Code: w.m.liveCode(&full, 0)}, w.env(), &r)
@@ -37,7 +37,7 @@ func TestRoom(t *testing.T) {
 // attempts, a report has no limit.
 func TestRetries(t *testing.T) {
 	m := newMachine(t, Policy{})
-	for kind, most := range map[EffectKind]int{NotifyBackoff: 5, SignedIn: 12} {
+	for kind, most := range map[effectKind]int{notifyBackoff: 5, reportSignIn: 12} {
 		var a Account
 		a.outbox[queue] = entry{kind: kind, rev: 1, factor: adaMail.ID}
 		for n, wait := 1, 10*time.Second; n <= most; n, wait = n+1, min(2*wait, 10*time.Minute) {
@@ -46,7 +46,7 @@ func TestRetries(t *testing.T) {
 			if err != nil || !changed {
 				t.Fatal(changed, err)
 			}
-			if kind == NotifyBackoff && n == 5 {
+			if kind == notifyBackoff && n == 5 {
 				if next.outbox[queue] != (entry{}) {
 					t.Error("a notice has more than five attempts")
 				}
@@ -75,12 +75,12 @@ func TestNeverDropped(t *testing.T) {
 			errs := make([]error, len(owed))
 			errs[i] = err
 			next, _, ackErr := m.Acknowledge(&a, owed, errs, t0)
-			message := e.Do == NotifyActivated
+			message := e.Name == notifyActivated.String()
 			if kept := next.findEffect(e.Key) >= 0; ackErr != nil || kept == (message && errors.Is(err, ErrUndeliverable)) {
-				t.Errorf("%s, %s: kept %t, %v", e.Do, name, kept, ackErr)
+				t.Errorf("%s, %s: kept %t, %v", e.Name, name, kept, ackErr)
 			}
 		}
-		if e.Do != FactorActivated {
+		if e.Name != handOver.String() {
 			continue
 		}
 		moved, other, bad := graceMail, adaMail, graceMail
@@ -89,7 +89,7 @@ func TestNeverDropped(t *testing.T) {
 			list []Factor
 			want error
 		}{{nil, ErrUnavailable}, {[]Factor{other}, ErrUnavailable}, {[]Factor{bad}, ErrUnavailable}, {[]Factor{moved}, ErrSuperseded}, {[]Factor{other, graceMail}, nil}} {
-			if _, err := m.Addressee(&a, e, c.list); !errors.Is(err, c.want) || c.want == nil && err != nil {
+			if _, err := m.Job(&a, "k", e, c.list, t0); !errors.Is(err, c.want) || c.want == nil && err != nil {
 				t.Errorf("handed over to %v: %v, not %v", c.list, err, c.want)
 			}
 		}
@@ -97,9 +97,9 @@ func TestNeverDropped(t *testing.T) {
 	if len(owed) != 4 {
 		t.Errorf("%d effects", len(owed))
 	}
-	forged := owed[0] // an effect that claims to be a code
-	forged.Do = SendCode
-	if _, err := m.Message(&a, forged, []Factor{graceMail}, t0); !errors.Is(err, ErrSuperseded) {
-		t.Errorf("a forged effect: %v", err)
+	forged := owed[0] // what an effect says of itself does not count
+	forged.Name, forged.Key = "send code", "x"
+	if _, err := m.Job(&a, "k", forged, []Factor{graceMail}, t0); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("an effect that is not owed: %v", err)
 	}
 }

@@ -335,7 +335,7 @@ func (r *reader) delivery(t *transaction, code *entry) {
 	if t.delivery != deliveryPending && r.schema > 1 {
 		return
 	}
-	e := entry{kind: SendCode, tx: t.id, rev: r.byte(), attempts: r.byte(), next: r.time()}
+	e := entry{kind: sendCode, tx: t.id, rev: r.byte(), attempts: r.byte(), next: r.time()}
 	if t.delivery == deliveryPending {
 		*code = e
 	}
@@ -373,13 +373,13 @@ func (r *reader) pin(p *pin) {
 }
 
 func (r *reader) entry(e *entry) {
-	e.kind = EffectKind(r.byte())
+	e.kind = effectKind(r.byte())
 	e.rev, e.n, e.attempts, e.kindOf = r.byte(), r.byte(), r.byte(), r.byte()
 	r.bytes(e.tx[:])
 	r.bytes(e.recipient[:])
 	e.next, e.at, e.until = r.time(), r.time(), r.time()
 	e.factor = r.text(maxFactorID)
-	r.check(e.kind > SendCode && e.kind < effectKinds && int(e.kindOf) <= len(factorTypes))
+	r.check(e.kind > sendCode && e.kind < effectKinds && int(e.kindOf) <= len(factorTypes))
 }
 
 func (r *reader) check(ok bool) { r.bad = r.bad || !ok }

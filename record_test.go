@@ -72,10 +72,10 @@ func fullest() Account {
 	}
 	for i := range a.txs {
 		f := &a.txs[i].factors[2]
-		a.outbox[i] = entry{kind: SendCode, tx: a.txs[i].id, rev: 100, attempts: 5, next: 1 << 60, factor: f.id, recipient: f.recipient, kindOf: f.kind}
+		a.outbox[i] = entry{kind: sendCode, tx: a.txs[i].id, rev: 100, attempts: 5, next: 1 << 60, factor: f.id, recipient: f.recipient, kindOf: f.kind}
 	}
 	for i := queue; i < maxOutbox; i++ {
-		a.outbox[i] = entry{kind: NotifyLocked, rev: 100, n: 3, attempts: 255, next: 1 << 60, at: 1 << 60, until: 1 << 60, factor: strings.Repeat("f", maxFactorID), kindOf: 1}
+		a.outbox[i] = entry{kind: notifyLocked, rev: 100, n: 3, attempts: 255, next: 1 << 60, at: 1 << 60, until: 1 << 60, factor: strings.Repeat("f", maxFactorID), kindOf: 1}
 	}
 	return a
 }
@@ -187,8 +187,8 @@ func TestRecordImpossible(t *testing.T) {
 		"user with a newline":     func(a *Account) { a.user = "a\nb" },
 		"unknown effect":          func(a *Account) { a.outbox[queue].kind = effectKinds },
 		"unknown outcome":         func(a *Account) { a.txs[0].last = lastEvent{set: true, say: uint8(len(outcomes))} },
-		"a code in the outbox":    func(a *Account) { a.outbox[queue].kind = SendCode },
-		"effect of no factor":     func(a *Account) { a.outbox[queue] = entry{kind: SignedIn, kindOf: uint8(len(factorTypes) + 1)} },
+		"a code in the outbox":    func(a *Account) { a.outbox[queue].kind = sendCode },
+		"effect of no factor":     func(a *Account) { a.outbox[queue] = entry{kind: reportSignIn, kindOf: uint8(len(factorTypes) + 1)} },
 	} {
 		a, _ := challenged(t, m)
 		change(&a)

@@ -14,7 +14,7 @@ type Reference struct {
 	Guards  []Term // grouped by the question that they answer, in the order in which questions are asked
 	Updates []Term
 	Effects []Term
-	Policy  []Number
+	Policy  []Term // with Default and Bounds
 }
 
 // StateInfo is what there is to know of a [State].
@@ -29,46 +29,48 @@ type StateInfo struct {
 	Lasts    string // the field of Policy that bounds it; "" if it is never stored, or lasts for good
 }
 
-// A Term is a name of the table with its meaning.
-type Term struct{ Group, Name, Text string }
-
-// A Number is one of [Policy]'s, as the pages print it.
-type Number struct{ Name, Default, Bounds, Reason string }
+// A Term is a name with its meaning: of the table, or of a field of [Policy] and
+// why it is so.
+type Term struct {
+	Group   string // of a guard: the question that it answers
+	Name    string
+	Text    string
+	Default string // of a field of Policy
+	Bounds  string // of a field of Policy
+}
 
 // NewReference returns the reference of the built-in table. The caller owns it.
 func NewReference() Reference {
 	var r Reference
-	for i := range states {
-		r.States = append(r.States, states[i])
-	}
+	r.States = append(r.States, states[:]...)
 	for _, d := range opInfos {
-		r.Events = append(r.Events, Term{"", string(d.name), d.doc})
+		r.Events = append(r.Events, Term{Name: string(d.name), Text: d.doc})
 	}
 	for _, q := range questions {
 		for g := q.first; g <= q.last; g++ {
-			r.Guards = append(r.Guards, Term{q.text, guards[g].name, guards[g].doc})
+			r.Guards = append(r.Guards, Term{Group: q.text, Name: guards[g].name, Text: guards[g].doc})
 		}
 	}
 	for _, u := range updates[1:] {
-		r.Updates = append(r.Updates, Term{"", u.name, u.doc})
+		r.Updates = append(r.Updates, Term{Name: u.name, Text: u.doc})
 	}
-	for _, e := range effectDocs[1:] {
-		r.Effects = append(r.Effects, Term{"", e.name, e.doc})
+	for _, e := range effectInfos[1:] {
+		r.Effects = append(r.Effects, Term{Name: e.name, Text: e.doc})
 	}
 	for _, b := range counts {
-		r.Policy = append(r.Policy, Number{b.name, fmt.Sprint(b.def), fmt.Sprintf("%d to %d", b.min, b.max), b.why})
+		r.Policy = append(r.Policy, Term{Name: b.name, Default: fmt.Sprint(b.def), Bounds: fmt.Sprintf("%d to %d", b.min, b.max), Text: b.why})
 	}
 	for _, b := range durations {
-		r.Policy = append(r.Policy, Number{b.name, short(b.def), short(b.min) + " to " + short(b.max), b.why})
+		r.Policy = append(r.Policy, Term{Name: b.name, Default: short(b.def), Bounds: short(b.min) + " to " + short(b.max), Text: b.why})
 	}
 	var waits []string
 	for _, d := range cooldowns {
 		waits = append(waits, short(d))
 	}
 	r.Policy = append(r.Policy,
-		Number{"Cooldowns", strings.Join(waits, ", "), fmt.Sprintf("1 to %d values of 1s to 30m", maxCooldown), "the last value repeats"},
-		Number{"NoBackoff", "false", "true needs Digits of at least 8", "short codes depend on back-off"},
-		Number{"NoAutoActivate", "false", "", "if true, even a verified address has to be enrolled"},
+		Term{Name: "Cooldowns", Default: strings.Join(waits, ", "), Bounds: fmt.Sprintf("1 to %d values of 1s to 30m", maxCooldown), Text: "the last value repeats"},
+		Term{Name: "NoBackoff", Default: "false", Bounds: "true needs Digits of at least 8", Text: "short codes depend on back-off"},
+		Term{Name: "NoAutoActivate", Default: "false", Bounds: "", Text: "if true, even a verified address has to be enrolled"},
 	)
 	return r
 }

@@ -225,7 +225,9 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	r.faulty = false
 	rec, err := s.commit(c, &w.a, r, f)
 	if r.faulty && s.cfg.Auditor != nil {
-		s.auditFaults(c)
+		for _, e := range s.m.Faults(c.key, c.user, c.factors) {
+			s.note(c.ctx, e)
+		}
 	}
 	if err != nil {
 		return nil, err

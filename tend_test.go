@@ -12,8 +12,8 @@ func TestAttempts(t *testing.T) {
 	a, _ := challenged(t, m)
 	claim := m.policy.DeliveryTimeout + margin
 	now := t0
-	a.outbox[queue] = entry{kind: NotifyBackoff, rev: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
-	a.outbox[queue+1] = entry{kind: SignedIn, rev: 1, n: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
+	a.outbox[queue] = entry{kind: notifyBackoff, rev: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
+	a.outbox[queue+1] = entry{kind: reportSignIn, rev: 1, n: 1, attempts: 1, next: now.Add(claim).UnixNano(), factor: adaMail.ID}
 	for attempt := 2; attempt <= 7; attempt++ {
 		var r Result
 		if es, err := m.Tend(&a, now.Add(claim-1), &r); err != nil || len(es) != 0 {
@@ -21,11 +21,11 @@ func TestAttempts(t *testing.T) {
 		}
 		now = now.Add(claim)
 		es, err := m.Tend(&a, now, &r)
-		var kinds []EffectKind
+		var kinds []string
 		for _, e := range es {
-			kinds = append(kinds, e.Do)
+			kinds = append(kinds, e.Name)
 		}
-		want := []EffectKind{SendCode, NotifyBackoff, SignedIn}
+		want := []string{"send code", "notify of failures", "report sign-in"}
 		if attempt > 5 {
 			want = want[2:]
 		}

@@ -107,7 +107,7 @@ type (
 	cells []cell
 	all   []guard
 	do    []update
-	emit  []EffectKind
+	emit  []effectKind
 )
 
 // stay is the state the transaction is in.
@@ -143,15 +143,15 @@ var table = []row{
 	// The password was right. What else is required?
 	{At: in(opPrimary, Unauthenticated), When: all{accountLocked}, Refuse: ErrLocked, Why: "A lock applies before the first step as well: nothing is saved and no token is issued."},
 	{At: in(opPrimary, Unauthenticated), When: all{startsExhausted}, Refuse: ErrTooSoon, Why: "Somebody who has the password cannot begin transactions without limit."},
-	{At: in(opPrimary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{SignedIn}, Why: "No second factor is required, so the password completes the sign-in."},
+	{At: in(opPrimary, Unauthenticated), When: all{nothingAsked}, To: Success, Then: do{begin, succeed}, Emit: emit{reportSignIn}, Why: "No second factor is required, so the password completes the sign-in."},
 	{At: in(opPrimary, Unauthenticated), When: all{factorActive}, To: MFARequired, Then: do{begin}, Why: "Nothing is sent yet: the user chooses a factor first."},
 	{At: in(opPrimary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "The password alone permits enrollment only while the account has no active factor."},
 	{At: in(opPrimary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is required, and the user can neither prove nor enroll one."},
 
 	// A code is sent: the first one, or a new one.
-	{At: in(opEnroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{SendCode}, Why: "The address comes from the Directory, never from the client."},
-	{At: in(opChallenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{SendCode}, Why: "The code is sent to the chosen factor."},
-	{At: in(opResend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{SendCode}, Why: "Only the newest code is live. A resend replaces the previous code and restores no tries."},
+	{At: in(opEnroll, MFAEnroll), When: all{maySend}, To: MFAEnrollActivate, Then: do{newCode}, Emit: emit{sendCode}, Why: "The address comes from the Directory, never from the client."},
+	{At: in(opChallenge, MFARequired), When: all{maySend}, To: MFAChallenge, Then: do{newCode}, Emit: emit{sendCode}, Why: "The code is sent to the chosen factor."},
+	{At: in(opResend, MFAEnrollActivate, MFAChallenge), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{sendCode}, Why: "Only the newest code is live. A resend replaces the previous code and restores no tries."},
 	{At: codeOut, When: all{notOffered}, Refuse: ErrNotOffered, Why: "Only factors that the Directory currently offers can be chosen."},
 	{At: codeOut, When: all{sendBackoff}, Refuse: ErrTooSoon, Why: "No code can be tried during a back-off, so none is sent."},
 	{At: again, When: all{coolingDown}, Refuse: ErrTooSoon, Why: "The previous message may still be in transit."},
@@ -165,17 +165,17 @@ var table = []row{
 	{At: in(opChallenge, MFARequired), When: all{sendsExhausted, codeGone}, Refuse: ErrExhausted, Why: "A transaction sends a limited number of codes."},
 
 	// A code is submitted.
-	{At: in(opVerify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{SignedIn}, Why: "The save that records the success also consumes the code."},
-	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled}, Others: opCancel, Why: "Another required factor is still missing."},
-	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{FactorActivated, NotifyActivated, FactorEnrolled, SignedIn}, Others: opCancel, Why: "The factor is enrolled, and every other transaction of the account ends."},
+	{At: in(opVerify, MFAChallenge), When: all{codeRight}, To: Success, Then: do{useCode, succeed}, Emit: emit{reportSignIn}, Why: "The save that records the success also consumes the code."},
+	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, moreAsked}, To: MFAEnroll, Then: do{useCode, activateFactor}, Emit: emit{handOver, notifyActivated, reportEnrolled}, Others: opCancel, Why: "Another required factor is still missing."},
+	{At: in(opActivate, MFAEnrollActivate), When: all{codeRight, nothingLeft}, To: Success, Then: do{useCode, activateFactor, succeed}, Emit: emit{handOver, notifyActivated, reportEnrolled, reportSignIn}, Others: opCancel, Why: "The factor is enrolled, and every other transaction of the account ends."},
 	{At: codeBack, When: all{codeWrong, triesLeft, noNewBackoff}, To: stay, Then: do{countWrong}, Outcome: WrongCode, Why: "The failure is saved before it is reported, so that a crash gives no free guess."},
-	{At: codeBack, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "Somebody who has the password is guessing codes, so the owner is notified."},
+	{At: codeBack, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong}, Emit: emit{notifyBackoff}, Outcome: WrongCode, Why: "Somebody who has the password is guessing codes, so the owner is notified."},
 	{At: codeBack, When: all{codeWrong, codeExhausted, noNewBackoff}, To: stay, Then: do{countWrong, eraseCode}, Outcome: WrongCode, Why: "The code has no tries left; even the right code is refused until a new one is requested."},
-	{At: codeBack, When: all{codeWrong, codeExhausted, firstBackoff}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
+	{At: codeBack, When: all{codeWrong, codeExhausted, firstBackoff}, To: stay, Then: do{countWrong, eraseCode}, Emit: emit{notifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
 	{At: codeBack, When: all{codeWrong, transactionExhausted, noNewBackoff}, To: LockedOut, Then: do{countWrong, finish}, Outcome: WrongCode, Why: "Only this transaction ends; the account is not locked."},
-	{At: codeBack, When: all{codeWrong, transactionExhausted, firstBackoff}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{NotifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
-	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{NotifyLocked}, Others: opLock, Outcome: WrongCode, Why: "The account is locked, which ends all its transactions."},
-	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{NotifyLocked, FactorDisabled}, Others: opLock, Outcome: WrongCode, Why: "The factor stays disabled until the host calls Reinstate."},
+	{At: codeBack, When: all{codeWrong, transactionExhausted, firstBackoff}, To: LockedOut, Then: do{countWrong, finish}, Emit: emit{notifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
+	{At: codeBack, When: all{codeWrong, accountExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, finish}, Emit: emit{notifyLocked}, Others: opLock, Outcome: WrongCode, Why: "The account is locked, which ends all its transactions."},
+	{At: codeBack, When: all{codeWrong, factorExhausted}, To: LockedOut, Then: do{countWrong, lockAccount, disableFactor, finish}, Emit: emit{notifyLocked, reportDisabled}, Others: opLock, Outcome: WrongCode, Why: "The factor stays disabled until the host calls Reinstate."},
 	{At: codeBack, When: all{codeLate}, To: stay, Then: do{eraseCode}, Outcome: LateCode, Why: "Not counted as a failure. The expiry is recorded, so that a clock set back cannot revive the code."},
 	{At: codeBack, When: all{otherFactor}, Refuse: ErrNotOffered, Why: "The event names a factor other than the challenged one."},
 	{At: codeBack, When: all{backingOff}, Refuse: ErrTooSoon, Why: "The code is neither evaluated nor counted until the back-off ends."},
@@ -184,7 +184,7 @@ var table = []row{
 	// The user goes back, skips or cancels.
 	{At: in(opPrevious, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "The user can choose another factor."},
 	{At: in(opPrevious, MFAChallenge), To: MFARequired, Why: "The code is kept, but cannot be used until its factor is chosen again."},
-	{At: in(opSkip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{SignedIn}, Why: "The offered factors are optional."},
+	{At: in(opSkip, MFAEnroll), When: all{nothingLeft}, To: Success, Then: do{succeed}, Emit: emit{reportSignIn}, Why: "The offered factors are optional."},
 	{At: in(opSkip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is required and none is proved, or a required factor is missing."},
 	{At: in(opCancel, live()...), To: Canceled, Then: do{finish}, Why: "The user abandoned the sign-in, or another one replaced it."},
 	{At: in(opCancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "Canceling invalidates the session token."},

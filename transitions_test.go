@@ -83,7 +83,7 @@ func (p *program) cellText(state int, o op) string {
 
 // Every guard, update and effect is used by a row and documented.
 func TestNothingUnused(t *testing.T) {
-	usedGuards, acts, kinds := map[guard]bool{}, map[update]bool{}, map[EffectKind]bool{}
+	usedGuards, acts, kinds := map[guard]bool{}, map[update]bool{}, map[effectKind]bool{}
 	for _, q := range questions {
 		usedGuards[q.usual] = true
 	}
@@ -118,8 +118,8 @@ func TestNothingUnused(t *testing.T) {
 			t.Errorf("update %d: used %t, or not documented", u, acts[u])
 		}
 	}
-	for k := EffectKind(1); k < effectKinds; k++ {
-		if !kinds[k] || effectDocs[k].name == "" || effectDocs[k].doc == "" {
+	for k := effectKind(1); k < effectKinds; k++ {
+		if !kinds[k] || effectInfos[k].name == "" || effectInfos[k].doc == "" {
 			t.Errorf("effect %d: used %t, or not documented", k, kinds[k])
 		}
 	}
@@ -171,7 +171,7 @@ func TestEnrollment(t *testing.T) {
 	w.want(w.do(Enroll{Email}), MFAEnrollActivate)
 	w.want(w.do(Activate{Code: w.wrong()}), MFAEnrollActivate)
 	w.want(w.do(Activate{Code: w.right()}), Success)
-	if es := w.a.owed(); len(es) != 4 || es[0].Do != FactorActivated || es[0].Factor != graceMail.ID {
+	if es := w.a.owed(); len(es) != 4 || es[0].Name != handOver.String() || es[0].Factor != graceMail.ID {
 		t.Errorf("owed: %+v", es)
 	}
 }

@@ -18,7 +18,7 @@ type AccountView struct {
 	Sends        []time.Time
 	Starts       []time.Time
 	Transactions []TransactionView // live ones, and finished ones that still answer repeats
-	Owed         []OwedView        // effects that are not acknowledged yet, the oldest first
+	Owed         []Effect          // not acknowledged yet: codes first, then the oldest
 }
 
 // TransactionView is a transaction of an [AccountView].
@@ -39,28 +39,16 @@ type TransactionView struct {
 	Expires     time.Time // in SUCCESS of the session token; of a finished one: when its slot is free
 }
 
-// OwedView is an effect that an account owes.
-type OwedView struct {
-	Effect
-	Attempts int // begun
-	Next     time.Time
-}
-
 // View returns the account as data.
 func (a *Account) View() AccountView {
 	v := AccountView{
 		User: a.user, Saved: unix(a.seen), Disabled: a.disabled, Failures: int(a.fails),
 		BackoffUntil: unix(a.notBefore), LockedUntil: unix(a.lockedUntil),
-		WrongCodes: a.failures.at.times(), Sends: a.sends.times(), Starts: a.starts.times(),
+		WrongCodes: a.failures.at.times(), Sends: a.sends.times(), Starts: a.starts.times(), Owed: a.owed(),
 	}
 	for i := range a.txs {
 		if t := &a.txs[i]; t.state != 0 {
 			v.Transactions = append(v.Transactions, t.view())
-		}
-	}
-	for i := range a.outbox {
-		if e := &a.outbox[i]; e.kind != 0 {
-			v.Owed = append(v.Owed, OwedView{a.effect(i), int(e.attempts), unix(e.next)})
 		}
 	}
 	return v

@@ -127,8 +127,8 @@ type probe interface {
 	Session(a *authn.Account, h authn.TokenSecret) (authn.TokenSecret, bool)
 	Status(a *authn.Account, h authn.TokenSecret, now time.Time) (*authn.Answer, error)
 	Explain(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env) ([][2]string, authn.Transition, error)
-	Addressee(a *authn.Account, e authn.Effect, factors []authn.Factor) (authn.Factor, error)
-	Message(a *authn.Account, e authn.Effect, factors []authn.Factor, now time.Time) (authn.Message, error)
+	Faults(key, user string, factors []authn.Factor) []authn.AuditEvent
+	Job(a *authn.Account, key string, e authn.Effect, factors []authn.Factor, now time.Time) (authn.Job, error)
 
 	Key(user string) string
 	Record(a *authn.Account, key string, version uint64) authn.Record

@@ -136,7 +136,7 @@ func checkOneCode(t *Trial) (applies bool, wrong string) {
 		}
 		mails := 0
 		for _, o := range v.Owed {
-			if o.Do == authn.SendCode && o.Transaction == tx.ID {
+			if o.Name == sendCode && o.Transaction == tx.ID {
 				mails++
 				if o.Generation != tx.Sent {
 					return true, says(true, "code %d is owed, and %d was sent last", o.Generation, tx.Sent)
@@ -173,7 +173,7 @@ func checkAddress(t *Trial) (applies bool, wrong string) {
 		want = authn.NotSetUp
 	}
 	for _, e := range t.Effects {
-		if f, err := t.x.p.Addressee(&t.r.Account, e, t.Factors); err != nil || !t.lists(f.ID, want) {
+		if _, err := t.x.p.Job(&t.r.Account, "", e, t.Factors, t.Now); err != nil || !t.lists(e.Factor, want) {
 			return true, says(true, "the Directory does not list %q with status %s", e.Factor, want)
 		}
 	}

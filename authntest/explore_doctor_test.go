@@ -86,12 +86,14 @@ func (d *doctored) Explain(a *authn.Account, h authn.TokenSecret, ev authn.Event
 	return asked, row, err
 }
 
-func (d *doctored) Message(a *authn.Account, e authn.Effect, fs []authn.Factor, now time.Time) (authn.Message, error) {
-	m, err := d.probe.Message(a, e, fs, now)
-	if list := d.codes[e.Transaction]; err == nil && m.Code != "" && !slices.Contains(list, m.Code) {
-		d.codes[e.Transaction] = append(list, m.Code)
+func (d *doctored) Job(a *authn.Account, key string, e authn.Effect, fs []authn.Factor, now time.Time) (authn.Job, error) {
+	job, err := d.probe.Job(a, key, e, fs, now)
+	if err == nil && job.Message != nil && job.Message.Code != "" {
+		if list := d.codes[e.Transaction]; !slices.Contains(list, job.Message.Code) {
+			d.codes[e.Transaction] = append(list, job.Message.Code)
+		}
 	}
-	return m, err
+	return job, err
 }
 
 func (d *doctored) Open(b []byte, key string) (authn.Account, error) {

@@ -10,8 +10,18 @@ import (
 
 // The rules about effects: what is owed, and what becomes of it.
 
-func isNotice(k authn.EffectKind) bool {
-	return k == authn.NotifyActivated || k == authn.NotifyBackoff || k == authn.NotifyLocked
+// The names of effects, as in the table.
+const (
+	sendCode        = "send code"
+	handOver        = "hand over factor"
+	notifyActivated = "notify of factor"
+	notifyBackoff   = "notify of failures"
+	notifyLocked    = "notify of lock"
+	reportSignIn    = "report sign-in"
+)
+
+func isNotice(name string) bool {
+	return name == notifyActivated || name == notifyBackoff || name == notifyLocked
 }
 
 // outbox is how many effects an account can owe, codes apart.
@@ -21,7 +31,7 @@ const outbox = 8
 func crowded(v *authn.AccountView) bool {
 	n := 0
 	for _, o := range v.Owed {
-		if o.Do != authn.SendCode {
+		if o.Name != sendCode {
 			n++
 		}
 	}
@@ -40,13 +50,13 @@ func checkEffects(t *Trial) (applies bool, wrong string) {
 	}
 	keys := map[string]bool{}
 	for _, e := range t.Effects {
-		got = append(got, e.Transaction+" "+e.Do.String())
+		got = append(got, e.Transaction+" "+e.Name)
 		if keys[e.Key] || e.Key == "" || e.User != t.s.user {
 			return true, says(true, "the key %q comes twice, or it is of %q", e.Key, e.User)
 		}
 		keys[e.Key] = true
 		if o := owes(&t.After, e.Key); o != nil && !o.Next.After(t.Now.Add(t.Policy.DeliveryTimeout)) {
-			return true, says(true, "another node sends %s too, from %v on", e.Do, o.Next)
+			return true, says(true, "another node sends %s too, from %v on", e.Name, o.Next)
 		}
 	}
 	slices.Sort(want)
@@ -55,7 +65,7 @@ func checkEffects(t *Trial) (applies bool, wrong string) {
 }
 
 // owes finds an effect.
-func owes(v *authn.AccountView, key string) *authn.OwedView {
+func owes(v *authn.AccountView, key string) *authn.Effect {
 	for i := range v.Owed {
 		if v.Owed[i].Key == key {
 			return &v.Owed[i]
@@ -75,18 +85,18 @@ func checkOwed(t *Trial) (applies bool, wrong string) {
 			continue
 		}
 		switch was, is := transaction(&t.Before, o.Transaction), transaction(&t.After, o.Transaction); {
-		case o.Do == authn.SendCode && (is == nil || is.Sent != was.Sent || is.CodeExpires.IsZero()):
+		case o.Name == sendCode && (is == nil || is.Sent != was.Sent || is.CodeExpires.IsZero()):
 			continue // superseded
-		case (o.Do == authn.SendCode || isNotice(o.Do)) && t.Event == eventTend && o.Attempts >= mostAttempts:
+		case (o.Name == sendCode || isNotice(o.Name)) && t.Event == eventTend && o.Attempts >= mostAttempts:
 			continue // given up
-		case isNotice(o.Do) && crowded(&t.After):
+		case isNotice(o.Name) && crowded(&t.After):
 			continue
 		}
-		return true, says(true, "%s is owed no more", o.Do)
+		return true, says(true, "%s is owed no more", o.Name)
 	}
 	for _, e := range t.Effects {
 		if owes(&t.After, e.Key) == nil {
-			return true, says(true, "%s is asked for and not owed: a crash would lose it", e.Do)
+			return true, says(true, "%s is asked for and not owed: a crash would lose it", e.Name)
 		}
 	}
 	return applies, ""
@@ -106,14 +116,14 @@ func checkDelivery(t *Trial) (applies bool, wrong string) {
 			continue
 		}
 		final := failed == nil || errors.Is(failed, authn.ErrSuperseded) || errors.Is(failed, authn.ErrUndeliverable) ||
-			was.Attempts >= mostAttempts && (isNotice(e.Do) || e.Do == authn.SendCode)
+			was.Attempts >= mostAttempts && (isNotice(e.Name) || e.Name == sendCode)
 		if final != (o == nil) {
-			return true, says(true, "%s is owed: %t, after %v", e.Do, o != nil, failed)
+			return true, says(true, "%s is owed: %t, after %v", e.Name, o != nil, failed)
 		}
 		if o != nil && !o.Next.After(t.Now) {
-			return true, says(true, "%s is tried again at %v", e.Do, o.Next)
+			return true, says(true, "%s is tried again at %v", e.Name, o.Next)
 		}
-		if is := transaction(&t.Settled, e.Transaction); e.Do == authn.SendCode && is != nil {
+		if is := transaction(&t.Settled, e.Transaction); e.Name == sendCode && is != nil {
 			want := authn.Sent
 			switch {
 			case !final:
@@ -135,7 +145,7 @@ func (t *Trial) blind(v *authn.AccountView) authn.AccountView {
 	b.Owed, b.Transactions = nil, slices.Clone(b.Transactions)
 	for i := range b.Transactions {
 		tx := &b.Transactions[i]
-		j := slices.IndexFunc(t.Effects, func(e authn.Effect) bool { return e.Do == authn.SendCode && e.Transaction == tx.ID })
+		j := slices.IndexFunc(t.Effects, func(e authn.Effect) bool { return e.Name == sendCode && e.Transaction == tx.ID })
 		if j < 0 {
 			continue
 		}
@@ -170,10 +180,10 @@ func checkTend(t *Trial) (applies bool, wrong string) {
 	}
 	for _, o := range t.Before.Owed {
 		tx := transaction(&t.After, o.Transaction)
-		dead := o.Do == authn.SendCode && (tx == nil || tx.CodeExpires.IsZero())
-		due := !o.Next.After(t.Now) && !dead && (o.Attempts < mostAttempts || o.Do != authn.SendCode && !isNotice(o.Do))
+		dead := o.Name == sendCode && (tx == nil || tx.CodeExpires.IsZero())
+		due := !o.Next.After(t.Now) && !dead && (o.Attempts < mostAttempts || o.Name != sendCode && !isNotice(o.Name))
 		if claimed := slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Key == o.Key }); claimed != due {
-			return true, says(true, "%s is due %t, claimed %t", o.Do, due, claimed)
+			return true, says(true, "%s is due %t, claimed %t", o.Name, due, claimed)
 		}
 	}
 	if t.After.Failures != t.Before.Failures || t.After.Disabled != t.Before.Disabled || t.After.LockedUntil.After(t.Before.LockedUntil) {
@@ -213,8 +223,8 @@ func checkBound(t *Trial) (applies bool, wrong string) {
 // secret is the code that is sent, or the session token.
 func (t *Trial) secret(r *authn.Result, fs []authn.Factor) string {
 	for _, e := range t.x.p.Effects(r) {
-		if m, err := t.x.p.Message(&r.Account, e, fs, t.Now); err == nil && m.Code != "" {
-			return string(m.Code)
+		if code := t.x.codeOf(&r.Account, e, fs, t.Now); code != "" {
+			return string(code)
 		}
 	}
 	h := authn.TokenSecret(t.env.Entropy[16:48])

@@ -44,10 +44,10 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 		o := &v.Owed[i]
 		k := slices.IndexFunc(s.tabs, func(g tab) bool { return g.id == o.Transaction && isLive(transaction(v, g.id)) })
 		attempts := 0
-		if o.Do == authn.SendCode {
+		if o.Name == sendCode {
 			attempts = o.Attempts
 		}
-		b = fmt.Appendf(b, "|%d %d %s %d %t", o.Do, k, o.Factor, attempts, o.Next.After(s.now))
+		b = fmt.Appendf(b, "|%s %d %s %d %t", o.Name, k, o.Factor, attempts, o.Next.After(s.now))
 	}
 	return string(fmt.Appendf(b, "|%s", pinned(s.handed)))
 }

@@ -144,10 +144,18 @@ func (x *explorer) foreignCode(n int) authn.Code {
 		return ""
 	}
 	for _, e := range x.p.Effects(&r) {
-		if m, err := x.p.Message(&r.Account, e, fs, start); err == nil && m.Code != "" {
+		if code := x.codeOf(&r.Account, e, fs, start); code != "" {
 			x.first = x.p.View(&r.Account).Transactions[0]
-			return m.Code
+			return code
 		}
+	}
+	return ""
+}
+
+// codeOf is the code that an effect sends; "" if it sends none.
+func (x *explorer) codeOf(a *authn.Account, e authn.Effect, fs []authn.Factor, now time.Time) authn.Code {
+	if job, err := x.p.Job(a, "", e, fs, now); err == nil && job.Message != nil {
+		return job.Message.Code
 	}
 	return ""
 }

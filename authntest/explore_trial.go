@@ -164,7 +164,7 @@ func (t *Trial) settle() {
 	n.record = x.p.Record(&a, x.p.Key(n.user), 1).Value
 	n.tabs = slices.DeleteFunc(n.tabs, func(g tab) bool { return transaction(&t.Settled, g.id) == nil })
 	n.handed = slices.DeleteFunc(n.handed, func(f authn.Factor) bool {
-		return !slices.ContainsFunc(t.Settled.Owed, func(o authn.OwedView) bool { return o.Do == authn.FactorActivated && o.Factor == f.ID })
+		return !slices.ContainsFunc(t.Settled.Owed, func(o authn.Effect) bool { return o.Name == handOver && o.Factor == f.ID })
 	})
 	t.to = n
 }
@@ -191,20 +191,15 @@ func (t *Trial) attempt(n *spot, e authn.Effect) error {
 	case authn.Failed:
 		failed = authn.ErrUndeliverable
 	}
-	switch e.Do {
-	case authn.SendCode, authn.NotifyActivated, authn.NotifyBackoff, authn.NotifyLocked:
-		m, err := x.p.Message(&t.r.Account, e, t.listing(), t.Now)
-		if err != nil {
-			return err
-		}
-		if g := n.tab(e.Transaction); e.Do == authn.SendCode && g != nil && t.Event != eventTend {
-			g.old, g.code = g.code, m.Code
+	job, err := x.p.Job(&t.r.Account, "", e, t.listing(), t.Now)
+	if err != nil {
+		return err
+	}
+	if job.Message != nil {
+		if g := n.tab(e.Transaction); e.Name == sendCode && g != nil && t.Event != eventTend {
+			g.old, g.code = g.code, job.Message.Code
 		}
 		return failed
-	case authn.FactorActivated:
-		if _, err := x.p.Addressee(&t.r.Account, e, t.listing()); err != nil {
-			return err
-		}
 	}
 	if t.Delivery == authn.Pending {
 		return failed
@@ -246,7 +241,7 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 
 // sent says that a code goes out by the event.
 func (t *Trial) sent() bool {
-	return t.Event != eventTend && slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Do == authn.SendCode })
+	return t.Event != eventTend && slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Name == sendCode })
 }
 
 // repin goes by what the Directory says of a factor now.

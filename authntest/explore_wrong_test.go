@@ -373,11 +373,11 @@ var wrongMachines = []struct {
 		options: func(o *Options) { o.Policy.Tries = 30 }},
 	{name: "drops an effect", rule: "effects", in: "sign-in", machine: doctored{
 		effects: func(es []authn.Effect) []authn.Effect {
-			return slices.DeleteFunc(es, func(e authn.Effect) bool { return e.Do == authn.SignedIn })
+			return slices.DeleteFunc(es, func(e authn.Effect) bool { return e.Name == reportSignIn })
 		}}},
 	{name: "does not store what is owed", rule: "owed", in: "mails", machine: doctored{
 		view: func(v *authn.AccountView) {
-			v.Owed = slices.DeleteFunc(v.Owed, func(o authn.OwedView) bool { return o.Do == authn.SignedIn })
+			v.Owed = slices.DeleteFunc(v.Owed, func(o authn.Effect) bool { return o.Name == reportSignIn })
 		}}},
 	{name: "takes a delivery that failed for done", rule: "delivery", in: "mails", machine: doctored{
 		attempt: func(errs []error) { clear(errs) }}},

@@ -28,14 +28,14 @@ func newChallenged(m *authn.Machine, user string) (*challenged, error) {
 	}
 	c.account = r.Account
 	owed := r.Effects()
-	if len(owed) != 1 || owed[0].Do != authn.SendCode {
+	if len(owed) != 1 || owed[0].Name != "send code" {
 		return nil, fmt.Errorf("%d effects are owed after a challenge", len(owed))
 	}
-	msg, err := m.Message(&c.account, owed[0], []authn.Factor{factorOf(user)}, start)
+	job, err := m.Job(&c.account, "", owed[0], []authn.Factor{factorOf(user)}, start)
 	if err != nil {
 		return nil, fmt.Errorf("the code of a challenge: %w", err)
 	}
-	c.code = msg.Code
+	c.code = job.Message.Code
 	c.account, _, err = m.Acknowledge(&c.account, owed, make([]error, 1), start)
 	c.env = environment("", 45*time.Second)
 	return c, err

@@ -13,12 +13,15 @@ func Email() Options {
 	return Options{Merge: true, Inside: true, Keep: byEmail, Label: inEmail}
 }
 
+// sendCode is the name of the effect that sends a code.
+const sendCode = "send code"
+
 func byEmail(t authn.Transition) bool {
 	switch t.Event {
 	case "primary":
 		return t.To == authn.MFAEnroll || t.To == authn.MFARequired
 	case "enroll", "challenge", "resend":
-		return slices.Contains(t.Emit, authn.SendCode.String())
+		return slices.Contains(t.Emit, sendCode)
 	case "activate", "verify":
 		return t.To != authn.MFAEnroll
 	}
@@ -33,8 +36,8 @@ func inEmail(t authn.Transition) string {
 		return string(t.Event) + "\n[too many wrong codes]"
 	case t.Outcome != authn.Done:
 		return string(t.Event) + "\n[" + string(t.Outcome) + "]"
-	case slices.Contains(t.Emit, authn.SendCode.String()):
-		return string(t.Event) + "\n/ " + authn.SendCode.String()
+	case slices.Contains(t.Emit, sendCode):
+		return string(t.Event) + "\n/ " + sendCode
 	case len(t.When) > 0:
 		return string(t.Event) + "\n[" + t.When[0] + "]"
 	}

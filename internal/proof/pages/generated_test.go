@@ -153,7 +153,7 @@ func policyPage() string {
 	var b strings.Builder
 	b.WriteString("# Policy\n\n`authn.Policy` holds every limit and duration. A field that is zero takes its default. `New` rejects a value outside the bounds with an error that\nnames the field.\n\n| field | default | bounds | reason |\n|---|---|---|---|\n")
 	for _, p := range authn.NewReference().Policy {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Reason)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Name, p.Default, p.Bounds, p.Text)
 	}
 	b.WriteString("\nWith 8 digits or more, there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
 	fmt.Fprintf(&b, "\n`MaxSkew`, the largest difference allowed between the clocks of two nodes, is fixed at %v.\n", authn.MaxSkew)

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -60,8 +61,8 @@ func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 		fail("a budget was refunded, or charged twice")
 	case tried == 1 && (!back || t.code == w.Code):
 		fail("a try was charged without a wrong code")
-	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.OwedView) bool {
-		return e.Do == authn.SendCode && e.Transaction == x.ID && e.Generation == x.Sent
+	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.Effect) bool {
+		return e.Name == sendCode && e.Transaction == x.ID && e.Generation == x.Sent
 	}):
 		fail("there is a new code but no mail")
 	}
@@ -146,30 +147,30 @@ func (l *ledger) budgets(t *task, was, is stored, now time.Time) {
 // it is no longer needed.
 func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
 	for _, e := range is.Owed {
-		if x, _ := find(is, e.Transaction); e.Do == authn.SendCode && l.owed[e.Key] == 0 {
+		if x, _ := find(is, e.Transaction); e.Name == sendCode && l.owed[e.Key] == 0 {
 			l.codes[e.Key] = x
 		}
 		l.owed[e.Key] = max(l.owed[e.Key], e.Attempts)
-		if mail := e.Do == authn.SendCode || notice(e.Do); mail && e.Attempts > 5 {
+		if mail := e.Name == sendCode || notice(e.Name); mail && e.Attempts > 5 {
 			l.sim.fail("%s: attempt %d to send a mail", t.what, e.Attempts)
 		}
 	}
 	for _, e := range was.Owed {
-		if slices.ContainsFunc(is.Owed, func(o authn.OwedView) bool { return o.Key == e.Key }) || l.taken[e.Key] {
+		if slices.ContainsFunc(is.Owed, func(o authn.Effect) bool { return o.Key == e.Key }) || l.taken[e.Key] {
 			continue
 		}
 		x, _ := find(is, e.Transaction)
-		dead := e.Do == authn.SendCode && (x.Code != l.codes[e.Key].Code || !later(now, t.node.time()).Before(l.codes[e.Key].CodeExpires))
-		givenUp := (notice(e.Do) || e.Do == authn.SendCode) && (l.hopeless[e.Key] || e.Attempts >= 5)
+		dead := e.Name == sendCode && (x.Code != l.codes[e.Key].Code || !later(now, t.node.time()).Before(l.codes[e.Key].CodeExpires))
+		givenUp := (notice(e.Name) || e.Name == sendCode) && (l.hopeless[e.Key] || e.Attempts >= 5)
 		if givenUp {
 			l.sim.cover["given up"]++
 		}
-		if !dead && !givenUp && !(notice(e.Do) && len(was.Owed) >= 8) {
+		if !dead && !givenUp && !(notice(e.Name) && len(was.Owed) >= 8) {
 			l.sim.fail("%s: lost the effect %+v", t.what, e)
 		}
 	}
 }
 
-func notice(k authn.EffectKind) bool {
-	return k == authn.NotifyActivated || k == authn.NotifyBackoff || k == authn.NotifyLocked
-}
+const sendCode = "send code"
+
+func notice(name string) bool { return strings.HasPrefix(name, "notify") }

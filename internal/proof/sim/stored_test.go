@@ -15,7 +15,7 @@ type stored struct {
 	Locked                  time.Time
 	Failures, Sends, Starts []time.Time // charges
 	Txs                     []storedTx
-	Owed                    []authn.OwedView
+	Owed                    []authn.Effect
 }
 
 // storedTx has the fields of a transaction that only a step may change.
@@ -39,14 +39,14 @@ func (l *ledger) look(key string, value []byte) (st stored, err error) {
 	v := a.View()
 	for _, e := range v.Owed {
 		name := generation(e.Transaction, e.Generation)
-		if e.Do != authn.SendCode || l.known[name] != "" {
+		if e.Name != sendCode || l.known[name] != "" {
 			continue
 		}
-		msg, err := m.Message(&a, e.Effect, l.sim.person(e.User).factors, v.Saved)
+		job, err := m.Job(&a, key, e, l.sim.person(e.User).factors, v.Saved)
 		if err != nil {
 			return st, fmt.Errorf("the message of %+v: %w", e, err)
 		}
-		l.known[name] = msg.Code
+		l.known[name] = job.Message.Code
 	}
 	st = stored{
 		Mark: v.Saved, Fails: v.Failures, Disabled: v.Disabled, Locked: v.LockedUntil,
