@@ -1,8 +1,10 @@
 package authn
 
 import (
+	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,40 +40,69 @@ type ledger struct {
 	failures    failures
 	sends       window
 	starts      window
+	used        marks   // the last time step used, of each secret of an app
+	recent      string  // id of the factor that was proved last
+	kept        marks   // the last revision that the Directory took, of each factor with data
+	devices     devices // remembered
+	claim       string  // of a record of claims: the sealed name, or unnamed; there user is ""
 }
 
 // transaction is one sign-in under way, or what is kept of a finished one to
 // answer repeats. The zero value is a free slot.
 type transaction struct {
-	id       id     // public: audit, keys of messages
-	token    digest // SHA-256 of the state token's secret
-	state    uint8  // 1 + index in states; 0 is a free slot
-	require  Requirement
-	rev      uint8 // saved steps
-	born     int64
-	expires  int64 // absolute; in SUCCESS the session token's end, later the slot's
-	sendAt   int64 // end of the cool-down
-	done     int64 // when it became SUCCESS
-	tries    uint8 // wrong codes
-	sends    uint8 // codes sent: the last one's generation
-	atHand   uint8 // index of the factor at hand
-	proved   uint8 // bits: factors proved here
-	limits   limits
-	code     liveCode
-	delivery uint8 // of the live code: index in deliveries
-	session  session
-	factors  [maxFactors]pin
-	last     lastEvent
+	id          id     // public: audit, keys of messages
+	token       digest // SHA-256 of the state token's secret
+	state       uint8  // 1 + index in states; 0 is a free slot
+	require     Requirement
+	rev         uint8 // saved steps
+	born        int64
+	expires     int64 // absolute; in SUCCESS the session token's end, later the slot's
+	sendAt      int64 // end of the cool-down
+	done        int64 // when it became SUCCESS
+	tries       uint8 // wrong codes
+	sends       uint8 // codes sent: the last one's generation
+	adding      bool  // one more factor is to be enrolled
+	password    PasswordStatus
+	passwordEnd int64 // when it expires, if that is soon
+	purpose     string
+	reply       uint8  // of another device to the live challenge: index in replies
+	owing       bool   // a required factor was missing when the Directory was asked last
+	methods     string // what the host has verified, with blanks between; "": "pwd"
+	authAt      int64  // when it did, in whole seconds; 0: when the transaction was begun
+	accept      string // the types of factors that count here, with blanks between; "": all
+	relay       string
+	remember    bool   // the device, once the sign-in succeeds
+	trusted     string // stands for the factor that need not be proved on the remembered device
+	flow        uint8  // 0 a sign-in, else what else it is for: index in flows
+	opened      bool   // the link of this claim was
+	opener      id     // hash of the key of the client that opened it; zero: it had none
+	came        id     // stands for the address that the claim was proved by: no factor there counts; of a claim, for the user by whom it was proved
+	gates       uint32 // print of the list of gates, of a transaction in one or past one
+	limits      limits
+	code        liveCode
+	delivery    uint8 // of the live code: index in deliveries
+	session     session
+	factor      pin              // at hand: the live code's, or the last one's
+	proofs      [maxProofs]proof // the last factors proved here, and behind them zero ones
+	last        lastEvent
 }
 
-// limits are pinned when a transaction starts; see [Policy].
-type limits struct {
-	digits, codeTries, tries, sends uint8
-	codeLife                        int64
-	cooldowns                       [maxCooldown]int64
+// proof is a factor that a transaction has proved. Its type follows from the
+// recipient, which depends on it.
+type proof struct {
+	id        string
+	recipient id
+	methods   string // what a Verifier called it, with blanks between; "": as the type does
+	at        int64  // in whole seconds
 }
 
-// liveCode holds what the one code that a transaction accepts is derived from.
+// is says that it proves the pinned factor.
+func (p *proof) is(f *pin) bool { return p.id == f.id && p.recipient == f.recipient }
+
+func (p pin) proof() proof { return proof{id: p.id, recipient: p.recipient} }
+
+// liveCode holds what the one code that a transaction accepts is derived from, or
+// the challenge that it has.
 type liveCode struct {
 	live    bool
 	tries   uint8
@@ -99,7 +130,7 @@ type lastEvent struct {
 	print id // keyed fingerprint of every field
 }
 
-var outcomes = [...]Outcome{Done, WrongCode, LateCode}
+var outcomes = [...]Outcome{Done, WrongCode, LateCode, Rejected, Denied}
 
 // copyFrom is *a = *b, but skips what is empty in both: most of an account is
 // seldom used.
@@ -136,29 +167,68 @@ func (a *Account) idle() bool {
 	return a.quiet() && a.fails == 0 && !a.disabled
 }
 
-// quiet says that nothing is under way or owed, and no charge is remembered.
-func (a *Account) quiet() bool {
+// usedEnd is when the last time step that was used may be forgotten; 0 if there is none.
+func (a *Account) usedEnd() int64 {
+	if end := a.used.end(); end != 0 {
+		return end + int64(usedKept)
+	}
+	return 0
+}
+
+// rests says that nothing is under way or owed.
+func (a *Account) rests() bool {
 	for i := range a.txs {
 		if a.txs[i].state != 0 {
 			return false
 		}
 	}
-	return a.outbox[queue].kind == 0 && a.lockedUntil == 0 && a.notBefore == 0 &&
-		a.failures.at == "" && a.sends == "" && a.starts == ""
+	return a.outbox[queue].kind == 0
 }
 
-// info is the description of the transaction's state; empty for a free slot.
+// quiet says that it rests, and no charge is remembered.
+func (a *Account) quiet() bool {
+	return a.rests() && a.lockedUntil == 0 && a.notBefore == 0 &&
+		a.failures.at == "" && a.sends == "" && a.starts == "" && a.used == "" && a.kept == "" && a.devices == ""
+}
+
+// info is the description of the transaction's state; empty for a free slot, and the same
+// for all gates.
 func (t *transaction) info() *StateInfo {
-	if t.state == 0 || int(t.state) > len(states) {
+	switch {
+	case t.gate() >= 0:
+		return &states[OtherGate.index()]
+	case t.state == 0 || int(t.state) > len(states):
 		return new(StateInfo)
 	}
 	return &states[t.state-1]
 }
 
+// publicID names it in audit events.
+func (t *transaction) publicID() string { return hex.EncodeToString(t.id[:]) }
+
 func (t *transaction) name() State { return t.info().State }
 
-// factor is the factor at hand.
-func (t *transaction) factor() *pin { return &t.factors[t.atHand] }
+// hasProof says that a factor was proved here.
+func (t *transaction) hasProof() bool { return t.proofs[0] != proof{} }
+
+// hasProved says that the factor was proved here.
+func (t *transaction) hasProved(f *pin) bool {
+	for i := range t.proofs {
+		if t.proofs[i].is(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// proved are the factors that were proved here, the last maxProofs of them.
+func (t *transaction) proved() []proof {
+	n := slices.Index(t.proofs[:], proof{})
+	if n < 0 {
+		n = maxProofs
+	}
+	return t.proofs[:n]
+}
 
 // isLive says that the transaction may still lead to a session.
 func (t *transaction) isLive() bool {

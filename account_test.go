@@ -25,13 +25,13 @@ func TestForgottenInTime(t *testing.T) {
 		gone bool
 	}{{-1, false}, {0, true}, {1, true}} {
 		w := begun(t, Policy{}, ada, adaMail)
+		w.do(Cancel{})
 		now := t0.Add(w.at).UnixNano()
 		w.a.lockedUntil, w.a.notBefore = now-int64(c.late), now-int64(c.late)
-		w.do(Cancel{})
-		if (w.a.lockedUntil == 0) != c.gone || (w.a.notBefore == 0) != c.gone {
-			t.Errorf("%v late: lock %d, back-off %d", c.late, w.a.lockedUntil, w.a.notBefore)
-		}
 		var r Result
+		if _, err := w.m.Tend(&w.a, unix(now), &r); err != nil || (r.Account.lockedUntil == 0) != c.gone || (r.Account.notBefore == 0) != c.gone {
+			t.Errorf("%v late: %s, %v", c.late, r.Account.String(), err)
+		}
 		if _, err := w.m.Tend(&w.a, t0.Add(w.at+tombstone+c.late), &r); err != nil || (r.Account.txs[0] == transaction{}) != c.gone {
 			t.Errorf("%v late: %s, %v", c.late, r.Account.String(), err)
 		}

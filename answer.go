@@ -1,7 +1,8 @@
 package authn
 
 import (
-	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,21 +19,27 @@ const (
 
 // Answer says where a transaction stands and what it allows. The caller owns it.
 type Answer struct {
-	State       State
-	Outcome     Outcome      // of the event that was just taken
-	Token       StateToken   // the state token to use next; "" if no event is allowed any more
-	Session     SessionToken // in SUCCESS, until it is redeemed; [Service.Redeem] takes it
-	User        string       // the host's user id
-	Factors     []Factor     // to choose from, addresses masked
-	Factor      Factor       // the one that a code was sent for, address masked
-	Allowed     []Allowed    // the events that are allowed, now or later
-	TriesLeft   int          // wrong codes left before this transaction ends
-	Generation  int          // number of the last code, from 1; messages carry it too
-	CodeExpires time.Time    // zero: there is no live code
-	Delivery    Delivery     // of the live code
-	Expires     time.Time    // of the transaction; in SUCCESS of the session token
-	Until       time.Time    // in LOCKED_OUT: end of the account's lock; zero: only this transaction ended, or a factor is disabled
-	Now         time.Time    // the machine's time, for countdowns
+	State           State
+	Outcome         Outcome      // of the event that was just taken
+	Token           StateToken   // the state token to use next; "" if no event is allowed any more
+	Session         SessionToken // of the event that succeeded, and of its exact repeat; [Service.Redeem] takes it
+	Device          Secret       // like Session, after Verify.Remember: the browser or app keeps it for [Login].Device
+	User            string       // the host's user id
+	For             Purpose      // PurposeRecover, PurposeUnlock or PurposeSignUp of what a [Claim] has begun; else ""
+	Factors         []Factor     // to choose from, the one proved last first, else in the Directory's order; addresses masked, each with the time from which it can be chosen
+	Factor          Factor       // the one at hand, address masked; the address is "" if the Directory does not list it now
+	Prompt          Prompt       // what proving the one at hand, or enrolling it, takes beyond a code that was sent
+	Allowed         []Allowed    // the events that are allowed, now or later
+	TriesLeft       int          // wrong codes left until the code dies, the transaction ends or the account is locked, whichever comes first
+	Generation      int          // number of the last code, from 1; messages carry it too
+	CodeExpires     time.Time    // zero: there is no live code
+	Delivery        Delivery     // of the live code
+	Expires         time.Time    // of the transaction; in SUCCESS of the session token
+	Question        string       // in RECOVERY: the host's, for the user
+	Reasons         []string     // of an input that was Rejected: which rules it does not meet; of the event itself, not of its repeat
+	PasswordExpires time.Time    // in PASSWORD_WARN
+	Until           time.Time    // in LOCKED_OUT: end of the account's lock; zero: only this transaction ended, or a factor is disabled
+	Now             time.Time    // the machine's time, for countdowns
 }
 
 // Allowed is an event that the state allows.
@@ -53,8 +60,8 @@ func (a *Answer) Allows(event EventName) (at time.Time, ok bool) {
 }
 
 // describe describes the transaction in slot i, without its tokens.
-func (m *Machine) describe(a *Account, i int, now time.Time) (*Answer, error) {
-	s, err := m.look(a, now)
+func (m *Machine) describe(a *Account, i int, env *Env) (*Answer, error) {
+	s, err := m.look(a, env)
 	if err != nil {
 		return nil, err
 	}
@@ -63,10 +70,13 @@ func (m *Machine) describe(a *Account, i int, now time.Time) (*Answer, error) {
 	t := s.tx()
 	one := new(struct { // in one piece of memory
 		Answer
-		allowed [4]Allowed
+		allowed [5]Allowed
 	})
 	ans := &one.Answer
-	*ans = Answer{State: t.name(), User: a.user, Expires: unix(t.expires), Now: unix(s.now)}
+	*ans = Answer{State: m.stateOf(t), User: a.user, Expires: unix(t.expires), Now: unix(s.now)}
+	if t.flow != 0 {
+		ans.For = flows[t.flow]
+	}
 	switch {
 	case t.name() == LockedOut:
 		if end := s.lockEnd(); end > s.now && !a.disabled {
@@ -78,14 +88,22 @@ func (m *Machine) describe(a *Account, i int, now time.Time) (*Answer, error) {
 		ans.Expires = time.Time{}
 		return ans, nil
 	}
+	s.noList = env.ListLater
 	ans.Allowed = s.allowed(one.allowed[:0])
 	if t.name() == Success {
+		ans.Prompt = s.prompt()
 		return ans, nil
 	}
-	ans.TriesLeft = int(s.maxTries()) - int(t.tries)
-	ans.Generation, ans.Delivery = int(t.sends), deliveries[t.delivery]
+	ans.TriesLeft = s.triesLeft()
+	ans.Generation = int(t.sends)
+	if !m.claiming { // it tells whether there is anybody
+		ans.Delivery = deliveries[t.delivery]
+	}
 	if t.code.live {
 		ans.CodeExpires = unix(t.code.expires)
+	}
+	if t.name() == PasswordWarn {
+		ans.PasswordExpires = unix(t.passwordEnd)
 	}
 	s.listFactors(ans)
 	return ans, nil
@@ -95,24 +113,74 @@ func (m *Machine) describe(a *Account, i int, now time.Time) (*Answer, error) {
 func (s *step) listFactors(ans *Answer) {
 	t, st := s.tx(), s.tx().info()
 	if st.AtHand {
-		ans.Factor = t.factor().shown()
+		ans.Factor = Factor{ID: t.factor.id, Type: t.factor.kind, Status: t.stage()}
+		ans.Prompt = s.prompt()
+		if l := s.find(&t.factor); l != nil && s.isPinned(l, &t.factor) {
+			ans.Factor = l.shown()
+		}
 	}
-	for i := range t.factors {
-		if f := &t.factors[i]; st.Offers != 0 && f.kind != 0 && f.status >= st.Offers {
-			ans.Factors = append(ans.Factors, f.shown())
+	for i := range s.dir {
+		if l := &s.dir[i]; st.Offers != 0 && l.status >= st.Offers && s.counts(l) {
+			f := l.shown()
+			if f.At = s.choiceAt(l); s.hasProved(l) { // also if the Directory has not noticed
+				f.Status = Active
+			}
+			if ans.Factors = append(ans.Factors, f); l.id == s.acct.recent && st.Offers == Active {
+				n := len(ans.Factors) - 1
+				copy(ans.Factors[1:], ans.Factors[:n])
+				ans.Factors[0] = f
+			}
 		}
 	}
 }
 
+// choiceAt is from which time a factor can be chosen, or proved at once.
+func (s *step) choiceAt(l *listed) time.Time {
+	s.cand = l
+	defer func() { s.cand = nil }()
+	at, ok := int64(0), false
+	for _, s.op = range [...]op{opEnroll, opChallenge, opVerify} {
+		if s.op == opVerify && !l.typ.atOnce() || ok && at == 0 {
+			break
+		}
+		if x, may := s.soonest(); may && (!ok || x < at) {
+			at, ok = x, true
+		}
+	}
+	if !ok {
+		return unix(s.tx().expires)
+	}
+	return unix(at)
+}
+
 // allowed asks each cell of the state with an ideal payload, and lists the
-// events that would be taken.
+// events of [Service.Do] that would be taken.
 func (s *step) allowed(list []Allowed) []Allowed {
-	for s.op = opEnroll; s.op <= opRedeem; s.op++ {
-		if at, ok := s.soonest(); ok {
+	for s.op = opEnroll; s.op <= opCancel; s.op++ {
+		if at, ok := s.soonestOf(); ok {
 			list = append(list, Allowed{Event: s.op.name(), At: unix(at)})
 		}
 	}
 	return list
+}
+
+// soonestOf is when the event at hand would be taken, whichever of the factors it
+// chooses.
+func (s *step) soonestOf() (at int64, ok bool) {
+	if t := s.tx(); t.info().AtHand || s.noList || s.op != opEnroll && s.op != opChallenge {
+		return s.soonest()
+	}
+	for i := range s.dir {
+		if ok && at == 0 {
+			break
+		}
+		s.cand = &s.dir[i]
+		if x, may := s.soonest(); may && (!ok || x < at) {
+			at, ok = x, true
+		}
+	}
+	s.cand = nil
+	return at, ok
 }
 
 // soonest is when the event at hand would be taken if nothing else happens
@@ -122,7 +190,7 @@ func (s *step) soonest() (at int64, ok bool) {
 	now := s.now
 	defer func() { s.now = now }()
 	for ; s.now < s.tx().expires; s.now = at {
-		switch e := s.pick(); {
+		switch e, _ := s.pick(); {
 		case e == nil:
 			return 0, false
 		case e.row.Refuse == nil:
@@ -142,25 +210,60 @@ func (s *step) soonest() (at int64, ok bool) {
 // from it, and from nothing else.
 type Assertion struct {
 	User        string
-	Methods     []string  // RFC 8176: "pwd", and "otp" for a code; never a level of assurance
-	Channels    []string  // "email" where a code came by e-mail
-	Factors     []string  // ids of the factors proved
+	Name        string    // of a [Claim] of PurposeSignUp: the address that was proved; User is ""
+	Methods     []string  // RFC 8176: those of [Login], "pwd" by default, none after a passkey, and of each factor its type's, such as "otp" of e-mail; never a level of assurance
+	Channels    []string  // how codes came: "email", "sms", "call", or the host's own
+	Factors     []string  // ids of the factors proved, the last three of them
+	Proofs      []Proof   // what was proved, each with its time: the host's own part first, if there is one
+	Remembered  bool      // a factor was required, and not proved, since the device is remembered
+	Purpose     string    // as in [Login]
+	Relay       string    // as in [Login]
 	Transaction string    // public id, as in audit events
-	Began       time.Time // when the password was right
+	Began       time.Time // when the sign-in was begun
 	At          time.Time // when the sign-in succeeded
 }
 
-func assertion(a *Account, i int) *Assertion {
-	t := &a.txs[i]
-	as := &Assertion{User: a.user, Methods: []string{"pwd"}, Transaction: hex.EncodeToString(t.id[:]), Began: unix(t.born), At: unix(t.done)}
-	for j := range t.factors {
-		if t.proved&(1<<j) == 0 {
-			continue
+// A Proof is a part of what an [Assertion] rests on. Times are in whole seconds, rounded
+// down. The time of OpenID Connect's auth_time is that of the oldest part that counts for
+// the host; a remembered device adds none.
+type Proof struct {
+	Methods []string // RFC 8176
+	Factor  string   // id; "" for what the host has verified
+	Type    string   // of the factor
+	Channel string   // of a code that was sent
+	At      time.Time
+}
+
+// assertion is that of the transaction at hand, as it was before its session token
+// was used up. The Directory has just confirmed its factors.
+func (s *step) assertion(a *Account) *Assertion {
+	t := &a.txs[s.i]
+	own := Proof{Methods: []string{"pwd"}, At: unix(wholeSeconds(t.born))}
+	if t.methods != "" {
+		own.Methods = strings.Fields(t.methods)
+	}
+	if t.authAt != 0 {
+		own.At = unix(t.authAt)
+	}
+	as := &Assertion{User: a.user, Methods: slices.Clone(own.Methods), Name: s.claimedName(), Remembered: t.trusted != "", Relay: t.relay, Purpose: t.purpose, Transaction: t.publicID(), Began: unix(t.born), At: unix(t.done)}
+	if t.methods != noMethods {
+		as.Proofs = append(as.Proofs, own)
+	}
+	for _, p := range t.proved() {
+		if l := s.proves(p); l != nil {
+			as.Factors = append(as.Factors, l.id)
+			methods := l.typ.Methods
+			if p.methods != "" {
+				methods = strings.Fields(p.methods)
+			}
+			for _, method := range methods {
+				as.Methods = appendNew(as.Methods, method)
+			}
+			if l.typ.sends() {
+				as.Channels = appendNew(as.Channels, l.typ.Channel)
+			}
+			as.Proofs = append(as.Proofs, Proof{Methods: slices.Clone(methods), Factor: l.id, Type: l.kind, Channel: l.typ.Channel, At: unix(p.at)})
 		}
-		f := &t.factors[j]
-		as.Factors = append(as.Factors, f.id)
-		as.Methods = appendNew(as.Methods, f.typ().method)
-		as.Channels = appendNew(as.Channels, f.typ().channel)
 	}
 	return as
 }

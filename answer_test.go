@@ -25,9 +25,82 @@ func TestAnswerOnlyLooks(t *testing.T) {
 		if c.want == 0 {
 			want = time.Time{}
 		}
-		ans, err := m.describe(&a, 0, t0)
+		ans, err := m.describe(&a, 0, &Env{Now: t0})
 		if err != nil || !ans.Until.Equal(want) || a != was {
 			t.Errorf("saved %v ahead, a lock of %v: until %v, changed %t, %v", c.ahead, c.until, ans.Until, a != was, err)
+		}
+	}
+}
+
+// The factors to choose from: the one proved last comes first, and each has the time
+// from which it can be chosen.
+func TestFactorsToChoose(t *testing.T) {
+	m := newMachine(t, Policy{Sends: 1})
+	app := imported(t, m, ada.User, "app")
+	w := &walk{TB: t, m: m, fs: []Factor{adaMail, adaSpare, app}, seed: 1}
+	w.begin(ada)
+	order := func() (ids string) {
+		for _, f := range w.answer().Factors {
+			ids += f.ID + " "
+		}
+		return ids
+	}
+	if got := order(); got != "eml1x7k2 eml2 app " {
+		t.Errorf("at first %s", got)
+	}
+	for _, f := range w.answer().Factors {
+		if !f.At.IsZero() || f.Data != nil {
+			t.Errorf("%s: at %v", f.ID, f.At)
+		}
+	}
+	w.do(Challenge{adaMail.ID})
+	w.do(Previous{})
+	ans := w.answer()
+	for i, want := range []bool{true, false, true} { // the code that was sent is kept, the app sends none; nothing more is sent
+		if f := ans.Factors[i]; f.At.IsZero() != want || !want && !f.At.Equal(ans.Expires) {
+			t.Errorf("%s: at %v", f.ID, f.At)
+		}
+	}
+	if at, ok := ans.Allows(EventVerify); !ok || !at.IsZero() {
+		t.Errorf("verify: %v, %t", at, ok)
+	}
+	w.want(w.do(Verify{Factor: "app", Code: appCode(importedSecret, t0)}), Success)
+	w.begin(ada)
+	if got := order(); got != "app eml1x7k2 eml2 " {
+		t.Errorf("after the app was used %s", got)
+	}
+}
+
+// An answer shows the address that the code was sent to, or none.
+func TestAddressOfTheCode(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	if got := w.answer().Factor; got.Address == "" || got.Status != Active {
+		t.Errorf("%+v", got)
+	}
+	moved := adaMail
+	moved.Address = "elsewhere@example.com"
+	w.fs = []Factor{moved}
+	if got := w.answer().Factor; got.Address != "" || got.ID != adaMail.ID || got.Type != Email || got.Status != Active {
+		t.Errorf("%+v", got)
+	}
+}
+
+// An answer without the list assumes the best: an event that the list may forbid is
+// allowed.
+func TestAnswerWithoutTheList(t *testing.T) {
+	w := begun(t, Policy{}, ada, adaMail)
+	w.do(Challenge{adaMail.ID})
+	w.at += time.Minute
+	e := w.env()
+	e.Factors, e.ListLater = nil, true
+	ans, err := w.m.Status(&w.a, w.h, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range []EventName{EventVerify, EventResend, EventPrevious, EventCancel} {
+		if at, ok := ans.Allows(ev); !ok || !at.IsZero() {
+			t.Errorf("%s: %v, %t", ev, at, ok)
 		}
 	}
 }

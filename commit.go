@@ -21,17 +21,29 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 		if err != nil {
 			return next, err
 		}
-		if try > 0 && rec.Version == next.Version {
+		if next.Version != 0 && rec.Version == next.Version {
 			return next, nil // the save that was lost was our own
 		}
 		env, err := s.env(c, a)
 		if err == nil {
 			err = f(a, env, r)
 		}
+		lack, ok := err.(*Lack)
+		for ; ok && lack.Owed == nil; lack, ok = err.(*Lack) {
+			if err = s.supply(c, &env, lack); err == nil {
+				err = f(a, env, r)
+			}
+		}
+		if ok && !c.settled {
+			c.settled = true
+			s.deliver(context.WithoutCancel(c.ctx), c, a, rec, []Effect{*lack.Owed})
+			next = Record{}
+			continue
+		}
 		if err != nil || !r.Changed {
 			return rec, s.refused(c, a, err)
 		}
-		s.forgetUnheard(&r.Account)
+		s.forgetUnheard(r)
 		next = s.record(&r.Account, c.key)
 		err = s.save(c.ctx, c.key, rec.Version, next)
 		if err == nil {
@@ -56,19 +68,25 @@ func (s *Service) confirm(c *call, next Record, cause error) error {
 	return cause
 }
 
-// forgetUnheard drops reports to the Auditor if the host has none.
-func (s *Service) forgetUnheard(a *Account) {
-	if s.cfg.Auditor != nil {
+// forgetUnheard drops what the step owes to the Auditor, or to an Unlocker, if this
+// service has none. What other services owe to theirs is not its business.
+func (s *Service) forgetUnheard(r *Result) {
+	_, unlocks := s.cfg.Passwords.(Unlocker)
+	if s.cfg.Auditor != nil && unlocks {
 		return
 	}
+	a := &r.Account
 	for i := maxOutbox - 1; i >= 0; i-- {
-		if k := a.outbox[i].kind; k == reportSignIn || k == reportEnrolled || k == reportDisabled {
+		e := &a.outbox[i]
+		if (e.isReport() && s.cfg.Auditor == nil || e.kind == unlockUser && !unlocks) && r.causes(a.effect(i)) {
 			a.drop(i)
 		}
 	}
 }
 
-func (s *Service) record(a *Account, key string) Record { return s.m.Record(a, key, newVersion()) }
+func (s *Service) record(a *Account, key string) Record {
+	return s.m.of(a).Record(a, key, newVersion())
+}
 
 // read loads an account; one that has no record is a fresh one.
 func (s *Service) read(ctx context.Context, key string, a *Account) (rec Record, err error) {

@@ -11,18 +11,17 @@ import (
 // edge is one row in one cell.
 type edge struct {
 	cell
-	row   *row
-	to    State  // "" for a refusal
-	state uint8  // to, as in transaction
-	guard string // all guards in one text
-	label string // looplab's name of the event: every row is one
+	row   *row     // of several that goes onward, the one to this stop
+	to    State    // "" for a refusal
+	from  uint8    // State, as in transaction
+	state uint8    // to, as in transaction
+	when  []string // the guards in words, but for those that nothing stands in the way
+	guard string   // all of them in one text
+	label string   // looplab's name of the event: every row is one
 }
 
 func (e *edge) transition() Transition {
-	t := Transition{From: e.State, Event: e.op.name(), To: e.to, Outcome: e.row.Outcome, Refuse: e.row.Refuse, Why: e.row.Why}
-	for _, g := range e.row.When {
-		t.When = append(t.When, g.String())
-	}
+	t := Transition{From: e.State, Event: e.op.name(), When: e.when, To: e.to, Outcome: e.row.Outcome, Refuse: e.row.Refuse, Why: e.row.Why}
 	for _, u := range e.row.Then {
 		t.Then = append(t.Then, updates[u].name)
 	}
@@ -47,70 +46,100 @@ type program struct {
 	edges []edge
 	nodes []node
 	next  []int16
-	roots [len(states)][ops]int16 // as in node; 0 means that the cell has no row
-	final [len(states)]bool
+	gates []Gate
+	roots [maxStates][ops]int16 // as in node; 0 means that the cell has no row
 	// refusals are those of cells without a row: they do not depend on the step.
-	refusals [len(states)][ops]Refusal
+	refusals [maxStates]*[ops]Refusal
 }
 
-// expand writes the rows out cell by cell.
-func expand(table []row) ([]edge, error) {
-	var edges []edge
+// expand writes the rows out cell by cell, and those that go onward stop by stop.
+func (p *program) expand(table []row) error {
 	for i := range table {
 		r := &table[i]
-		if (r.Refuse == nil) == (r.To == "") || r.Why == "" {
-			return nil, fmt.Errorf("authn: row %d: either To or Refuse, and Why", i)
+		ways := 0
+		for _, is := range []bool{r.Refuse != nil, r.To != "", r.Onward != 0} {
+			if is {
+				ways++
+			}
+		}
+		if ways != 1 || r.Why == "" {
+			return fmt.Errorf("authn: row %d: either To, Onward or Refuse, and Why", i)
 		}
 		if r.Refuse != nil && (r.Then != nil || r.Emit != nil || r.Others != opPrimary || r.Outcome != Done) {
-			return nil, fmt.Errorf("authn: row %d: a refusal changes nothing", i)
+			return fmt.Errorf("authn: row %d: a refusal changes nothing", i)
 		}
 		timed := slices.ContainsFunc(r.When, func(g guard) bool { return guards[g].until != nil })
-		if r.Refuse != nil && timed != (r.Refuse == ErrTooSoon || r.Refuse == ErrLocked) {
-			return nil, fmt.Errorf("authn: row %d: a refusal has a time if and only if one of its guards says until when it holds", i)
+		if r.Refuse != nil && timed != (r.Refuse == ErrTooSoon || r.Refuse == ErrLocked || r.Refuse == ErrUsed) {
+			return fmt.Errorf("authn: row %d: a refusal has a time if and only if one of its guards says until when it holds", i)
 		}
-		for _, c := range r.At {
-			e := edge{cell: c, row: r, to: r.To}
-			if r.To == stay {
-				e.to = c.State
+		for _, c := range p.cells(r) {
+			for _, r := range p.stops(r, c) {
+				p.add(c, r)
 			}
-			t := e.transition()
-			e.state = uint8(e.to.index() + 1)
-			e.guard, e.label = strings.Join(t.When, ", "), t.Label()
-			edges = append(edges, e)
 		}
 	}
-	return edges, nil
+	return nil
 }
 
-// compile proves every cell and builds its tree.
-func compile(table []row) (*program, error) {
-	edges, err := expand(table)
-	if err != nil {
+// cells are those of a row, with each gate for anyGate.
+func (p *program) cells(r *row) (cs cells) {
+	for _, c := range r.At {
+		if c.State != anyGate {
+			cs = append(cs, c)
+			continue
+		}
+		for _, g := range p.gates {
+			cs = append(cs, cell{g.State, c.op})
+		}
+	}
+	return cs
+}
+
+// add adds the edge of a row in a cell.
+func (p *program) add(c cell, r *row) {
+	e := edge{cell: c, row: r, to: r.To, from: p.number(c.State)}
+	if r.To == stay {
+		e.to = c.State
+	}
+	for _, g := range r.When {
+		if !slices.Contains(passed[:], g) && !p.excludes(g, c) {
+			e.when = append(e.when, p.name(g))
+		}
+	}
+	e.state = p.number(e.to)
+	e.guard, e.label = strings.Join(e.when, ", "), Transition{Event: c.op.name(), When: e.when}.Label()
+	p.edges = append(p.edges, e)
+}
+
+// compile proves every cell and builds its tree, for a machine with these gates.
+func compile(table []row, gates ...Gate) (*program, error) {
+	p := &program{edges: make([]edge, 0, 4*len(table)), nodes: make([]node, 1), gates: gates}
+	if err := p.expand(table); err != nil {
 		return nil, err
 	}
-	p := &program{edges: edges, nodes: make([]node, 1)}
 	cells := map[cell][]int16{}
-	for i := range edges {
-		c := edges[i].cell
-		if c.State.index() < 0 || edges[i].to != "" && edges[i].to.index() < 0 {
-			return nil, fmt.Errorf("authn: %s, %s: unknown state", c.State, edges[i].label)
+	for i := range p.edges {
+		e := &p.edges[i]
+		if e.from == 0 || e.to != "" && e.state == 0 {
+			return nil, fmt.Errorf("authn: %s, %s: unknown state", e.State, e.label)
 		}
-		cells[c] = append(cells[c], int16(i))
+		cells[e.cell] = append(cells[e.cell], int16(i))
 	}
-	for i := range states {
-		st := states[i].State
-		p.final[i] = states[i].Terminal
+	for _, st := range p.states() {
+		i := p.number(st.State) - 1
+		p.refusals[i] = new([ops]Refusal)
 		for o := range ops {
-			c := cell{st, o}
+			c := cell{st.State, o}
 			if len(cells[c]) == 0 {
-				if p.refusals[i][o] = (Refusal{State: st, Event: o.name(), Err: ErrNotAllowed}); p.final[i] {
+				if p.refusals[i][o] = (Refusal{State: st.State, Event: o.name(), Err: ErrNotAllowed}); st.Terminal {
 					p.refusals[i][o] = Refusal{Event: o.name(), Err: ErrFinished}
 				}
 				continue
 			}
-			if p.final[i] && !slices.Contains([]op{opRedeem, opExpire, opLock, opCancel}, o) {
-				return nil, fmt.Errorf("authn: %s is terminal and has rows for %s", st, o.name())
+			if st.Terminal && !slices.Contains([]op{opRedeem, opExpire, opLock, opCancel}, o) {
+				return nil, fmt.Errorf("authn: %s is terminal and has rows for %s", st.State, o.name())
 			}
+			var err error
 			if p.roots[i][o], err = p.tree(c, cells[c], 0, nil); err != nil {
 				return nil, err
 			}
@@ -122,28 +151,29 @@ func compile(table []row) (*program, error) {
 // tree builds the decision tree of a cell from question q on, for the rows
 // still in play. It fails unless every leaf has exactly one row: this is the
 // proof that the guards of a cell exclude each other and leave nothing out.
-func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error) {
-	for q < len(questions) && !p.asks(c.op, rows, q) {
+func (p *program) tree(c cell, rows []int16, q int, path *trail) (int16, error) {
+	for q < len(questions) && !p.asks(c, rows, q) {
 		q++
 	}
-	where := fmt.Sprintf("%s, %s [%s]", c.State, c.op.name(), strings.Join(path, ", "))
 	switch {
-	case len(rows) == 0:
-		return 0, fmt.Errorf("authn: no row for %s", where)
-	case q == len(questions) && len(rows) > 1:
-		return 0, fmt.Errorf("authn: %d rows for %s", len(rows), where)
+	case len(rows) == 0 || q == len(questions) && len(rows) > 1:
+		return 0, fmt.Errorf("authn: %d rows, not 1, for %s, %s [%s]", len(rows), c.State, c.op.name(), path)
 	case q == len(questions):
 		return ^rows[0], nil
 	}
-	var next []int16
-	for g := questions[q].first; g <= questions[q].last; g++ {
-		var left []int16
+	next := make([]int16, 0, 8)
+	for g := questions[q].first; g <= p.last(q); g++ {
+		if p.excludes(g, c) {
+			next = append(next, 0)
+			continue
+		}
+		left := make([]int16, 0, len(rows))
 		for _, r := range rows {
-			if a := p.edges[r].row.means(q); a == 0 || a == g {
+			if p.edges[r].row.holds(q, g) {
 				left = append(left, r)
 			}
 		}
-		n, err := p.tree(c, left, q+1, append(path[:len(path):len(path)], g.String()))
+		n, err := p.tree(c, left, q+1, &trail{path, p.name(g)})
 		if err != nil {
 			return 0, err
 		}
@@ -154,35 +184,112 @@ func (p *program) tree(c cell, rows []int16, q int, path []string) (int16, error
 	return int16(len(p.nodes) - 1), nil
 }
 
-// asks says whether a cell of the event asks question q of the rows still in
-// play: because one of them answers it, or because it is the host's to say.
-func (p *program) asks(o op, rows []int16, q int) bool {
-	open := func(r int16) bool { return p.edges[r].row.means(q) != 0 }
-	switch questions[q].usual {
-	case withinLimits:
-		return opInfos[o].limiter && slices.ContainsFunc(rows, open)
-	case userKnown:
-		return opInfos[o].directory && slices.ContainsFunc(rows, open)
-	}
-	return slices.ContainsFunc(rows, open)
+// trail is the answers that lead to a node.
+type trail struct {
+	up *trail
+	g  string
 }
 
-// means is answerTo, or the question's usual answer where the row is silent
-// and no earlier answer of its own was an unusual one.
+// String lists the answers.
+func (t *trail) String() string {
+	switch {
+	case t == nil:
+		return ""
+	case t.up == nil:
+		return t.g
+	}
+	return t.up.String() + ", " + t.g
+}
+
+// asks says whether a cell of the event asks question q of the rows still in
+// play: because one of them answers it, because it is the host's to say, or because a
+// code is judged, so that none of these rows can be forgotten.
+func (p *program) asks(c cell, rows []int16, q int) bool {
+	o := c.op
+	switch questions[q].usual {
+	case withinLimits:
+		return opInfos[o].limiter && slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.means(q) != 0 })
+	case userKnown:
+		return opInfos[o].directory
+	case claimStands: // wherever something begins in a user's name
+		return opInfos[o].directory && c.State == Unauthenticated
+	case codeFormed: // wherever a code is judged
+		return p.judges(o, rows) && o != opRespond && o != opOpen && o != opPasskey
+	case thisChallenge:
+		return p.judges(o, rows) && o != opRespond && o != opOpen
+	case mayJudge:
+		return opInfos[o].judged
+	case answered:
+		return p.judges(o, rows) && c.State != MFARequired && o != opRespond && o != opPasskey
+	case mayReply:
+		return p.judges(o, rows) && o == opRespond
+	case codeUnused:
+		return p.judges(o, rows) && o == opVerify
+	}
+	return slices.ContainsFunc(rows, func(r int16) bool { return p.edges[r].row.answerTo(q) != 0 })
+}
+
+// excludes says that an answer cannot be given in a cell: what the host judges is no
+// code, and a gate that was passed is not come to again.
+func (p *program) excludes(g guard, c cell) bool {
+	switch {
+	case g == codeRight || g == codeWrong:
+		return opInfos[c.op].judged
+	case g >= judgedRight && g <= judgedDenied:
+		return !opInfos[c.op].judged
+	case g == otherGate:
+		return c.op != opPass
+	case slices.Contains(claims, c.State) || c.op == opClaim:
+		return slices.Contains(notClaimed, g)
+	case c.op == opRecover, c.op == opUnlock, c.op == opAnswer, c.op == opPasskey:
+		return slices.Contains(notRecovered[c.op], g)
+	}
+	return p.isBehind(g, c.State)
+}
+
+// judges says that a row in play depends on what was submitted.
+func (p *program) judges(o op, rows []int16) bool {
+	return !opInfos[o].judged && slices.ContainsFunc(rows, func(r int16) bool {
+		return slices.ContainsFunc(p.edges[r].row.When, func(g guard) bool { return g == codeRight || g == codeWrong })
+	})
+}
+
+// holds says that the row is still in play after answer g to question q: the row
+// gives it, of several answers any will do, or is silent.
+func (r *row) holds(q int, g guard) bool {
+	switch a := r.means(q); {
+	case a == 0 || a == g:
+		return true
+	case r.answerTo(q) == 0:
+		return false
+	}
+	return slices.Contains(r.When, g)
+}
+
+// means is the row's first answer to the question, or the question's usual answer where
+// the row is silent and no earlier answer of its own was an unusual one. The Limiter is asked only
+// about what would otherwise be taken: a refusal does not depend on it.
 func (r *row) means(q int) guard {
 	a := r.answerTo(q)
-	if a != 0 || questions[q].usual == 0 {
+	if a != 0 || questions[q].usual == 0 || questions[q].usual == withinLimits && r.Refuse != nil && !r.answersAfter(q) {
 		return a
 	}
 	for p := range q {
-		if b := r.answerTo(p); questions[p].usual != 0 && b != 0 && b != questions[p].usual {
-			return 0
+		if u := questions[p].usual; u != 0 {
+			if b := r.answerTo(p); b != 0 && b != u {
+				return 0
+			}
 		}
 	}
 	return questions[q].usual
 }
 
-// answerTo is the row's answer to question q; 0 if the row is silent about it.
+// answersAfter says that the row answers a question that comes after q.
+func (r *row) answersAfter(q int) bool {
+	return slices.ContainsFunc(r.When, func(g guard) bool { return g > questions[q].last })
+}
+
+// answerTo is the row's first answer to question q; 0 if the row is silent about it.
 func (r *row) answerTo(q int) guard {
 	for _, g := range r.When {
 		if g >= questions[q].first && g <= questions[q].last {
@@ -203,9 +310,9 @@ func (p *program) reachable() error {
 			}
 		}
 	}
-	for i := range states {
-		if st := states[i].State; !seen[st] {
-			return fmt.Errorf("authn: %s is not reachable", st)
+	for _, st := range p.states() {
+		if !seen[st.State] && st.State != OtherGate { // which comes from another machine's record
+			return fmt.Errorf("authn: %s is not reachable", st.State)
 		}
 	}
 	return nil

@@ -63,7 +63,7 @@ func TestUnusableFactors(t *testing.T) {
 	if a != b || r.faulty {
 		t.Error("blanks around an address are not ignored")
 	}
-	sms := Factor{ID: "s", Type: "sms", Address: "not looked at", Status: NotSetUp}
+	sms := Factor{ID: "s", Type: "x:y", Address: "not looked at", Status: NotSetUp}
 	refused(t, &r, m.Begin(&Account{}, ada, env(0, 1, sms), &r), ErrNoFactor)
 	if r.faulty || m.Faults("k", "ada", []Factor{sms}) != nil {
 		t.Error("a type of another service, not set up, is reported")
@@ -100,29 +100,46 @@ func TestProtectedMeanwhile(t *testing.T) {
 	}
 }
 
-// Three factors count. An active one always does, wherever it is in the list:
-// otherwise the password alone would allow enrollment.
-func TestThreeFactors(t *testing.T) {
+// Of a list, 32 factors count. An active one always protects, wherever it is, and a
+// required one is required beside any number of active ones.
+func TestManyFactors(t *testing.T) {
 	m := newMachine(t, Policy{})
 	status := map[rune]Factor{'a': {Status: Active}, 'r': {Status: NotSetUp, Required: true}, 'n': {Status: NotSetUp}}
-	for in, want := range map[string]string{
-		"a": "0", "nra": "012", "aaaa": "012", "nnnn": "012", "nnna": "013", "nnnr": "013", "annn": "012",
-		"rrra": "013", "rrrn": "012", "nnnra": "034", "nanara": "135", "rnarnaa": "256", "aaarrr": "012", "nnrrr": "234",
+	n := strings.Repeat
+	for in, want := range map[string]struct {
+		state  State
+		offers int
+		owing  bool
+		faulty bool
+	}{
+		"a": {MFARequired, 1, false, false}, "n": {MFAEnroll, 1, false, false}, "nra": {MFARequired, 1, true, false},
+		n("a", 31) + "r":             {MFARequired, 31, true, false},
+		n("n", 31) + "a":             {MFARequired, 1, false, false},
+		n("n", 32):                   {MFAEnroll, 32, false, false},
+		n("n", 33):                   {MFAEnroll, 32, false, true},
+		n("a", 32) + "r":             {MFARequired, 32, false, true},
+		n("a", 1) + n("n", 31) + "a": {MFARequired, 1, false, true},
+		n("n", 32) + "a":             {"", 0, false, true}, // an active one that cannot be proved
 	} {
 		var fs []Factor
 		for i, c := range in {
 			f := status[c]
-			f.ID, f.Type, f.Address = string(rune('0'+i)), Email, "a@x.co"
+			f.ID, f.Type, f.Address = fmt.Sprint("f", i), Email, fmt.Sprintf("a%d@x.co", i)
 			fs = append(fs, f)
 		}
 		var r Result
-		a := taken(t, &r, m.Begin(&Account{}, ada, env(0, 1, fs...), &r))
-		got := ""
-		for _, f := range a.txs[0].factors {
-			got += f.id
+		err := m.Begin(&Account{}, ada, env(0, 1, fs...), &r)
+		if want.state == "" {
+			refused(t, &r, err, ErrNoFactor)
+		} else {
+			tx := taken(t, &r, err).txs[0]
+			ans, err := m.describe(&r.Account, 0, &Env{Now: t0, Factors: fs})
+			if err != nil || tx.name() != want.state || len(ans.Factors) != want.offers || tx.owing != want.owing {
+				t.Errorf("%s: %s, %d to choose from, owing %t, %v", in, tx.name(), len(ans.Factors), tx.owing, err)
+			}
 		}
-		if got != want || (a.txs[0].name() == MFARequired) != strings.Contains(in, "a") {
-			t.Errorf("of %s it pins %s, want %s, and is in %s", in, got, want, a.txs[0].name())
+		if r.faulty != want.faulty || want.faulty != (len(m.Faults("k", "ada", fs)) == 1) {
+			t.Errorf("%s: reported %t", in, r.faulty)
 		}
 	}
 }

@@ -40,7 +40,9 @@
 //
 // Codes and session tokens are derived from keys that the store never sees,
 // and are never stored. State tokens are stored as hashes, addresses as keyed
-// pseudonyms. [Code], [StateToken], [SessionToken] and [Secret] do not print.
+// pseudonyms. [Code], [StateToken], [SessionToken] and [Secret] do not print. What an
+// authenticator app or a list of recovery codes is proved by is shown while it is
+// enrolled; afterwards only [Factor].Data has it, sealed, in the host's directory.
 //
 // A code sent by e-mail is not an out-of-band authenticator in the sense of
 // NIST SP 800-63B, and it can be relayed: the assertion reports methods and

@@ -15,6 +15,8 @@ var (
 	ErrNotOffered = errors.New("factor is not offered here")              // choose one that the answer lists
 	ErrNoFactor   = errors.New("no active factor, and none to enroll")    // respond as to a wrong password
 	ErrNoUser     = errors.New("no such user, or not allowed to sign in") // also what a Directory wraps
+	ErrUsed       = errors.New("code was used before")                    // not counted as a failure; RetryAt says when the app shows the next one, zero: use another code
+	ErrWaiting    = errors.New("another device has not answered yet")     // nothing changed: ask again
 	ErrNoCode     = errors.New("no live code")                            // request a new one; not counted as a failure
 	ErrRequired   = errors.New("a required factor is missing")            // enroll it first
 	ErrExhausted  = errors.New("no sends left in this transaction")       // waiting does not help: begin again
@@ -28,7 +30,7 @@ var (
 var (
 	ErrNotFound      = errors.New("not found")                       // a Store has no such record
 	ErrConflict      = errors.New("conflict")                        // a Store's record has another version
-	ErrUndeliverable = errors.New("undeliverable")                   // a Mailer's answer: do not try again
+	ErrUndeliverable = errors.New("undeliverable")                   // a Sender's answer: do not try again
 	ErrSuperseded    = errors.New("superseded")                      // of an effect: its code is dead, or its address has changed
 	ErrUnavailable   = errors.New("unavailable")                     // a port failed: outcome unknown, retry
 	ErrCorrupt       = errors.New("stored record is corrupt")        // never treated as an account without a record
@@ -42,8 +44,10 @@ type Outcome string
 // The outcomes of an event that was taken.
 const (
 	Done      Outcome = ""           // as asked
-	WrongCode Outcome = "wrong code" // counted; the state is not SUCCESS
+	WrongCode Outcome = "wrong code" // or response, password, or input to a gate: counted; the state is not SUCCESS
 	LateCode  Outcome = "late code"  // not counted; ask for a new one
+	Rejected  Outcome = "rejected"   // not counted: see [Answer].Reasons
+	Denied    Outcome = "denied"     // the host has ended the sign-in
 )
 
 // A Refusal reports that an event was not taken: nothing changed. Decide with
@@ -91,3 +95,9 @@ func (r Refusal) Format(f fmt.State, verb rune) {
 func (r *Refusal) Unwrap() error { return r.Err }
 
 func corrupt(what string) error { return fmt.Errorf("%w: %s", ErrCorrupt, what) }
+
+// errForeign is a record that another service may open: one with more keys, or of a
+// newer version. It is an [ErrCorrupt] as well.
+var errForeign = fmt.Errorf("%w: not of this service", ErrCorrupt)
+
+func foreign(what string) error { return fmt.Errorf("%w: %s", errForeign, what) }

@@ -20,7 +20,7 @@ func TestUnknownNames(t *testing.T) {
 		"": "an event", "factor": `"factor"`, sixteen: `"` + sixteen + `"`, sixteen + "z": "an event",
 		"az": `"az"`, "123456": "an event", "a1": "an event", "A": "an event", "primary": `"primary"`, "redeem": `"redeem"`,
 	} {
-		_, err := ParseEvent(name, "", "")
+		_, err := ParseEvent(name, Fields{})
 		var ref *Refusal
 		if !errors.As(err, &ref) || string(ref.Event) != want || !errors.Is(err, ErrMalformed) {
 			t.Errorf("%q: %v, want the event %s", name, err, want)
@@ -43,7 +43,7 @@ func FuzzEvent(f *testing.F) {
 		f.Add(name, "\x00", "１２３４５６", strings.Repeat("k", 65), 700)
 	}
 	f.Fuzz(func(t *testing.T, name, factor, code, key string, seconds int) {
-		ev, err := ParseEvent(name, factor, Code(code))
+		ev, err := ParseEvent(name, Fields{Factor: factor, Code: Code(code)})
 		var r Result
 		if err == nil {
 			if key != "" {
@@ -61,8 +61,8 @@ func FuzzEvent(f *testing.F) {
 			}
 			return
 		}
-		var in input
-		if in.normalize(Code(code), minDigits); r.Account.txs[r.slot].name() == Success && string(in.code[:in.digits]) != string(right) {
+		in := input{code: code}
+		if in.squeeze(); r.Account.txs[r.slot].name() == Success && string(in.typed[:in.n]) != string(right) {
 			t.Fatalf("SUCCESS by %q %q", name, code)
 		}
 		if b := m.Seal(&r.Account, "k"); len(b) > 4096 {

@@ -23,7 +23,7 @@ func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, ou
 			return io.ErrUnexpectedEOF
 		}
 		name, arg, _ := strings.Cut(lines.Text(), " ")
-		ev, perr := authn.ParseEvent(name, arg, authn.Code(arg))
+		ev, perr := authn.ParseEvent(name, authn.Fields{Factor: arg, Code: authn.Code(arg)})
 		if name == "verify" {
 			ev = authn.Verify{Code: authn.Code(arg)}
 		}
@@ -52,8 +52,8 @@ func talk(ctx context.Context, svc *authn.Service, user string, in io.Reader, ou
 func ExampleParseEvent() {
 	mail := new(memsender.Sender)
 	svc, err := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Keys:         []authn.Key{{ID: 1, Secret: newKey()}},
+		PseudonymKey: newKey(),
 		Store:        new(memstore.Store),
 		Mailer:       mail,
 		Directory:    people{},
@@ -75,7 +75,7 @@ func ExampleParseEvent() {
 	fmt.Print(out.String())
 	// Output:
 	// MFA_REQUIRED
-	// authn: verify in MFA_REQUIRED: not allowed in this state; allowed: challenge, cancel
+	// authn: verify in MFA_REQUIRED: not allowed in this state (needs a challenge); allowed: challenge, cancel
 	// MFA_REQUIRED
 	// MFA_CHALLENGE
 	// authn: resend in MFA_CHALLENGE: too soon (cooling down)

@@ -21,7 +21,9 @@ func ExampleTransitions() {
 		}
 	}
 	// Output:
-	// verify [right code] [use code succeed] [report sign-in]
+	// verify [right code, nothing required] [use code succeed] [report sign-in]
+	// verify [right code, data change, nothing required] [use code succeed] [hand over factor report sign-in]
+	// verify [right code, one code fewer, nothing required] [use code forget devices succeed] [hand over factor notify of recovery code report sign-in]
 }
 
 // Read the documentation of states, for pages and tools.
@@ -37,9 +39,7 @@ func ExampleNewReference() {
 
 // List the factors that cannot be used and are ignored, with the reason.
 func ExampleMachine_Faults() {
-	m, err := authn.NewMachine("acme",
-		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		[]byte("32 other random bytes, which never ever change"), authn.Policy{})
+	m, err := authn.NewMachine(authn.Config{Tenant: "acme", Keys: []authn.Key{{ID: 1, Secret: newKey()}}, PseudonymKey: newKey()})
 	if err != nil {
 		panic(err)
 	}
@@ -53,9 +53,7 @@ func ExampleMachine_Faults() {
 // Use the machine in a host that runs load, step, save and effects itself, from
 // the password check to the assertion.
 func ExampleNewMachine() {
-	m, err := authn.NewMachine("acme",
-		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		[]byte("32 other random bytes, which never ever change"), authn.Policy{})
+	m, err := authn.NewMachine(authn.Config{Tenant: "acme", Keys: []authn.Key{{ID: 1, Secret: newKey()}}, PseudonymKey: newKey()})
 	if err != nil {
 		panic(err)
 	}
@@ -95,6 +93,8 @@ func ExampleNewMachine() {
 			case job.Message != nil:
 				err = mail.Send(ctx, *job.Message)
 			case job.Activated != nil: // Directory.Activated(ctx, e.Key, e.User, *job.Activated)
+			case job.Password != nil: // Passwords.Store(ctx, *job.Password)
+			case job.Passed != nil: // Passed of the Keeper of job.Gate
 			case job.Report != nil: // Auditor.Audit(ctx, *job.Report)
 			}
 			fmt.Println("effect:", e.Name, err)
@@ -125,20 +125,18 @@ func ExampleNewMachine() {
 		return err
 	})
 	// Output:
-	// primary [an active factor] -> MFA_REQUIRED
+	// primary [an active factor, starts left] -> MFA_REQUIRED
 	// effect: send code <nil>
 	// challenge [may send] -> MFA_CHALLENGE
 	// effect: report sign-in <nil>
-	// verify [right code] -> SUCCESS
+	// verify [right code, nothing required] -> SUCCESS
 	// ada@example.com [pwd otp]
 	// redeem [unused, factors stand] -> SUCCESS
 }
 
 // Explain lists the questions that a step would ask, and the row they lead to.
 func ExampleMachine_Explain() {
-	m, err := authn.NewMachine("acme",
-		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		[]byte("32 other random bytes, which never ever change"), authn.Policy{})
+	m, err := authn.NewMachine(authn.Config{Tenant: "acme", Keys: []authn.Key{{ID: 1, Secret: newKey()}}, PseudonymKey: newKey()})
 	if err != nil {
 		panic(err)
 	}
@@ -168,12 +166,12 @@ func ExampleMachine_Explain() {
 	fmt.Println(owed[0].Name, err)
 
 	next.Shift(time.Hour) // as if everything had happened an hour later
-	ans, err := m.Status(&next, secret, env.Now.Add(time.Hour))
+	ans, err := m.Status(&next, secret, authn.Env{Now: env.Now.Add(time.Hour), Factors: env.Factors})
 	fmt.Println(ans.State, ans.Delivery, err)
 	// Output:
-	// Does the host's Limiter let it go on? within the host's limits
 	// Does the host know the user? known user
 	// May a code be sent? may send
+	// Does the host's Limiter let it go on? within the host's limits
 	// challenge [may send] -> MFA_CHALLENGE
 	// true <nil> sent
 	// send code <nil>

@@ -18,8 +18,8 @@ const user = "ada@example.com"
 // A policy is checked as a whole, and an error names its field.
 func ExampleNew() {
 	_, err := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Keys:         []authn.Key{{ID: 1, Secret: newKey()}},
+		PseudonymKey: newKey(),
 		Store:        new(memstore.Store),
 		Mailer:       new(memsender.Sender),
 		Directory:    people{},
@@ -68,9 +68,9 @@ func ExampleService_Do() {
 	a, err = svc.Do(ctx, a.Token, authn.Verify{Code: wrong})
 	fmt.Println(a.State, a.Outcome, a.TriesLeft, err)
 	// Output:
-	// authn: verify in MFA_REQUIRED: not allowed in this state; allowed: challenge, cancel
+	// authn: verify in MFA_REQUIRED: not allowed in this state (needs a challenge); allowed: challenge, cancel
 	// MFA_CHALLENGE resend in 30s
-	// MFA_CHALLENGE wrong code 9 <nil>
+	// MFA_CHALLENGE wrong code 4 <nil>
 }
 
 // If an answer is lost, send the event again with the same key. The service returns
@@ -120,8 +120,8 @@ func ExampleService_Redeem() {
 func ExampleService_Reinstate() {
 	ctx, mail := context.Background(), new(memsender.Sender)
 	svc, _ := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Keys:         []authn.Key{{ID: 1, Secret: newKey()}},
+		PseudonymKey: newKey(),
 		Store:        new(memstore.Store),
 		Mailer:       mail,
 		Directory:    people{},
@@ -179,8 +179,8 @@ func ExampleAuditEvent() {
 		return a
 	}}))
 	svc, _ := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Keys:         []authn.Key{{ID: 1, Secret: newKey()}},
+		PseudonymKey: newKey(),
 		Store:        new(memstore.Store),
 		Mailer:       new(memsender.Sender),
 		Directory:    people{},
@@ -190,6 +190,6 @@ func ExampleAuditEvent() {
 	a, _ := svc.Begin(ctx, authn.Login{User: user})
 	svc.Do(ctx, a.Token, authn.Cancel{})
 	// Output:
-	// level=INFO msg=authn event=primary to=MFA_REQUIRED guard="an active factor"
+	// level=INFO msg=authn event=primary to=MFA_REQUIRED guard="an active factor, starts left"
 	// level=INFO msg=authn event=cancel to=CANCELED guard=""
 }

@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"github.com/authnfsm/authn"
@@ -18,11 +19,19 @@ func (people) Factors(_ context.Context, user string) ([]authn.Factor, error) {
 
 func (people) Activated(_ context.Context, key, user string, f authn.Factor) error { return nil }
 
+// newKey makes a key. A server makes its keys once, and keeps them outside the
+// store, for instance in a secret manager.
+func newKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
+}
+
 func Example() {
 	ctx, mail := context.Background(), new(memsender.Sender)
 	svc, err := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Keys:         []authn.Key{{ID: 1, Secret: newKey()}},
+		PseudonymKey: newKey(),
 		Store:        new(memstore.Store),
 		Mailer:       mail,
 		Directory:    people{},
@@ -44,7 +53,7 @@ func Example() {
 	who, _ := svc.Redeem(ctx, a.Session)
 	fmt.Println(who.User, who.Methods)
 	// Output:
-	// MFA_REQUIRED a***@e***.com
+	// MFA_REQUIRED a...a@example.com
 	// MFA_CHALLENGE verify
 	// SUCCESS
 	// ada@example.com [pwd otp]

@@ -19,10 +19,12 @@ type act struct {
 	ev    Event
 	login Login
 	code  codeKind
+	reply replyKind
 	view  int // of the directory
 	mood  mood
 	node  int
 	by    time.Duration // only advance the time
+	later bool          // a pause comes before it
 }
 
 // codeKind is the kind of code that is submitted.
@@ -35,9 +37,17 @@ const (
 	oldText   // of the previous generation
 	otherText // of another transaction
 	longText  // with one digit too many
+	aheadText // of an app: of the next time step
+	behindText
+	unfitText    // a response to another challenge
+	dataText     // a response that is right and changes the factor's data
+	pollText     // none: has the device answered?
+	rejectedText // an input that is not good enough
+	deniedText   // an input upon which the host ends the sign-in
 )
 
-var codeNames = [...]string{rightText: " right", wrongText: " wrong", oldText: " old", otherText: " another", longText: " long"}
+var codeNames = [...]string{rightText: " right", wrongText: " wrong", oldText: " old", otherText: " another", longText: " long",
+	aheadText: " ahead", behindText: " behind", unfitText: " unfit", dataText: " changed", pollText: "", rejectedText: " rejected", deniedText: " denied"}
 
 // mood is the mailer's reaction to a code.
 type mood uint8
@@ -57,6 +67,7 @@ type view struct {
 	fs     []Factor
 	closed bool          // there is no such user
 	limit  time.Duration // wait of the limiter; 0 allows everything
+	needs  []State       // the gates that are needed
 }
 
 // codeText returns the code to submit. The nonces are canonical, so that past
@@ -156,7 +167,7 @@ func (x *explorer) count(a *Account) (n int) {
 // events returns the events of one transaction: every event in every state, and
 // every payload in the states that allow the event.
 func (x *explorer) events(a *Account, i int) (as []act) {
-	st := a.txs[i].name()
+	st := x.m.stateOf(&a.txs[i])
 	add := func(here bool, text string, ev Event, views int) {
 		if !here {
 			views = min(views, 1)
@@ -168,8 +179,16 @@ func (x *explorer) events(a *Account, i int) (as []act) {
 	all := len(x.views)
 	add(st == MFAEnroll, "enroll email", Enroll{Email}, all)
 	add(st == MFARequired, "challenge mail", Challenge{"mail"}, all)
+	for _, f := range x.views[0].fs {
+		if typ := x.m.typeOf(f.Type); !typ.sendsCode() {
+			add(st == MFAEnroll, "enroll "+f.Type, Enroll{f.Type}, all)
+			add(st == MFARequired, "challenge "+f.ID, Challenge{f.ID}, all)
+		}
+	}
+	as = append(as, x.replies(a, i)...)
 	add(false, "previous", Previous{}, 1)
-	add(st == MFAEnroll, "skip", Skip{}, all)
+	add(st == MFAEnroll || st == PasswordWarn, "skip", Skip{}, all)
+	as = append(as, x.inputs(a, i)...)
 	add(false, "cancel", Cancel{}, 1)
 	add(st == MFAEnrollActivate || st == MFAChallenge, "resend", Resend{}, all)
 	if st == MFAEnroll {
@@ -193,6 +212,14 @@ func (x *explorer) events(a *Account, i int) (as []act) {
 }
 
 func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
+	if typ := x.typeAt(a, i, o, ""); here && typ != nil && !typ.sendsCode() {
+		return x.proofs(a, i, o, "", typ)
+	}
+	for _, f := range x.views[0].fs {
+		if typ := x.typeAt(a, i, o, f.ID); !here && typ != nil && typ.atOnce() {
+			as = append(as, x.proofs(a, i, o, f.ID, typ)...)
+		}
+	}
 	kinds := []codeKind{rightText}
 	if here {
 		kinds = append(kinds, wrongText, otherText, longText)
@@ -201,7 +228,7 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 		}
 	}
 	add := func(text, factor string, k codeKind, v int) {
-		ev := Event(Verify{factor, x.codeText(a, i, k)})
+		ev := Event(Verify{Factor: factor, Code: x.codeText(a, i, k)})
 		if o == opActivate {
 			ev = Activate{factor, x.codeText(a, i, k)}
 		}
@@ -209,15 +236,15 @@ func (x *explorer) codes(a *Account, i int, o op, here bool) (as []act) {
 	}
 	for _, k := range kinds {
 		add("", "", k, 0)
-		if o == opActivate && k == rightText && here {
-			for v := 1; v < len(x.views); v++ {
+		for v := 1; v < len(x.views) && here; v++ {
+			if (o == opActivate || len(x.gates) > 0) && k == rightText || x.views[v].limit > 0 && (k == rightText || k == wrongText) {
 				add("", "", k, v)
 			}
 		}
 	}
 	if here {
 		add(" for nobody", "nobody", rightText, 0)
-		add(" for "+a.txs[i].factor().id, a.txs[i].factor().id, rightText, 0)
+		add(" for "+a.txs[i].factor.id, a.txs[i].factor.id, rightText, 0)
 	}
 	if x.once {
 		kinds := []codeKind{rightText, wrongText}
@@ -245,7 +272,10 @@ func (x *explorer) tab(i int) string {
 // env returns the environment of an act.
 func (x *explorer) env(a *Account, c *act, now time.Time) Env {
 	v := &x.views[c.view]
-	e := Env{Now: now, Factors: v.fs, NoUser: v.closed}
+	if c.later {
+		now = now.Add(x.pause())
+	}
+	e := Env{Now: now, Factors: v.fs, NoUser: v.closed, Needed: x.needed(v)}
 	if v.limit > 0 {
 		e.Limited = now.Add(v.limit)
 	}
@@ -254,6 +284,7 @@ func (x *explorer) env(a *Account, c *act, now time.Time) Env {
 		e.Entropy = entropy(200, 0)
 	case c.slot >= 0:
 		e.Entropy = entropy(c.slot, a.txs[c.slot].sends+1)
+		e.Verdict = x.verdictOf(a, c)
 	}
 	return e
 }
@@ -269,6 +300,8 @@ func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 		return x.host(a, c.host, e, r)
 	case c.op == opPrimary:
 		return x.m.Begin(a, c.login, e, r)
+	case c.op == opRespond:
+		return x.m.Respond(a, x.m.approval(a, c.slot), x.replyOf(a, c), e, r)
 	case c.op == opRedeem:
 		h := secretOf(99)
 		if a.txs[c.slot].session.live {
@@ -277,6 +310,9 @@ func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 			x.m.pool.Put(s)
 		}
 		_, err := x.m.Redeem(a, h, e, r)
+		if stored, ok := x.storeOwed(a, err, e); ok {
+			_, err = x.m.Redeem(stored, h, e, r)
+		}
 		return err
 	}
 	return x.m.Step(a, secretOf(c.name), c.ev, e, r)
@@ -284,8 +320,8 @@ func (x *explorer) do(a *Account, c *act, e Env, r *Result) error {
 
 // host runs an operation of the host, on a store with one record.
 func (x *explorer) host(a *Account, name string, e Env, r *Result) (err error) {
-	p := x.m.pseudonym(a.user)
-	store := &drawer{r: Record{Value: x.m.Seal(a, p.key()), Version: 1}}
+	key := x.m.Key(a.user)
+	store := &drawer{r: Record{Value: x.m.Seal(a, key), Version: 1}}
 	s := &Service{cfg: Config{Store: store, Now: func() time.Time { return e.Now }}, m: x.m}
 	if name == "revoke" {
 		err = s.Revoke(context.Background(), a.user)
@@ -294,7 +330,7 @@ func (x *explorer) host(a *Account, name string, e Env, r *Result) (err error) {
 	}
 	*r = Result{Changed: true}
 	if err == nil && store.r.Value != nil {
-		r.Account, err = x.m.Open(store.r.Value, p.key())
+		r.Account, err = x.m.Open(store.r.Value, key)
 	}
 	return err
 }
@@ -332,7 +368,7 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 	errs := make([]error, len(es))
 	for i, o := range es {
 		switch {
-		case o.Name == handOver.String() && x.deaf:
+		case x.deaf && isForHost(o.Name), x.owes && o.Name == storePassword.String():
 			errs[i] = errors.New("again")
 		case o.Name == sendCode.String() && !x.listed(a, o, e):
 			errs[i] = ErrSuperseded
@@ -365,7 +401,7 @@ func (x *explorer) listed(a Account, o Effect, e Env) bool {
 	}
 	defer x.m.pool.Put(s)
 	for i := range s.dir {
-		if s.dir[i].id == o.Factor && s.dir[i].recipient == a.outbox[a.findEffect(o.Key)].recipient {
+		if s.dir[i].id == o.Factor && s.pin(&s.dir[i]).recipient == a.outbox[a.findEffect(o.Key)].factor.recipient {
 			return true
 		}
 	}
@@ -392,6 +428,8 @@ func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 			v.row = string(c.op.name()) + " [" + ref.Guard + "]"
 		}
 		return v
+	case errors.Is(err, ErrUnavailable) && c.op == opRedeem && x.deaf:
+		return verdict{text: "refused: " + ErrUnavailable.Error(), row: "owed"}
 	case err != nil:
 		x.t.Fatalf("%s: %v", c.text, err)
 	case !r.Changed:
@@ -419,7 +457,7 @@ func (x *explorer) verdict(c *act, r *Result, err error) verdict {
 }
 
 func (x *explorer) told(r *Result) string {
-	text := string(r.Account.txs[r.slot].name())
+	text := string(x.m.stateOf(&r.Account.txs[r.slot]))
 	if r.Outcome != Done {
 		text += ", " + string(r.Outcome)
 	}
@@ -505,7 +543,11 @@ func (x *explorer) ends(fail failing, a *Account, i int) {
 			continue
 		}
 		var r Result
-		err := x.m.Step(a, secretOf(i), Verify{Code: x.m.liveCode(a, i)}, Env{Now: unix(t.code.expires + d), Entropy: [64]byte{1}}, &r)
+		ev := Verify{Code: x.m.liveCode(a, i)}
+		if typ := x.m.typeOf(t.factor.kind); typ.Awaited {
+			ev.Code = ""
+		}
+		err := x.m.Step(a, secretOf(i), ev, Env{Now: unix(t.code.expires + d), Entropy: [64]byte{1}}, &r)
 		if late := err == nil && r.Outcome == LateCode; late != (d == 0) {
 			fail("B1", "%dns from its expiry, the code is late: %t, %v", d, late, err)
 		}
@@ -519,8 +561,15 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	if x.m.overdue(a, i, zero) {
 		return
 	}
+	for v := range x.views {
+		x.promised(fail, a, i, v)
+	}
+}
+
+// promised checks A1 for one state of the directory.
+func (x *explorer) promised(fail failing, a *Account, i, view int) {
 	before := *a
-	ans, err := x.m.Status(a, secretOf(i), zero)
+	ans, err := x.m.Status(a, secretOf(i), Env{Now: zero, Factors: x.views[view].fs})
 	if err != nil {
 		fail("A1", "status: %v", err)
 	}
@@ -530,9 +579,10 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 	for o := opEnroll; o <= opRedeem; o++ {
 		at, listed := ans.Allows(o.name())
 		when, can := zero, false
-		for !can && when.UnixNano() < a.txs[i].expires {
+		for !can && o != opRedeem && // which is no event of a client
+			when.UnixNano() < a.txs[i].expires {
 			var wait time.Time
-			if can, wait = x.best(a, i, o, when); can || !wait.After(when) {
+			if can, wait = x.best(a, i, o, view, when); can || !wait.After(when) {
 				break
 			}
 			when = wait
@@ -541,16 +591,16 @@ func (x *explorer) promises(fail failing, a *Account, i int) {
 			when = time.Time{}
 		}
 		if listed != can || listed && !at.Equal(when) {
-			fail("A1", "%s: allowed %t at %v; it is %t, at %v", o, listed, at, can, when)
+			fail("A1", "%s (directory %s): allowed %t at %v; it is %t, at %v", o, x.views[view].name, listed, at, can, when)
 		}
 		x.applied["A1"]++
 	}
 }
 
-// best tries an event at a time with the best possible payload. It reports whether
+// best tries an event at a time with the best possible payload, and a host that
+// lets it go on. It reports whether
 // the event is accepted, or until when it is too soon.
-func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when time.Time) {
-	factor := a.txs[i].factor().id
+func (x *explorer) best(a *Account, i int, o op, view int, now time.Time) (can bool, when time.Time) {
 	right := Code("000000")
 	if o == opVerify || o == opActivate {
 		right = x.codeText(a, i, rightText)
@@ -558,26 +608,19 @@ func (x *explorer) best(a *Account, i int, o op, now time.Time) (can bool, when 
 	evs := map[op][]Event{
 		opEnroll: {Enroll{Email}}, opActivate: {Activate{Code: right}}, opChallenge: {Challenge{"mail"}, Challenge{"spare"}}, opVerify: {Verify{Code: right}},
 		opResend: {Resend{}}, opPrevious: {Previous{}}, opSkip: {Skip{}}, opCancel: {Cancel{}}, opRedeem: {nil},
+		opChangePassword: {ChangePassword{oldOne, newOne}}, opResetPassword: {ResetPassword{newOne}}, opPass: {Pass{Gate: x.m.stateOf(&a.txs[i])}},
 	}[o]
-	if o == opChallenge && a.txs[i].code.live {
-		evs = []Event{Challenge{factor}}
-	}
-	for _, ev := range evs {
-		for v := range len(x.views) + 2 {
-			c := act{op: o, slot: i, name: i, ev: ev, view: v % len(x.views), code: rightText}
-			e := x.env(a, &c, now)
-			if v >= len(x.views) { // with the proved factors active, at one address or the other
-				e.Factors = []Factor{mailbox(Active, []string{usualBox, movedBox}[v-len(x.views)], false), spare(Active, false)}
-			}
-			var r Result
-			err := x.do(a, &c, e, &r)
-			var ref *Refusal
-			if err == nil && r.Outcome == Done {
-				return true, time.Time{}
-			}
-			if errors.As(err, &ref) && ref.Err == ErrTooSoon && (when.IsZero() || ref.RetryAt.Before(when)) {
-				when = ref.RetryAt
-			}
+	for _, ev := range x.proving(a, i, o, now, evs) {
+		c := act{op: o, slot: i, name: i, ev: ev, view: view, code: rightText}
+		e := Env{Now: now, Factors: x.views[view].fs, Entropy: [64]byte{1}, Verdict: &Verdict{Right: true}, Needed: x.needed(&x.views[view])}
+		var r Result
+		err := x.do(a, &c, e, &r)
+		var ref *Refusal
+		if err == nil && r.Outcome == Done || errors.Is(err, ErrUsed) { // which is the code's fault
+			return true, time.Time{}
+		}
+		if errors.As(err, &ref) && ref.Err == ErrTooSoon && (when.IsZero() || ref.RetryAt.Before(when)) {
+			when = ref.RetryAt
 		}
 	}
 	return false, when

@@ -26,6 +26,12 @@ import (
 //     whose session token was used are kept where several are explored.)
 //   - the time at which the slot of a finished transaction becomes free.
 //   - in SUCCESS, when the transaction began, except for its order among others.
+//   - when something was proved, which is only told, and when a device was remembered,
+//     which is for far longer than an exploration lasts.
+//   - when a password expires, which is only shown, and by which nonce a form is sealed
+//     that the host is to keep.
+//   - how long a revision that the directory took still matters, and the secret of an
+//     app that was enrolled, which the directory of an exploration never lists.
 //
 // The method classes compares two members of a class.
 
@@ -41,10 +47,13 @@ const aged = 10 * time.Minute
 // memory is what the checks remember of a transaction. The code under test does
 // not see it.
 type memory struct {
-	late     bool  // its live code was answered as late
-	won      uint8 // generation of the last code that was accepted
-	redeemed uint8 // times its session token was redeemed
-	mails    uint8 // codes that were accepted by the mailer
+	late     bool           // its live code was answered as late
+	won      uint8          // generation of the last code that was accepted
+	redeemed uint8          // times its session token was redeemed
+	mails    uint8          // codes that were accepted by the mailer
+	asks     PasswordStatus // of the password, and is not done yet
+	proved   bool           // a factor
+	free     bool           // no factor was demanded when the last proof was asked for
 }
 
 // canon makes accounts canonical: those of a machine, at one time, with a clock
@@ -71,16 +80,19 @@ func (c *canon) until(t *int64) {
 }
 
 func (c *canon) of(a Account) Account {
+	c.until(&a.notBefore)
+	c.until(&a.lockedUntil)
+	c.devices(&a)
 	if a.idle() {
 		clear(c.memory[:])
 		return Account{}
 	}
+	named := a
 	c.compact(&a)
 	c.orphans(&a)
 	c.date(&a.seen)
-	c.until(&a.notBefore)
-	c.until(&a.lockedUntil)
 	c.charges(&a)
+	c.marks(&a)
 	var was [maxTx]int64
 	for i := range a.txs {
 		if was[i] = a.txs[i].born; a.txs[i].state != 0 {
@@ -88,6 +100,7 @@ func (c *canon) of(a Account) Account {
 		}
 	}
 	c.order(&a, was)
+	c.m.reseal(&named, &a, make([]byte, 16))
 	return a
 }
 
@@ -188,10 +201,17 @@ func (c *canon) transaction(a *Account, i int) {
 	case t.name() != Success:
 		t.born = c.birth(t)
 	}
+	t.authAt = 0
+	for j := range t.proofs {
+		t.proofs[j].at = 0
+	}
 	c.date(&t.expires)
 	c.until(&t.sendAt)
 	if t.done != 0 {
 		t.done = t.expires - int64(c.m.policy.SessionLife)
+	}
+	if t.passwordEnd != 0 {
+		t.passwordEnd = zero.UnixNano()
 	}
 	if t.session.live {
 		t.session.nonce = nonceOf(i, 0)
@@ -332,7 +352,7 @@ func (x *explorer) classes() {
 			}
 			c := rapid.SampledFrom(x.acts(&a, s.fall)).Draw(r, "act")
 			next, said := x.happen(&a, c, zero, s)
-			other, saidOther := x.happen(&b, x.blurred(&b, c), now, s)
+			other, saidOther := x.happen(&b, x.blurred(&b, c, now), now, s)
 			if said != saidOther || next != other {
 				r.Fatalf("%s: %q and %q, from\n%s\n%s\nto\n%x\n%x", c.text, said, saidOther, a.String(), b.String(), next.account, other.account)
 			}
@@ -369,7 +389,7 @@ func (x *explorer) happen(a *Account, c act, now time.Time, s spot) (spot, strin
 	if err == nil && (r.Changed || c.host == "tend") {
 		next = x.deliver(&r, &c, e)
 	}
-	return x.classOf(next, now, s.fall, &mem), v.text + " " + v.row
+	return x.classOf(next, e.Now, s.fall, &mem), v.text + " " + v.row
 }
 
 // elsewhere is the number of the first transaction name of a blurred account.
@@ -377,7 +397,7 @@ const elsewhere = 50
 
 // blurred returns the same act for the other member of the class, which has
 // different codes and transaction names.
-func (x *explorer) blurred(b *Account, c act) act {
+func (x *explorer) blurred(b *Account, c act, now time.Time) act {
 	if c.slot < 0 {
 		return c
 	}
@@ -394,6 +414,10 @@ func (x *explorer) blurred(b *Account, c act) act {
 	}
 	t := &b.txs[c.slot]
 	if c.code == noCodeAtAll || x.once {
+		return c
+	}
+	if typ := x.typeAt(b, c.slot, c.op, factorOf(c.ev)); typ != nil && !typ.sendsCode() {
+		c.ev = recoded(c.ev, x.proofText(b, c.slot, c.op, factorOf(c.ev), c.code, now))
 		return c
 	}
 	right := x.m.liveCode(b, c.slot)
@@ -416,7 +440,7 @@ func recoded(ev Event, code Code) Event {
 	case keyed:
 		return WithKey(e.key, recoded(e.Event, code))
 	case Verify:
-		return Verify{e.Factor, code}
+		return Verify{Factor: e.Factor, Code: code}
 	case Activate:
 		return Activate{e.Factor, code}
 	}
@@ -451,7 +475,7 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 		}
 		for _, f := range []func(t *transaction) *int64{
 			func(t *transaction) *int64 { return &t.expires }, func(t *transaction) *int64 { return &t.code.expires }, func(t *transaction) *int64 { return &t.sendAt },
-			func(t *transaction) *int64 { return &t.done },
+			func(t *transaction) *int64 { return &t.done }, func(t *transaction) *int64 { return &t.passwordEnd },
 		} {
 			dates = append(dates, func(b *Account) *int64 { return f(&b.txs[i]) })
 		}
@@ -494,6 +518,9 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 	}
 	x.crowdIn(r, &b)
 	by := rapid.Int64Range(-2e6, 2e6).Draw(r, "seconds") * 1e9
+	if x.types != nil || x.apps() {
+		by = by / 1e9 * int64(minute) // time steps of apps stay the same
+	}
 	moveTimes(&b, by)
 	return b, zero.Add(time.Duration(by))
 }
@@ -534,6 +561,7 @@ func (x *explorer) rename(r *rapid.T, b *Account, i int) {
 	if x.once { // fingerprints of repeated events depend on the names
 		return
 	}
+	named := *b
 	up := rapid.Uint8Range(0, 40).Draw(r, "steps before")
 	t.rev += up
 	for j := range b.outbox {
@@ -541,6 +569,7 @@ func (x *explorer) rename(r *rapid.T, b *Account, i int) {
 			e.rev, e.tx = e.rev+up, nameOf(elsewhere+i)
 		}
 	}
+	x.m.reseal(&named, b, slices.Repeat([]byte{rapid.Byte().Draw(r, "nonce of forms")}, 16))
 	t.id, t.token = nameOf(elsewhere+i), secretOf(elsewhere+i).digest()
 	if t.code.live {
 		t.code.nonce = nonceOf(elsewhere, rapid.Byte().Draw(r, "nonce"))
@@ -597,9 +626,12 @@ func moveTimes(b *Account, by int64) {
 		}
 		*w = moved
 	}
+	b.used.shift(time.Duration(by))
+	b.devices.shift(by)
+	b.kept.change(func(at int64) int64 { return at + by })
 	for i := range b.txs {
 		t := &b.txs[i]
-		move(&t.born, &t.expires, &t.sendAt, &t.done, &t.code.expires)
+		move(&t.born, &t.expires, &t.sendAt, &t.done, &t.code.expires, &t.passwordEnd)
 	}
 	for i := range b.outbox {
 		e := &b.outbox[i]

@@ -120,8 +120,26 @@ policy`)
 	if x.deaf {
 		mood = "deaf"
 	}
+	if len(x.gates) > 0 {
+		b.WriteString("gates")
+		for _, g := range x.gates {
+			fmt.Fprintf(&b, " %s", g.State)
+		}
+		b.WriteString("\n")
+	}
 	fmt.Fprintf(&b, "directory %s\nuser ada:%s\n", mood, x.views[0].factors())
+	if x.device { // it has been remembered for a while
+		fmt.Fprintf(&b, "begin\nchallenge mail\nverify right remember\nwait %v\n", x.policy.Remember-untilSoon)
+	}
 	return b.String()
+}
+
+// needing returns the gates that are needed as the text of a script.
+func (v view) needing() string {
+	if v.needs == nil {
+		return "nothing"
+	}
+	return strings.Trim(fmt.Sprint(v.needs), "[]")
 }
 
 // factors returns the factors of the directory as the text of a script.
@@ -153,6 +171,7 @@ func (x *explorer) script(last int32) string {
 	for _, n := range ways {
 		h := x.g.hops[n]
 		text, mood := option(x.g.words[h.act], "mailer", moodNames[works])
+		text, after := option(text, "after", "")
 		text, name := option(text, "directory", x.views[0].name)
 		passes := strings.HasPrefix(text, "wait") || strings.HasPrefix(text, "clock")
 		if name != directory && !passes {
@@ -161,6 +180,9 @@ func (x *explorer) script(last int32) string {
 			if d := x.views[i].limit; d != limit {
 				fmt.Fprintf(&b, "limiter %v\n", d)
 				limit = d
+			}
+			if len(x.gates) > 0 {
+				fmt.Fprintf(&b, "needs %s\n", x.views[i].needing())
 			}
 			directory = name
 		}
@@ -174,6 +196,9 @@ func (x *explorer) script(last int32) string {
 		}
 		if rest, ok := strings.CutPrefix(text, "tab "); ok {
 			text = fmt.Sprintf("tab %d%s", tabs[rest[0]-'0'], rest[1:])
+		}
+		if after != "" {
+			b.WriteString("wait " + after + "\n")
 		}
 		b.WriteString(text + "\n")
 		if told := x.g.words[h.text]; told != "" {
@@ -325,12 +350,12 @@ func (x *explorer) liveness() map[string]forbidden {
 			x.t.Fatalf("L1: the transaction never ends:%s\n%s", x.g.story(int32(i)), a.String())
 		}
 		t := &a.txs[0]
-		if a.alive() != 1 || x.live > 1 || t.name() == Success {
+		if a.alive() != 1 || x.live > 1 || t.name() == Success || x.apps() || x.types != nil { // obstacle knows only codes that are sent
 			continue
 		}
 		why := x.obstacle(a, x.g.spots[i].fall)
 		if !wins[i] {
-			k := fmt.Sprintf("%s: %s", t.name(), why)
+			k := fmt.Sprintf("%s: %s", x.m.stateOf(t), why)
 			f, ok := hopeless[k]
 			if f.spots++; !ok {
 				f.way = x.way(int32(i))
@@ -365,15 +390,17 @@ func (a *Account) alive() (n int) {
 	return n
 }
 
-// obstacle returns what forbids SUCCESS, or "". It knows codes, sends and waits, but
-// no rows: at every remaining time it does what is allowed.
+// obstacle returns what forbids SUCCESS, or "". It knows codes, sends, waits and what
+// the directory may say, but no rows: at every remaining time it does what is
+// allowed.
 func (x *explorer) obstacle(a *Account, fall int8) (why string) {
 	t := &a.txs[0]
-	p := prospect{p: &x.m.policy, l: t.limits.tightened(&x.m.limits), t: *t, mailbox: a.sends, backoff: a.notBefore}
+	p := prospect{x: x, p: &x.m.policy, l: t.limits.tightened(&x.m.limits), t: *t, signing: t.signsIn(), mailbox: a.sends, backoff: a.notBefore}
 	if len(x.ms) > 1 {
 		p.l = t.limits // another node's policy is more lenient
 	}
-	p.useful = t.code.live && t.code.tries < p.l.codeTries && (t.signsIn() || t.wanted() < 0 || t.factor().required)
+	p.proved = slices.Clone(t.proved())
+	p.useful = t.code.live && t.code.tries < p.l.codeTries && (p.signing || p.helps(t.factor))
 	why = "its time is up"
 	for k := -int64(fall); k < int64(x.m.policy.Life/tick); k++ {
 		now := zero.UnixNano() + k*int64(tick)
@@ -389,10 +416,13 @@ func (x *explorer) obstacle(a *Account, fall int8) (why string) {
 
 // prospect is the future of a transaction without faults or wrong codes.
 type prospect struct {
+	x       *explorer
 	p       *Policy
 	l       limits
 	t       transaction
-	useful  bool // its live code is for a missing factor
+	proved  []proof
+	signing bool // an active factor is still to be proved
+	useful  bool // its live code is for a factor that is to be proved
 	mailbox window
 	backoff int64
 }
@@ -404,8 +434,8 @@ func (p *prospect) at(now int64) string {
 		switch {
 		case now < p.backoff:
 			return "the back-off lasts longer than it"
-		case p.useful && now < t.code.expires:
-			p.useful = false
+		case p.useful && now < t.code.expires && (t.name() != MFARequired || !p.sendable(now)):
+			p.useful, t.state = false, uint8(MFAChallenge.index()+1)
 			p.prove()
 		case t.sends >= p.l.sends:
 			return "no live code, and no sends left"
@@ -414,47 +444,101 @@ func (p *prospect) at(now int64) string {
 		case p.mailbox.freeAt(p.p.SendsPerHour, hour) > now, p.mailbox.freeAt(p.p.SendsPerDay, day) > now:
 			return "no live code, and the mailbox is full for longer than it lasts"
 		default:
-			p.useful, t.code.expires = true, now+p.l.codeLife
+			p.choose()
+			p.useful, t.code.expires, t.state = true, now+p.l.codeLife, uint8(MFAChallenge.index()+1)
 			t.sendAt = now + p.l.cooldowns[min(int(t.sends), maxCooldown-1)]
 			t.sends++
 			p.mailbox.add(now)
 		}
 	}
+	if p.asksInput() && now < p.backoff {
+		return "the back-off lasts longer than it"
+	}
 	return ""
 }
 
-// enough reports whether nothing more has to be proved.
+// asksInput reports whether the host has to judge something before SUCCESS: the user may
+// skip a password that expires soon, and a gate may be needed no more until it is come to.
+func (p *prospect) asksInput() bool {
+	return p.t.password == PasswordHasExpired || p.t.password == PasswordNeedsReset || p.t.gate() >= 0
+}
+
+// sendable reports whether another code can be sent at once: then a factor that is
+// chosen again gets one, in place of the code that it has.
+func (p *prospect) sendable(now int64) bool {
+	return p.t.sends < p.l.sends && now >= p.t.sendAt && p.mailbox.freeAt(p.p.SendsPerHour, hour) <= now && p.mailbox.freeAt(p.p.SendsPerDay, day) <= now
+}
+
+// enough reports whether nothing more has to be proved: the user may skip the rest
+// as soon as the directory demands nothing.
 func (p *prospect) enough() bool {
-	if p.t.signsIn() {
-		return p.t.proved != 0
+	if p.signing {
+		return false
 	}
-	return p.t.missing(p.t.proved) == 0
+	if t := &p.t; t.name() != MFAEnroll && t.name() != MFAEnrollActivate && !t.signsIn() {
+		return true // it has proved all that it has to
+	}
+	if p.t.signsIn() && len(p.proved) > len(p.t.proved()) && !p.t.owing {
+		return true
+	}
+	return p.least(p.proved) == 0
 }
 
-// prove proves one missing factor, if possible a required one.
-func (p *prospect) prove() {
-	i := max(p.t.wanted(), 0)
-	p.t.factors[i].status = Active
-	p.t.proved |= 1 << i
-}
-
-// missing returns the number of factors that must still be enrolled, given those
-// proved.
-func (t *transaction) missing(proved uint8) (n int) {
-	for i, f := range t.factors {
-		if f.required && f.status != Active && proved&(1<<i) == 0 {
-			n++
+// least is how many factors are missing at least, whatever the directory says.
+func (p *prospect) least(proved []proof) int {
+	least := 9
+	for i := range p.x.views {
+		v := &p.x.views[i]
+		n := 0
+		active := false
+		for j := range v.fs {
+			f := &v.fs[j]
+			active = active || f.Status == Active
+			if f.Required && f.Status == NotSetUp && !slices.ContainsFunc(proved, func(q proof) bool { return q.id == f.ID && q.recipient == p.x.recipient(f) }) {
+				n++
+			}
+		}
+		if len(proved) == 0 && (p.t.require == RequireFactor || active) {
+			n = max(n, 1)
+		}
+		if !v.closed {
+			least = min(least, n)
 		}
 	}
-	if t.require == RequireFactor && proved == 0 {
-		n = max(n, 1)
-	}
-	return n
+	return least
 }
 
-// wanted returns a required factor that is missing, or -1.
-func (t *transaction) wanted() int {
-	return slices.IndexFunc(t.factors[:], func(f pin) bool { return f.required && f.status != Active })
+// helps reports whether a proof of the factor brings the transaction nearer to
+// SUCCESS.
+func (p *prospect) helps(f pin) bool {
+	return p.least(append(slices.Clone(p.proved), f.proof())) < p.least(p.proved)
+}
+
+// choose puts at hand what is best proved next, in the best of all directories.
+func (p *prospect) choose() {
+	if p.signing {
+		p.t.owing = !slices.ContainsFunc(p.x.views, func(v view) bool {
+			active, owing := false, false
+			for _, f := range v.fs {
+				active, owing = active || f.Status == Active, owing || f.Required && f.Status == NotSetUp
+			}
+			return active && !owing
+		})
+		return
+	}
+	for _, v := range p.x.views {
+		for i := range v.fs {
+			if f := (pin{id: v.fs[i].ID, kind: Email, recipient: p.x.recipient(&v.fs[i])}); v.fs[i].Status == NotSetUp && p.helps(f) {
+				p.t.factor = f
+			}
+		}
+	}
+}
+
+// prove proves the factor at hand.
+func (p *prospect) prove() {
+	p.signing, p.backoff = false, 0
+	p.proved = append(p.proved, p.t.factor.proof())
 }
 
 func (t *transaction) signsIn() bool { return t.name() == MFARequired || t.name() == MFAChallenge }

@@ -28,6 +28,16 @@ var rules = []rule{
 	{"S16", endsAbsorb},
 	{"S19", deadCodeIsRefused},
 	{"S23", othersStayAsTheyAre},
+	{"S26", usedUp},
+	{"S28", oneResponse},
+	{"S29", deviceAnswers},
+	{"S30", guessesOnly},
+	{"S33", newPasswordIsEarned},
+	{"S34", passwordIsAsked},
+	{"S35", gatesAreInOrder},
+	{"S36", inputsAreJudged},
+	{"S37", newestFormIsOwed},
+	{"S38", deviceStandsForAFactor},
 	{"B5", fallenClockIsTheMark},
 	{"B6", lateStaysLate},
 	{"B7", tendingDecidesNothing},
@@ -83,27 +93,31 @@ func becomesSuccess(h *trial) (bool, string) {
 		switch h.c.op {
 		case opPrimary:
 			l := h.c.login.Require
-			return true, says(l == RequireFactor || l == RequireIfActive && len(h.e.Factors) > 0, "the password alone was enough")
+			return true, says(!h.isRemembered() && (l == RequireFactor || l == RequireIfActive && len(h.e.Factors) > 0), "the password alone was enough")
 		case opSkip:
-			return true, says(was.missing(was.proved) > 0, "something required was skipped")
+			return true, says(was.name() != PasswordWarn && h.missing(was) > 0, "something required was skipped")
+		case opChangePassword, opResetPassword, opPass:
+			return true, says(!h.acceptable(), "accepted what should not be")
 		case opVerify, opActivate:
-			return true, says(!h.acceptable() || h.c.op == opActivate && was.missing(was.proved|1<<was.atHand) > 0, "accepted what should not be")
+			return true, says(!h.acceptable() || h.missing(was) > 0, "accepted what should not be")
 		}
 		return true, "by " + h.c.text
 	}
 	return false, ""
 }
 
-// S2: every acceptable code is accepted.
+// S2: every acceptable code is accepted. A new password waits for a factor that became active.
 func rightIsAccepted(h *trial) (bool, string) {
 	if h.c.host != "" || !h.acceptable() || h.again() {
-		return false, ""
+		return h.skips(), says(h.skips() && (!h.taken() || h.after().name() != MFARequired), "a new password comes before the factor")
 	}
-	want := Success
-	if t := h.tx(); h.c.op == opActivate && t.missing(t.proved|1<<t.atHand) > 0 {
+	want := h.onward(0, h.s.memory[h.c.slot].asks)
+	if h.c.op.isJudged() {
+		want = h.onward(max(1, h.x.placeOf(h.x.m.stateOf(h.tx()))), PasswordFine)
+	} else if h.missing(h.tx()) > 0 {
 		want = MFAEnroll
 	}
-	return true, says(!h.taken() || h.after().name() != want || h.r.Outcome != Done, "the right code was not accepted")
+	return true, says(!h.taken() || h.x.m.stateOf(h.after()) != want || h.r.Outcome != Done, "the right code was not accepted")
 }
 
 // accepted reports whether a code was accepted.
@@ -113,7 +127,7 @@ func (h *trial) accepted() bool {
 
 // S3: no code is accepted twice, and none after a later one.
 func acceptedOnce(h *trial) (bool, string) {
-	if !h.accepted() {
+	if !h.accepted() || h.typ() == nil || !h.typ().sendsCode() {
 		return false, ""
 	}
 	return true, says(h.s.memory[h.c.slot].won >= h.tx().sends, "a code of generation %d after one of %d", h.tx().sends, h.s.memory[h.c.slot].won)
@@ -121,7 +135,7 @@ func acceptedOnce(h *trial) (bool, string) {
 
 // B6: a code that was answered as late is never accepted.
 func lateStaysLate(h *trial) (bool, string) {
-	if h.c.slot < 0 || !h.s.memory[h.c.slot].late || h.c.code != rightText {
+	if typ := h.typ(); typ == nil || !typ.sendsCode() || !h.s.memory[h.c.slot].late || h.c.code != rightText {
 		return false, ""
 	}
 	return true, says(h.accepted(), "it was late before")
@@ -130,7 +144,7 @@ func lateStaysLate(h *trial) (bool, string) {
 // S9: a wrong code costs the code, the transaction and the account one try each, a
 // right one none. S14: tries never exceed the limits.
 func tryIsCounted(h *trial) (bool, string) {
-	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == rightText || h.c.op == opRedeem || !h.evaluated() || h.again() {
+	if h.c.slot < 0 || h.c.code == noCodeAtAll && h.c.op != opRespond || h.c.op == opRedeem || !h.evaluated() || h.worth() != wrong || h.again() {
 		return false, ""
 	}
 	t, u, b := h.tx(), h.after(), &h.r.Account
@@ -142,6 +156,9 @@ func tryIsCounted(h *trial) (bool, string) {
 	}
 	if u.ended() {
 		return true, says(u.name() != LockedOut, "it ended as %s", u.name())
+	}
+	if typ := h.typ(); typ == nil || !typ.sendsCode() { // the challenge has no tries of its own
+		return true, says(u.tries != t.tries+1 || u.tries > h.limits().tries || u.code.tries != 0 && !h.direct(), "tries %d of %d", u.tries, h.limits().tries)
 	}
 	spent := t.code.tries+1 >= h.limits().codeTries
 	return true, says(u.tries != t.tries+1 || u.tries > h.limits().tries || spent == u.code.live || !spent && u.code.tries != t.code.tries+1,
@@ -187,7 +204,7 @@ func (h *trial) recent() int {
 
 // S11: only codes change the counts of tries.
 func onlyCodesCount(h *trial) (bool, string) {
-	if h.err != nil || !h.r.Changed || h.c.op == opVerify || h.c.op == opActivate || h.hosted() {
+	if h.err != nil || !h.r.Changed || h.c.op == opVerify || h.c.op == opActivate || h.c.op == opRespond || h.hosted() || h.c.op.isJudged() && !h.r.Ended { // S36
 		return false, ""
 	}
 	b := &h.r.Account
@@ -195,7 +212,7 @@ func onlyCodesCount(h *trial) (bool, string) {
 		return true, "the account's failures changed"
 	}
 	for i := range b.txs {
-		if t, u := &h.a.txs[i], &b.txs[i]; t.id == u.id && !u.ended() && (t.tries != u.tries || t.sends == u.sends && u.code.live && t.code.tries != u.code.tries) {
+		if t, u := &h.a.txs[i], &b.txs[i]; t.id == u.id && !u.ended() && (t.tries != u.tries || t.sends == u.sends && t.factor == u.factor && u.code.live && t.code.tries != u.code.tries) {
 			return true, "a transaction's tries changed"
 		}
 	}
@@ -210,7 +227,8 @@ func newCodeIsNew(h *trial) (bool, string) {
 	}
 	t, u, l := h.tx(), h.after(), h.limits()
 	u0 := *u
-	u0.code, u0.delivery, u0.sends, u0.sendAt, u0.atHand, u0.factors, u0.state, u0.rev, u0.last = t.code, t.delivery, t.sends, t.sendAt, t.atHand, t.factors, t.state, t.rev, t.last
+	u0.reply = t.reply
+	u0.code, u0.delivery, u0.sends, u0.sendAt, u0.factor, u0.owing, u0.state, u0.rev, u0.last = t.code, t.delivery, t.sends, t.sendAt, t.factor, t.owing, t.state, t.rev, t.last
 	return true, says(!h.sent || u.sends != t.sends+1 || !u.code.live || u.code.tries != 0 || u.code.nonce == t.code.nonce || u0 != *t ||
 		u.code.expires != min(h.now+l.codeLife, t.expires) || u.sendAt != h.now+l.cooldowns[min(int(t.sends), maxCooldown-1)] ||
 		h.now < t.sendAt || h.now < h.a.notBefore || h.r.Account.sends.len() != h.a.sends.len()+1, "the new code is %+v", u.code)
@@ -272,7 +290,7 @@ func deadCodeIsRefused(h *trial) (bool, string) {
 	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == longText || h.again() || !h.here() || h.due() || h.tx().code.live {
 		return false, ""
 	}
-	return true, says(!h.refused(ErrNoCode) && !h.refused(ErrTooSoon) && !h.refused(ErrNotOffered) && !h.refused(ErrNoUser), "a dead code was looked at")
+	return true, says(!h.refused(ErrNoCode) && !h.refused(ErrTooSoon) && !h.refused(ErrNotOffered) && !h.refused(ErrNoUser) && !h.refused(ErrMalformed), "a dead code was looked at")
 }
 
 // S23: an event of one transaction does not change the others, unless a row says
@@ -378,7 +396,7 @@ func stepsAreCounted(h *trial) (bool, string) {
 			return true, says(true, "step %d after %d, with %d rows", u.rev, from, count[u.id])
 		}
 	}
-	return true, says(h.r.Account.seen < h.a.seen && !h.fault || h.r.Account.seen != h.now, "the mark is not now")
+	return true, says(h.r.Account.seen < h.a.seen && !h.fault || h.r.Account.seen != h.at(), "the mark is not now")
 }
 
 // P3: the same arguments give the same result.
@@ -426,6 +444,10 @@ func retryAtIsTheEnd(h *trial) (bool, string) {
 	var ref *Refusal
 	if !errors.As(h.err, &ref) || h.c.host != "" {
 		return false, ""
+	}
+	if ref.Err == ErrUsed {
+		at := h.x.lastStep(h.a) + 1
+		return true, says(ref.RetryAt.Unix() != at*totpPeriod, "the next code does not come in step %d", at)
 	}
 	if ref.RetryAt.IsZero() {
 		return ref.Err == ErrTooSoon, says(ref.Err == ErrTooSoon, "too soon, but for how long?")
@@ -478,8 +500,8 @@ func mailedToWhatIsListed(h *trial) (bool, string) {
 	if !h.taken() || !h.sent {
 		return false, ""
 	}
-	f := h.after().factor()
-	return true, says(h.status(f) == 0 || (f.status == Active) != (h.status(f) == Active), "to %s, which is not listed", f.id)
+	f := &h.after().factor
+	return true, says(h.status(f) != h.after().stage(), "to %s, which is not listed", f.id)
 }
 
 // K1: a session token is redeemed once.
@@ -493,7 +515,7 @@ func redeemedOnce(h *trial) (bool, string) {
 
 // L3: time alone ends a transaction: after the deadline, any event takes expire.
 func lateEventEnds(h *trial) (bool, string) {
-	if h.c.slot < 0 || !h.due() || h.c.op == opRedeem && !h.tx().session.live {
+	if h.c.slot < 0 || !h.due() || h.c.op == opRedeem && !h.tx().session.live || h.c.op == opRespond && !h.tx().info().AtHand {
 		return false, ""
 	}
 	return true, says(h.err != nil || !h.r.Ended || h.after().name() != Expired, "its time was up")
@@ -507,8 +529,11 @@ func (x *explorer) judgeAlike(h *trial, to int32) {
 		return
 	}
 	key := ""
+	if typ := h.typ(); typ == nil || !typ.sendsCode() {
+		return
+	}
 	switch named := h.factor(); {
-	case named != "" && named != h.tx().factor().id:
+	case named != "" && named != h.tx().factor.id:
 		return
 	case h.c.code == wrongText, h.c.code == oldText, h.c.code == otherText:
 		key = "wrong"

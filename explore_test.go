@@ -23,6 +23,7 @@ type beginning struct {
 type expedition struct {
 	name   string
 	policy Policy
+	types  []FactorType
 	others []Policy // newer or older policies of other nodes
 	views  []view   // the first is the default
 	begins []beginning
@@ -32,8 +33,11 @@ type expedition struct {
 	single bool // one transaction, to its end
 	crowd  bool // more transactions may begin than may live
 	once   bool // events may have an idempotency key
+	gates  []Gate
+	device bool // one is remembered
+	owes   bool // Passwords.Store fails, except when a session is redeemed
 	moods  bool // the mailer may fail, and other nodes tend
-	deaf   bool // Activated fails
+	deaf   bool // Activated, Passwords.Store and Passed fail
 	hosts  bool // the host revokes and reinstates
 	paths  bool // write the shortest paths to internal/walks
 }
@@ -65,21 +69,23 @@ type explorer struct {
 var unmoved = [maxTx]int8{0, 1, 2}
 
 func newExplorer(t *testing.T, e *expedition) *explorer {
+	m := e.machine(t, e.policy)
 	x := &explorer{
-		expedition: e, t: t, m: newMachine(t, e.policy), g: newGraph(), limit: 100_000,
+		expedition: e.sealed(m), t: t, m: m, g: newGraph(), limit: 100_000,
 		reached: map[string]bool{}, applied: map[string]int{}, cells: map[cellKey]int32{},
 		slots: map[int32]int{}, alike: map[string]int32{}, moved: map[int32][maxTx]int8{}, recipients: map[string]id{},
 	}
 	x.ms = []*Machine{x.m}
 	for _, p := range e.others {
-		x.ms = append(x.ms, newMachine(t, p))
+		x.ms = append(x.ms, e.machine(t, p))
 	}
 	return x
 }
 
 // explore visits every spot once.
 func (x *explorer) explore() {
-	x.g.add(spot{account: string((&Account{}).append(nil)), fall: x.falls}, -1, -1)
+	first := x.start()
+	x.g.add(spot{account: string(first.append(nil)), fall: x.falls}, -1, -1)
 	for i := 0; i < len(x.g.spots); i++ {
 		if x.prefix > 0 && i == x.prefix {
 			x.cut = true
@@ -160,7 +166,7 @@ func (x *explorer) land(from int32, h *trial) {
 		}
 	}
 	mem := x.remember(h, &next)
-	to := x.arrive(from, next, zero, h.s.fall, &mem)
+	to := x.arrive(from, next, h.e.Now, h.s.fall, &mem)
 	if c.op == opPrimary {
 		x.slots[int32(len(x.g.hops))] = h.r.slot
 	}
@@ -176,7 +182,20 @@ func (x *explorer) arrive(from int32, a Account, now time.Time, fall int8, mem *
 	if slots != unmoved {
 		x.moved[int32(len(x.g.hops))] = slots
 	}
-	return x.g.add(s, int32(len(x.g.hops)), from)
+	known := len(x.g.spots)
+	n := x.g.add(s, int32(len(x.g.hops)), from)
+	if int(n) == known { // it is new
+		x.survives(&a)
+	}
+	return n
+}
+
+// survives checks P4: an account reads back as it was stored.
+func (x *explorer) survives(a *Account) {
+	if back := x.open(spot{account: string(a.append(nil))}); back != *a {
+		x.t.Fatalf("P4: it reads back as another account:\n%+v\n%+v", back.txs, a.txs)
+	}
+	x.applied["P4"]++
 }
 
 func (x *explorer) link(from, to int32, c *act, v verdict) {
@@ -184,6 +203,9 @@ func (x *explorer) link(from, to int32, c *act, v verdict) {
 	text := c.text
 	if c.view > 0 {
 		text += " (directory " + x.views[c.view].name + ")"
+	}
+	if c.later {
+		text += fmt.Sprintf(" (after %v)", x.pause())
 	}
 	if c.node > 0 {
 		text += [...]string{"", " (stricter node)", " (looser node)"}[c.node]
@@ -218,7 +240,7 @@ func (x *explorer) cell(h *trial, v verdict) {
 	if h.c.op != ops {
 		k := cellKey{op: h.c.op, row: v.row}
 		if h.c.slot >= 0 {
-			k.state = h.tx().name()
+			k.state = x.m.stateOf(h.tx())
 		}
 		note(k)
 	}
@@ -279,7 +301,7 @@ func (h *trial) refused(err error) bool { return h.err != nil && errors.Is(h.err
 // due reports whether the transaction is past its deadline.
 func (h *trial) due() bool {
 	t := h.tx()
-	return t.state != 0 && !t.ended() && (h.fault || h.now >= t.expires || t.tries >= h.limits().tries)
+	return t.state != 0 && !t.ended() && (h.fault || h.now >= t.expires || t.name() != Success && t.tries >= h.limits().tries)
 }
 
 // tightened returns the stricter of the pinned limits and those in force now.
@@ -304,8 +326,9 @@ func (h *trial) here() bool {
 }
 
 // factor returns the factor that the event names.
-func (h *trial) factor() string {
-	ev := h.c.ev
+func (h *trial) factor() string { return factorOf(h.c.ev) }
+
+func factorOf(ev Event) string {
 	if o, ok := ev.(keyed); ok {
 		ev = o.Event
 	}
@@ -333,17 +356,31 @@ func (h *trial) again() bool {
 // evaluated reports whether everything but the code itself is valid, so that the
 // code may be evaluated.
 func (h *trial) evaluated() bool {
-	if h.c.slot < 0 || h.c.op == opRedeem || !h.here() || h.due() || h.c.code == longText {
+	if h.c.slot < 0 || h.c.op == opRedeem || h.due() || h.isMalformed() {
+		return false
+	}
+	if opInfos[h.c.op].judged {
+		return h.asksHost()
+	}
+	if h.direct() || h.c.op == opRespond {
+		return h.provable()
+	}
+	if !h.here() || !h.stands() {
 		return false
 	}
 	t, l := h.tx(), h.limits()
 	named := h.factor()
-	return (named == "" || named == t.factor().id) && h.now >= h.a.notBefore &&
+	return (named == "" || named == t.factor.id) && h.now >= h.a.notBefore && !h.limited() &&
 		t.code.live && t.code.tries < l.codeTries && h.now < t.code.expires && (h.c.op == opVerify || h.offersEnrollment())
 }
 
+// limited reports whether the host's Limiter says to wait.
+func (h *trial) limited() bool { return h.now < h.e.Limited.UnixNano() && !h.e.Limited.IsZero() }
+
 // acceptable reports whether the event must be accepted.
-func (h *trial) acceptable() bool { return h.c.code == rightText && h.evaluated() }
+func (h *trial) acceptable() bool {
+	return h.c.op != opRespond && h.evaluated() && h.worth() == right
+}
 
 // status returns the status of a factor in the directory, including a pending
 // activation; 0 if there is no factor with that address.
@@ -354,7 +391,7 @@ func (h *trial) status(p *pin) Status {
 			continue
 		}
 		for j := range h.a.outbox {
-			if o := &h.a.outbox[j]; o.kind == handOver && o.factor == f.ID && o.recipient == p.recipient {
+			if o := &h.a.outbox[j]; o.kind == handOver && o.factor.id == f.ID && o.factor.recipient == p.recipient {
 				return Active
 			}
 		}
@@ -367,10 +404,36 @@ func (h *trial) status(p *pin) Status {
 // address to which the code was sent.
 func (h *trial) offersEnrollment() bool {
 	t := h.tx()
-	if h.status(t.factor()) != NotSetUp {
+	if h.status(&t.factor) != NotSetUp {
 		return false
 	}
-	return t.proved != 0 || !h.active()
+	return t.hasProof() || !h.active()
+}
+
+// missing returns the number of factors that are still demanded of a transaction,
+// if this event proves the one at hand.
+func (h *trial) missing(t *transaction) (n int) {
+	proved := t.proved()
+	if h.c.op != opSkip {
+		proved = append(slices.Clone(proved), t.factor.proof())
+	}
+	if h.c.op == opVerify {
+		if t.owing || t.adding {
+			return 1
+		}
+		return 0
+	}
+	for i := range h.e.Factors {
+		f := &h.e.Factors[i]
+		p := pin{id: f.ID, kind: f.Type, recipient: h.x.recipient(f)}
+		if f.Required && h.status(&p) == NotSetUp && !slices.Contains(proved, p.proof()) {
+			n++
+		}
+	}
+	if t.require == RequireFactor && len(proved) == 0 {
+		n = max(n, 1)
+	}
+	return n
 }
 
 // active reports whether the user has an active factor, with any address.
@@ -386,16 +449,22 @@ func (h *trial) active() bool {
 
 // recipient returns the pseudonym of a factor's address.
 func (x *explorer) recipient(f *Factor) id {
-	if r, ok := x.recipients[f.Address]; ok {
+	key := f.Address
+	if key == "" {
+		key = f.ID
+	}
+	if r, ok := x.recipients[key]; ok {
 		return r
 	}
 	s := x.m.fresh()
 	s.acct = &s.own.Account
-	p, fault := s.pin(f)
+	bare := *f
+	bare.Status = NotSetUp // else its data would be opened
+	p, fault := s.checked(&bare)
 	if fault != "" {
 		x.t.Fatal(fault)
 	}
-	x.recipients[f.Address] = p.recipient
+	x.recipients[key] = s.pin(&p).recipient
 	return p.recipient
 }
 
@@ -437,7 +506,58 @@ func (x *explorer) remember(h *trial, next *Account) [maxTx]memory {
 			m.won = h.tx().sends
 		}
 	}
+	x.rememberInputs(h, next, &mem)
 	return mem
+}
+
+// rivals reports whether the cell has a row that answers the question, and that no
+// answer to an earlier one sets apart from this row.
+func (m *Machine) rivals(e *edge, q int) bool {
+	return slices.ContainsFunc(m.edges, func(o edge) bool {
+		if o.cell != e.cell || o.row.answerTo(q) == 0 {
+			return false
+		}
+		for p := range q {
+			if a, b := e.row.answers(p), o.row.answers(p); len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(g guard) bool { return slices.Contains(b, g) }) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// answers are those that the row gives to the question.
+func (r *row) answers(q int) (gs []guard) {
+	for _, g := range r.When {
+		if g >= questions[q].first && g <= questions[q].last {
+			gs = append(gs, g)
+		}
+	}
+	return gs
+}
+
+// meant reports whether a row that is silent about a question means its usual answer.
+func (m *Machine) meant(e *edge, q int) bool {
+	judges := m.rivals(e, slices.IndexFunc(questions[:], func(q question) bool { return q.first == codeRight })) && !opInfos[e.op].judged
+	switch questions[q].usual {
+	case 0:
+		return false
+	case userKnown:
+		return opInfos[e.op].directory
+	case withinLimits:
+		return opInfos[e.op].limiter
+	case codeFormed, thisChallenge:
+		return judges && e.op != opRespond
+	case answered:
+		return judges && e.op != opRespond && e.State != MFARequired
+	case codeUnused:
+		return judges && e.op == opVerify
+	case mayReply:
+		return judges && e.op == opRespond
+	case mayJudge:
+		return opInfos[e.op].judged
+	}
+	return m.rivals(e, q)
 }
 
 // only evaluates every guard of every row of the cell. It fails unless exactly one
@@ -446,34 +566,28 @@ func (x *explorer) only(s *step) *edge {
 	var found *edge
 	n := 0
 	var asked [len(questions)]guard
-	holds := func(g guard) bool {
-		for q := range questions {
-			if g < questions[q].first || g > questions[q].last {
-				continue
-			}
-			if asked[q] == 0 {
-				asked[q] = questions[q].ask(s)
-			}
-			return asked[q] == g
+	says := func(q int) guard {
+		if asked[q] == 0 {
+			asked[q] = questions[q].ask(s)
 		}
-		panic("a guard belongs to no question")
+		return asked[q]
 	}
-	st := s.tx().name()
+	st := s.m.stateOf(s.tx())
 	for i := range x.m.edges {
 		e := &x.m.edges[i]
 		if e.State != st || e.op != s.op {
 			continue
 		}
 		n++
-		said := slices.Clone(e.row.When)
+		fits := true
 		for q := range questions {
-			if u := questions[q].usual; u == userKnown && opInfos[s.op].directory || u == withinLimits && opInfos[s.op].limiter {
-				if m := e.row.means(q); m != 0 {
-					said = append(said, m)
-				}
+			said := e.row.answers(q)
+			if m := e.row.means(q); len(said) == 0 && m != 0 && x.m.meant(e, q) {
+				said = []guard{m}
 			}
+			fits = fits && (len(said) == 0 || slices.Contains(said, says(q)))
 		}
-		if !slices.ContainsFunc(said, func(g guard) bool { return !holds(g) }) {
+		if fits {
 			if found != nil {
 				x.t.Fatalf("T4: %s and %s both apply in %s", found.label, e.label, st)
 			}
@@ -483,7 +597,7 @@ func (x *explorer) only(s *step) *edge {
 	if n > 0 && found == nil {
 		x.t.Fatalf("T4: no row applies in %s, %s", st, s.op)
 	}
-	if p := s.pick(); p != found {
+	if p, _ := s.pick(); p != found {
 		x.t.Fatalf("T4: the tree picks another row than %s", found.label)
 	}
 	if found != nil {
@@ -495,18 +609,22 @@ func (x *explorer) only(s *step) *edge {
 // row returns the row that must answer the event; nil if there is none.
 func (h *trial) row() (e *edge, asked bool) {
 	x := h.x
-	if h.c.slot < 0 || h.again() || h.c.op == opRedeem && !h.tx().session.live {
+	if h.c.slot < 0 || h.again() || h.c.op == opRedeem && (!h.tx().session.live || h.owesPassword()) || h.c.op == opRespond && !h.tx().info().AtHand {
 		return nil, false
 	}
 	if x.m.roots[h.tx().state-1][h.c.op] == 0 && !x.m.overdue(h.a, h.c.slot, h.e.Now) {
 		return nil, true
 	}
 	var in input
-	if h.c.op != opRedeem {
-		var err error
-		if in, _, err = x.m.payload(h.c.ev); err != nil {
+	if h.c.op == opRespond {
+		reply := x.replyOf(h.a, h.c)
+		in.reply = &reply
+	} else if h.c.op != opRedeem {
+		p, _, err := x.m.payload(h.c.ev)
+		if err != nil {
 			x.t.Fatal(err)
 		}
+		in = *p
 	}
 	s, err := x.m.load(h.a, nil, &h.e, new(input))
 	if err != nil {
@@ -518,9 +636,6 @@ func (h *trial) row() (e *edge, asked bool) {
 		return e, true
 	}
 	s.op = h.c.op
-	if h.c.code == longText {
-		return nil, false
-	}
 	e = x.only(s)
 	if e != nil && e.row.Others != opPrimary { // the questions of the other transactions
 		s.op = e.row.Others

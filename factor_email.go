@@ -8,7 +8,7 @@ import (
 // Email is the factor type of a one-time code sent by e-mail.
 const Email = "email"
 
-var emailType = factorType{name: Email, method: "otp", channel: mailChannel, canonical: canonicalEmail, mask: maskEmail}
+var emailType = FactorType{Name: Email, Channel: mailChannel, Methods: []string{"otp"}, Canonical: canonicalEmail, Mask: maskEmail}
 
 // canonicalEmail returns the spelling under which an address is compared: in
 // lower case. It accepts an ASCII local part of at most 64 bytes without quotes,
@@ -40,36 +40,41 @@ func validLocal(s string) bool {
 }
 
 func validDomain(s string) bool {
-	labels := strings.Split(s, ".")
-	for _, l := range labels {
+	for more := true; more; {
+		var l string
+		l, s, more = strings.Cut(s, ".")
 		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
 			return false
 		}
+		number := true
 		for i := range len(l) {
 			if l[i] != '-' && l[i] != '_' && !letterOrDigit(l[i]) {
 				return false
 			}
+			number = number && '0' <= l[i] && l[i] <= '9'
+		}
+		if !more {
+			return !number
 		}
 	}
-	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
+	return false
 }
 
 func letterOrDigit(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// maskEmail shows the first character of the local part and of the domain, and
-// the top-level domain. The number of stars is fixed, so that it does not reveal
-// a length. A local part of one character is not shown.
+// maskEmail shows the first and the last character of the local part and the whole
+// domain, as Okta does, so that a user can tell two addresses apart. It shows no
+// whole local part, and not how long it is.
 func maskEmail(s string) string {
 	local, domain, _ := strings.Cut(s, "@")
-	first, tld := "", ""
+	first, last := "", ""
 	if len(local) > 1 {
 		first = local[:1]
 	}
-	if i := strings.LastIndexByte(domain, '.'); i >= 0 {
-		tld = domain[i:]
+	if len(local) > 2 {
+		last = local[len(local)-1:]
 	}
-	m := first + "***@" + domain[:1] + "***" + tld
-	return m[:min(len(m), maxMasked)]
+	return first + "..." + last + "@" + domain
 }

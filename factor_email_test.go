@@ -33,11 +33,11 @@ func TestCanonicalEmail(t *testing.T) {
 
 func TestMaskEmail(t *testing.T) {
 	for in, want := range map[string]string{
-		"ada@example.com": "a***@e***.com", "a@x.co": "***@x***.co", "ada+tag@mail.example.org": "a***@m***.org",
-		"al@" + "b." + strings.Repeat("c", 63): "a***@b***." + strings.Repeat("c", 30),
+		"ada@example.com": "a...a@example.com", "jane.doe@example.com": "j...e@example.com", "a@x.co": "...@x.co", "al@x.co": "a...@x.co",
+		"ada+tag@mail.example.org": "a...g@mail.example.org", "Ada@Example.COM": "A...a@Example.COM",
 	} {
-		if got := maskEmail(in); got != want || len(got) > maxMasked {
-			t.Errorf("%q: %q", in, got)
+		if got := maskEmail(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
 }
@@ -69,9 +69,8 @@ func FuzzEmail(f *testing.F) {
 			}
 		}
 		local, domain, _ := strings.Cut(s, "@")
-		m := maskEmail(s)
-		if len(m) > maxMasked || strings.Contains(m, local+"@") || len(domain) > 4 && strings.Contains(m, domain) {
-			t.Fatalf("%q is shown as %q", s, m)
+		if m, ok := strings.CutSuffix(maskEmail(s), "@"+domain); !ok || len(m) > 5 || len(strings.ReplaceAll(m, ".", "")) >= len(local) {
+			t.Fatalf("%q is shown as %q", s, maskEmail(s))
 		}
 	})
 }

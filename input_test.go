@@ -5,7 +5,20 @@ import (
 	"testing"
 )
 
-func TestNormalize(t *testing.T) {
+// code6 is a code as a factor of six digits or more takes it; "" if it is none.
+func code6(s string) string {
+	in := input{code: s}
+	code := in.typed[:0]
+	if ok := in.squeeze(); ok {
+		code = in.typed[:in.n]
+	}
+	if len(code) < minDigits || len(code) > maxDigits || !allDigits(code) {
+		return ""
+	}
+	return string(code)
+}
+
+func TestSqueezed(t *testing.T) {
 	for _, c := range []struct {
 		in, want string
 	}{
@@ -18,48 +31,48 @@ func TestNormalize(t *testing.T) {
 		{"%", ""}, {"_", ""}, {"*", ""}, {"' OR 1=1--", ""}, {`{"$ne":""}`, ""}, {`["012345"]`, ""}, {"true", ""},
 		{strings.Repeat(" ", 26) + "012345", "012345"}, {strings.Repeat(" ", 27) + "012345", ""}, {strings.Repeat("1", 33), ""}, {strings.Repeat("1", 1<<20), ""},
 	} {
-		var in input
-		ok := in.normalize(Code(c.in), minDigits)
-		if got := string(in.code[:in.digits]); ok != (c.want != "") || ok && got != c.want {
-			t.Errorf("%.40q: %q, %t", c.in, got, ok)
+		if got := code6(c.in); got != c.want {
+			t.Errorf("%.40q: %q", c.in, got)
 		}
 	}
 }
 
-// An accepted code consists of its digits, in order, and blanks. No other characters
-// are digits or blanks.
-func FuzzNormalize(f *testing.F) {
+// A code consists of its letters and digits, in order and in upper case. No other
+// characters are letters, digits or blanks.
+func FuzzSqueezed(f *testing.F) {
 	for _, s := range []string{
-		"123456", "123 456", "123-456\r\n", "\t000000", "123456789012", "1234567890123", "12345", "", "١٢٣٤٥٦", "１２３４５６", "123\u00a0456",
+		"123456", "123 456", "123-456\r\n", "\t000000", "abcd-efgh-ijkl-mnop", "12345", "", "١٢٣٤٥٦", "１２３４５６", "123\u00a0456", "ſbcdef", "K23456",
 		"123\u200b456", "1-2-3-4-5-6-7-8-9-0-1-2", "12345６", "+123456", "0x123456", "1e6", strings.Repeat(" ", 26) + "123456", strings.Repeat(" ", 27) + "123456",
 	} {
-		f.Add(s, uint8(6))
+		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, s string, least uint8) {
-		least = least%maxDigits + 1
-		var in, again input
-		ok := in.normalize(Code(s), least)
-		var digits []byte
-		foreign := false
+	f.Fuzz(func(t *testing.T, s string) {
+		in := input{code: s}
+		ok := in.squeeze()
+		code := in.typed[:in.n]
+		var want []byte
+		foreign := len(s) > 32
 		for i := range len(s) {
 			switch c := s[i]; {
-			case strings.IndexByte("0123456789", c) >= 0:
-				digits = append(digits, c)
+			case strings.IndexByte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", c) >= 0:
+				want = append(want, c)
+			case strings.IndexByte("abcdefghijklmnopqrstuvwxyz", c) >= 0:
+				want = append(want, strings.ToUpper(s[i:i+1])...)
 			case strings.IndexByte(" \t\r\n-", c) < 0:
 				foreign = true
 			}
 		}
-		if want := !foreign && len(s) <= 32 && len(digits) >= int(least) && len(digits) <= 12; ok != want {
-			t.Fatalf("%q with at least %d digits: %t", s, least, ok)
+		if foreign = foreign || len(want) > recoveryChars; ok == foreign {
+			t.Fatalf("%q: %t", s, ok)
 		}
 		if !ok {
 			return
 		}
-		if got := string(in.code[:in.digits]); got != string(digits) {
-			t.Fatalf("%q is read as %q", s, got)
+		if string(code) != string(want) {
+			t.Fatalf("%q is read as %q", s, code)
 		}
-		if !again.normalize(Code(in.code[:in.digits]), least) || again != in {
-			t.Fatalf("normalizing %q twice gives a different result", s)
+		if again := (input{code: string(code)}); !again.squeeze() || string(again.typed[:again.n]) != string(code) {
+			t.Fatalf("squeezing %q twice gives a different result", s)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 )
 
 // A Key is one secret of the ring from which codes, session tokens and seals
@@ -29,7 +30,7 @@ func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "key %d %s", k.ID, red
 // MarshalText gives what Format writes; encoding/json and log/slog use it too.
 func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
-// purpose separates what one secret is used for.
+// keyUse separates what one secret is used for.
 type keyUse uint8
 
 const (
@@ -40,10 +41,23 @@ const (
 	forAccount
 	forToken
 	forRecipient
+	forChallenge
+	forData
+	forMark
+	forFactor
+	forApproval
+	forForm
+	forDevice
+	forClaim
+	forName
+	forMailbox
+	forHandOver
+	forLink
+	forPasskey
 	keyUses
 )
 
-var keyUseLabels = [keyUses]string{"authn/v1/code", "authn/v1/session", "authn/v1/seal", "authn/v1/once", "authn/v1/account", "authn/v1/token", "authn/v1/recipient"}
+var keyUseLabels = [keyUses]string{"authn/v1/code", "authn/v1/session", "authn/v1/seal", "authn/v1/once", "authn/v1/account", "authn/v1/token", "authn/v1/recipient", "authn/v1/challenge", "authn/v1/data", "authn/v1/mark", "authn/v1/factor", "authn/v1/approval", "authn/v1/form", "authn/v1/device", "authn/v1/claim", "authn/v1/name", "authn/v1/mailbox", "authn/v1/hand over", "authn/v1/link", "authn/v1/passkey"}
 
 // ringKey is a key and what is derived from it, one for each purpose.
 type ringKey struct {
@@ -146,12 +160,10 @@ func field[T ~string | ~[]byte](b []byte, v T) []byte {
 // rightCode compares in constant time, on equal lengths, with a code that is
 // derived and was never stored.
 func (s *step) rightCode() bool {
-	if s.ideal {
-		return true
-	}
 	var want [maxDigits]byte
 	n := s.tx().limits.digits
-	return s.derive(&want) && s.in.digits == n && subtle.ConstantTimeCompare(want[:n], s.in.code[:n]) == 1
+	same := s.derive(&want) && subtle.ConstantTimeCompare(want[:n], s.code()) == 1
+	return same && (!s.m.claiming || s.isSomebody() && !s.tx().opened)
 }
 
 // derive writes the live code of the transaction; false if its key is gone.
@@ -163,7 +175,10 @@ func (s *step) derive(dst *[maxDigits]byte) bool {
 	if k < 0 || !t.code.live {
 		return false
 	}
-	f := t.factor()
+	f := &t.factor
+	if s.m.claiming {
+		f = s.subjectPin()
+	}
 	b := s.buf[:0]
 	b = field(b, s.m.tenant)
 	b = field(b, t.id[:])
@@ -209,28 +224,43 @@ var tokenEncoding = base64.RawURLEncoding
 
 // pseudonym is the account's name in the store: it depends on the tenant and
 // the user and on the key that never changes.
-func (m *Machine) pseudonym(user string) (p id) {
+func (m *Machine) pseudonym(user string) id { return m.named(forAccount, user) }
+
+// named is the place of a name in the store, for one class of records.
+func (m *Machine) named(use keyUse, name string) (p id) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
-	sum := s.keyed(len(m.keys), forAccount, m.tenant, user)
+	sum := s.keyed(len(m.keys), use, m.tenant, name)
 	copy(p[:], sum[:])
 	return p
 }
 
-// Key returns the key of a user's record: a pseudonym that depends on tenant,
-// user and pseudonym key.
-func (m *Machine) Key(user string) string { return m.pseudonym(user).key() }
+// Key returns the key of a user's record: 8 hexadecimal digits that stand for the
+// tenant, and 32 that are a pseudonym of the user. Both depend on the tenant and on
+// the pseudonym key.
+func (m *Machine) Key(user string) string { return m.key(m.pseudonym(user)) }
 
-// key is the store's key of the record.
-func (p id) key() string {
-	var text [2 * len(p)]byte
-	hex.Encode(text[:], p[:])
-	return string(text[:])
+// key is the store's key of the record of an account.
+func (m *Machine) key(p id) string { return m.mark + hex.EncodeToString(p[:]) }
+
+// owns says that a store's key is of this tenant, whose mark it begins with.
+func (m *Machine) owns(key string) bool { return strings.HasPrefix(key, m.mark) }
+
+// tenantMark makes the mark of the tenant's keys: no list of one field is a list of
+// two, so it is no one's pseudonym.
+func (m *Machine) tenantMark() string {
+	sum := m.fresh().keyed(len(m.keys), forAccount, m.tenant)
+	return hex.EncodeToString(sum[:4])
 }
 
 const (
 	stateKind   = "state"
 	sessionKind = "session"
+
+	approvalKind = "approval"
+	deviceKind   = "device"
+	linkKind     = "link"
+	passkeyKind  = "passkey"
 )
 
 // mint makes the token of a secret; kind keeps state and session tokens apart.

@@ -21,7 +21,7 @@ func TestCodeKnownAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	var msg []byte
-	for _, f := range []string{"acme", string(tx.id[:]), adaMail.ID, string(tx.factors[0].recipient[:]), "sign_in"} {
+	for _, f := range []string{"acme", string(tx.id[:]), adaMail.ID, string(tx.factor.recipient[:]), "sign_in"} {
 		msg = binary.BigEndian.AppendUint32(msg, uint32(len(f)))
 		msg = append(msg, f...)
 	}
@@ -41,8 +41,8 @@ func TestCodeBinding(t *testing.T) {
 	codes := map[Code]string{m.liveCode(&a, 0): "itself"}
 	for name, change := range map[string]func(x *transaction){
 		"transaction": func(x *transaction) { x.id[0]++ },
-		"factor":      func(x *transaction) { x.factors[0].id = "other" },
-		"recipient":   func(x *transaction) { x.factors[0].recipient[0]++ },
+		"factor":      func(x *transaction) { x.factor.id = "other" },
+		"recipient":   func(x *transaction) { x.factor.recipient[0]++ },
 		"purpose":     func(x *transaction) { x.state = uint8(MFAEnrollActivate.index() + 1) },
 		"generation":  func(x *transaction) { x.sends++ },
 		"nonce":       func(x *transaction) { x.code.nonce[15]++ },
@@ -55,7 +55,7 @@ func TestCodeBinding(t *testing.T) {
 		}
 		codes[c] = name
 	}
-	other, err := NewMachine("other", []Key{{ID: 1, Secret: keyA}}, pseudo, Policy{Digits: 12})
+	other, err := NewMachine(Config{Tenant: "other", Keys: []Key{{ID: 1, Secret: keyA}}, PseudonymKey: pseudo, Policy: Policy{Digits: 12}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // The list of key uses in internal/proof/secrets is complete.
 func TestKeyUses(t *testing.T) {
-	known := []string{"code", "session", "seal", "once", "account", "token", "recipient"}
+	known := []string{"code", "session", "seal", "once", "account", "token", "recipient", "challenge", "data", "mark", "factor", "approval", "form", "device", "claim", "name", "mailbox", "hand over", "link", "passkey"}
 	for i, label := range keyUseLabels {
 		if i >= len(known) || label != "authn/v1/"+known[i] {
 			t.Errorf("key use %q is not in internal/proof/secrets", label)
@@ -39,7 +39,7 @@ func TestFieldsInjective(t *testing.T) {
 
 func TestKeyRotation(t *testing.T) {
 	ring := func(keys ...Key) *Machine {
-		m, err := NewMachine("acme", keys, pseudo, Policy{})
+		m, err := NewMachine(Config{Tenant: "acme", Keys: keys, PseudonymKey: pseudo})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestKeyRotation(t *testing.T) {
 	if w.r.Outcome != LateCode {
 		t.Errorf("made with a removed key: %q", w.r.Outcome)
 	}
-	if _, err := NewMachine("acme", []Key{k1}, pseudo, Policy{}); err != nil {
+	if _, err := NewMachine(Config{Tenant: "acme", Keys: []Key{k1}, PseudonymKey: pseudo}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -89,7 +89,7 @@ func TestBadKeys(t *testing.T) {
 		"pseudonym in ring":   {[]Key{{1, keyA}}, keyA, "same secret"},
 		"pseudonym too short": {[]Key{{1, keyA}}, pseudo[:31], "PseudonymKey"},
 	} {
-		if _, err := NewMachine("", c.keys, c.pseudo, Policy{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewMachine(Config{Keys: c.keys, PseudonymKey: c.pseudo}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 func TestTokens(t *testing.T) {
 	m := newMachine(t, Policy{})
-	other, err := NewMachine("other", []Key{{1, keyA}}, pseudo, Policy{})
+	other, err := NewMachine(Config{Tenant: "other", Keys: []Key{{1, keyA}}, PseudonymKey: pseudo})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,16 +11,17 @@ import (
 // entry is an effect that is owed: stored by the save that caused it, removed
 // by one more save after it was delivered. The zero value is a free place.
 type entry struct {
-	kind      effectKind
-	tx        id
-	rev, n    uint8 // with tx the key of the effect
-	attempts  uint8 // begun
-	next      int64 // of the next attempt
-	at        int64 // when it happened
-	until     int64 // NotifyLocked: 0 if only the host can unlock
-	factor    string
-	recipient id
-	kindOf    uint8 // as in pin
+	kind     effectKind
+	tx       id
+	rev, n   uint8 // with tx the key of the effect
+	attempts uint8 // begun
+	next     int64 // of the next attempt
+	at       int64 // when it happened
+	until    int64 // NotifyLocked: 0 if only the host can unlock
+	factor   pin   // that it concerns
+	revision uint32
+	data     string // sealed: what the host is to keep, of the factor or as a verdict gave it
+	gate     string // that was passed
 }
 
 var deliveries = [...]Delivery{NotSent, Pending, Sent, Failed}
@@ -50,45 +51,59 @@ const (
 // with the step and carried out after it, at least once, each time with the same
 // Key: see [Machine.Job].
 type Effect struct {
-	Name        string // as in [Transition].Emit: "send code"
-	Key         string // of this effect, the same on every attempt
-	Transaction string // public id
-	User        string
-	Factor      string    // id of the factor concerned
-	Generation  int       // of a code: its number, from 1
-	At          time.Time // when it happened; zero for a code
-	Until       time.Time // of a lock: its end; zero if only the host can unlock
-	Attempts    int       // begun
-	Next        time.Time // of the next attempt, unless it is acknowledged before
+	Name        string    `json:"name,omitempty"`        // as in [Transition].Emit: "send code"
+	Key         string    `json:"key,omitempty"`         // of this effect, the same on every attempt
+	Transaction string    `json:"transaction,omitempty"` // public id
+	User        string    `json:"user"`
+	Factor      string    `json:"factor,omitempty"`     // id of the factor concerned
+	Type        string    `json:"type,omitempty"`       // of that factor
+	Generation  int       `json:"generation,omitempty"` // of a code: its number, from 1
+	At          time.Time `json:"at,omitzero"`          // when it happened; zero for a code
+	Until       time.Time `json:"until,omitzero"`       // of a lock: its end; zero if only the host can unlock
+	Attempts    int       `json:"attempts,omitempty"`   // begun
+	Next        time.Time `json:"next,omitzero"`        // of the next attempt, unless it is acknowledged before
 }
 
-// A Job is how an effect is carried out: one call of a port. One of its fields is
-// set.
-type Job struct {
-	Message   *Message    // for [Sender].Send of its Channel
-	Activated *Factor     // for [Directory].Activated, with the effect's Key and User
-	Report    *AuditEvent // for [Auditor].Audit
-}
-
-// emit puts the effects of a row in the outbox, after its updates. They concern
-// the factor that was at hand before: an update may have forgotten it.
+// emit puts the effects of a row in the outbox, after its updates. They concern the
+// factor that was submitted for, or that was at hand before: an update may have
+// forgotten it.
 func (s *step) emit(e *edge, before *pin) error {
 	t := s.tx()
 	for n, k := range e.row.Emit {
 		i, f := s.i, before
+		if s.judged.of != nil {
+			p := s.pin(s.judged.of)
+			f = &p
+		}
+		if k != sendCode && effectInfos[k].message != "" {
+			f = s.notified(f)
+		}
+		if k == handOver {
+			s.supersede(f)
+		}
 		if k == sendCode {
-			f, t.delivery = t.factor(), deliveryPending
+			f, t.delivery = &t.factor, deliveryPending
 		} else if i = s.room(); i < 0 {
 			return errOutbox
 		}
 		o := &s.acct.outbox[i]
 		*o = entry{
-			kind: k, tx: t.id, rev: t.rev, n: uint8(n), attempts: 1, at: s.now, next: s.claim(),
-			factor: f.id, recipient: f.recipient, kindOf: f.kind,
+			kind: k, tx: t.id, rev: t.rev, n: uint8(n), attempts: 1, at: s.now, next: s.claim(n),
+			factor: *f,
 		}
 		switch {
 		case k == sendCode:
 			o.at = 0 // the code's own times say enough
+		case k == handOver && s.judged.data != "":
+			o.revision, o.data = s.nextRevision(s.judged.of), s.judged.data
+		case k == storePassword, k == passGate:
+			form, err := s.sealForm(k)
+			if err != nil {
+				return err
+			}
+			if o.data = form; k == passGate {
+				o.gate = string(e.State)
+			}
 		case k == notifyLocked && !s.acct.disabled:
 			o.until = s.lockEnd()
 		}
@@ -96,9 +111,41 @@ func (s *step) emit(e *edge, before *pin) error {
 	return nil
 }
 
-// claim is when another node may take over an attempt that begins now.
-func (s *step) claim() int64 {
-	return s.now + int64(s.m.policy.DeliveryTimeout) + int64(margin)
+// notified is the factor that a notice goes to: the one at hand, if messages are sent
+// to it, else the first active one of which that is so.
+func (s *step) notified(f *pin) *pin {
+	if typ := s.m.typeOf(f.kind); typ != nil && typ.sendsCode() || s.noList {
+		return f
+	}
+	for i := range s.dir {
+		if l := &s.dir[i]; l.status == Active && l.typ.sendsCode() {
+			p := s.pin(l)
+			return &p
+		}
+	}
+	return f
+}
+
+// supersede drops a change of the factor that is still owed: the new one has a higher
+// revision, and says all that it said. The acknowledgement of the old one then finds
+// nothing.
+func (s *step) supersede(f *pin) {
+	for i := maxOutbox - 1; i >= queue && s.judged.data != ""; i-- {
+		if o := &s.acct.outbox[i]; o.kind == handOver && o.factor == *f {
+			s.acct.drop(i)
+		}
+	}
+}
+
+// nextRevision is higher than every one before, whatever the Directory lists.
+func (s *step) nextRevision(l *listed) uint32 {
+	return max(l.revision, s.acct.kept.last(s.tag(forFactor, l.id, l.kind), s.now)) + 1
+}
+
+// claim is when another node may take over an attempt that begins after n others
+// that may each take as long as they can.
+func (s *step) claim(n int) int64 {
+	return s.now + int64(n+1)*int64(s.m.policy.DeliveryTimeout) + int64(margin)
 }
 
 var errOutbox = fmt.Errorf("%w: the outbox is full of deliveries that the Directory or the Auditor has not accepted", ErrUnavailable)
@@ -120,6 +167,12 @@ func (s *step) room() int {
 	}
 	return -1
 }
+
+// hasData says that what the host is to keep is stored with the effect.
+func (k effectKind) hasData() bool { return k == handOver || k == storePassword || k == passGate }
+
+// isReport says that it is for the Auditor.
+func (e *entry) isReport() bool { return effectInfos[e.kind].report != "" }
 
 func (e *entry) isNotice() bool { return e.isMessage() && e.kind != sendCode }
 
@@ -151,7 +204,7 @@ func (a *Account) effect(i int) Effect {
 	e := &a.outbox[i]
 	x := Effect{
 		Name: e.kind.String(), Key: e.key(), Transaction: hex.EncodeToString(e.tx[:]), User: a.user,
-		Factor: e.factor, At: unix(e.at), Until: unix(e.until), Attempts: int(e.attempts), Next: unix(e.next),
+		Factor: e.factor.id, Type: e.factor.kind, At: unix(e.at), Until: unix(e.until), Attempts: int(e.attempts), Next: unix(e.next),
 	}
 	if e.kind == sendCode {
 		x.Generation = int(a.txs[i].sends)
@@ -249,19 +302,23 @@ func (s *step) conclude(i int, err error) {
 	if s.acct.outbox[i].kind == sendCode {
 		t := &s.acct.txs[i]
 		t.delivery = deliverySent
-		if err != nil {
+		switch {
+		case s.m.claiming: // whose answers must not depend on err
+		case errors.Is(err, ErrSuperseded):
+			t.delivery, t.sendAt, t.code = deliveryFailed, 0, liveCode{}
+		case err != nil:
 			t.delivery, t.sendAt = deliveryFailed, 0
 		}
-		if errors.Is(err, ErrSuperseded) {
-			t.code = liveCode{}
-		}
+	}
+	if e := &s.acct.outbox[i]; err == nil && e.kind == handOver && e.data != "" {
+		s.acct.kept.set(s.tag(forFactor, e.factor.id, e.factor.kind), e.revision, s.now+int64(day))
 	}
 	s.acct.drop(i)
 }
 
-// claimOwed takes over what is owed and whose attempt is over, and returns it.
-// A message whose last attempt never came back is given up.
-func (s *step) claimOwed() (es []Effect) {
+// claimOwed takes over what is owed, whose attempt is over and that claims admits,
+// and returns it. A message whose last attempt never came back is given up.
+func (s *step) claimOwed(claims func(*entry) bool) (es []Effect) {
 	for i := 0; i < maxOutbox; i++ {
 		e := &s.acct.outbox[i]
 		switch {
@@ -270,8 +327,8 @@ func (s *step) claimOwed() (es []Effect) {
 			if s.conclude(i, ErrUndeliverable); i >= queue {
 				i-- // the next one has moved up
 			}
-		default:
-			e.attempts, e.next = min(e.attempts, 254)+1, s.claim()
+		case claims(e):
+			e.attempts, e.next = min(e.attempts, 254)+1, s.claim(len(es))
 			es = append(es, s.acct.effect(i))
 		}
 	}
@@ -289,101 +346,4 @@ func (e *entry) retries(err error) bool {
 		return !errors.Is(err, ErrUndeliverable) && e.attempts < maxAttempts
 	}
 	return true
-}
-
-// Job returns how to carry out an effect that the account owes. The key is that
-// of the account's record, the list of factors is what the Directory says now.
-//
-// A code, and a factor that was confirmed, belong to the address that was pinned:
-// if that has changed, or the effect is not owed any more, the error wraps
-// [ErrSuperseded]. So it does if the factor of a message is gone; but a confirmed
-// factor is handed over again later, since a list that lacks it for a moment must
-// not undo an enrollment. A notice goes to whatever the address is now. A code
-// whose time is up is [ErrUndeliverable].
-func (m *Machine) Job(a *Account, key string, e Effect, factors []Factor, now time.Time) (Job, error) {
-	i := a.findEffect(e.Key)
-	if i < 0 {
-		return Job{}, ErrSuperseded
-	}
-	o := &a.outbox[i]
-	info := &effectInfos[o.kind]
-	if info.report != "" {
-		return Job{Report: &AuditEvent{
-			Time: e.At, Tenant: m.tenant, Account: key, User: e.User, Transaction: e.Transaction,
-			Event: info.report, Factor: e.Factor, Key: e.Key,
-		}}, nil
-	}
-	f, err := m.addressee(a, o, factors)
-	switch {
-	case err != nil:
-		return Job{}, err
-	case info.message == "":
-		return Job{Activated: &f}, nil
-	}
-	msg := &Message{
-		Key: e.Key, Kind: info.message, Tenant: m.tenant, User: e.User, To: f.Address, Locale: f.Locale,
-		Until: e.Until, Channel: typeOf(f.Type).channel,
-	}
-	if o.kind == sendCode {
-		err = m.addCode(a, i, msg, now)
-	}
-	return Job{Message: msg}, err
-}
-
-// needsFactors says that the Directory is asked before the effect is carried out.
-func (a *Account) needsFactors(e Effect) bool {
-	i := a.findEffect(e.Key)
-	return i >= 0 && effectInfos[a.outbox[i].kind].report == ""
-}
-
-// addressee returns the factor that an effect concerns, as the Directory lists it
-// now.
-func (m *Machine) addressee(a *Account, o *entry, factors []Factor) (Factor, error) {
-	s := m.pool.Get().(*step)
-	defer m.pool.Put(s)
-	s.acct = a
-	moved := false
-	for i := range factors {
-		p, _ := s.pin(&factors[i])
-		if p.id != o.factor || p.kind == 0 {
-			continue
-		}
-		if p.recipient == o.recipient || o.isNotice() {
-			f := factors[i]
-			f.Address = trimmed(f.Address)
-			return f, nil
-		}
-		moved = true
-	}
-	if o.kind == handOver && !moved {
-		return Factor{}, fmt.Errorf("%w: directory: the factor is not listed at the moment", ErrUnavailable)
-	}
-	return Factor{}, ErrSuperseded
-}
-
-// addCode adds the live code of the transaction in slot i to its message.
-func (m *Machine) addCode(a *Account, i int, msg *Message, now time.Time) error {
-	t := &a.txs[i]
-	code, ok := m.code(a, i)
-	if !ok {
-		return ErrSuperseded
-	}
-	if at, _ := m.clock(a, now); !t.code.good(at) {
-		return ErrUndeliverable // too late to be of use
-	}
-	msg.Code, msg.Generation = code, int(t.sends)
-	msg.Purpose, msg.Expires = t.info().Purpose, unix(t.code.expires)
-	return nil
-}
-
-// code is the live code of the transaction in slot i; false if it is dead.
-func (m *Machine) code(a *Account, i int) (Code, bool) {
-	s := m.pool.Get().(*step)
-	defer m.pool.Put(s)
-	s.acct, s.i = a, i
-	var code [maxDigits]byte
-	if !s.derive(&code) {
-		return "", false
-	}
-	return Code(code[:s.tx().limits.digits]), true
 }

@@ -12,7 +12,7 @@ func TestRoom(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	w.do(Challenge{adaMail.ID})
 	for i, k := range []effectKind{reportSignIn, reportEnrolled, notifyLocked, reportSignIn, notifyBackoff, handOver, reportDisabled, reportSignIn} {
-		w.a.outbox[queue+i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: "f"}
+		w.a.outbox[queue+i] = entry{kind: k, rev: uint8(i + 1), attempts: 1, factor: pin{id: "f", kind: Email}}
 	}
 	full := w.a
 	w.do(Verify{Code: w.right()})
@@ -39,7 +39,7 @@ func TestRetries(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for kind, most := range map[effectKind]int{notifyBackoff: 5, reportSignIn: 12} {
 		var a Account
-		a.outbox[queue] = entry{kind: kind, rev: 1, factor: adaMail.ID}
+		a.outbox[queue] = entry{kind: kind, rev: 1, factor: pin{id: adaMail.ID, kind: Email}}
 		for n, wait := 1, 10*time.Second; n <= most; n, wait = n+1, min(2*wait, 10*time.Minute) {
 			a.outbox[queue].attempts = uint8(n)
 			next, changed, err := m.Acknowledge(&a, a.owed(), []error{errors.New("again")}, t0)

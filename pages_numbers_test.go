@@ -26,6 +26,7 @@ func numbers(t *testing.T) map[string][]string {
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
 	tries := triesInLife(p)
 	of := math.Pow10(p.Digits)
+	guesses := p.ClaimsPerDay * claimTries
 	var waits []string
 	for i, d := 1, firstRetry; i < maxAttempts; i, d = i+1, 2*d {
 		waits = append(waits, fmt.Sprint(seconds(d)))
@@ -50,21 +51,37 @@ func numbers(t *testing.T) map[string][]string {
 			fmt.Sprintf("with %d guesses at each of a million accounts, %.0f are expected to succeed with %d digits", p.CodeTries, float64(p.CodeTries)*1e6/of, p.Digits),
 			fmt.Sprintf("%d digits are %.2f bits", p.Digits, math.Log2(of)),
 			fmt.Sprintf("`Digits` up to %d", maxOf("Digits")),
+			fmt.Sprintf("one account, one year: %d failures |", p.FailuresPerYear),
+			fmt.Sprintf("%d digits, good in %d time steps | %d in a million | %d in 10,000", totpDigits, 3, 3, 3*p.FailuresPerYear/100),
+			fmt.Sprintf("1 time step | 1 in a million | %d in 10,000", p.FailuresPerYear/100), fmt.Sprintf("where %d in 10,000 a year", 3*p.FailuresPerYear/100),
+			fmt.Sprintf("one of %d with %d random bits each | %d in 2⁸⁰", recoveryCodes, 8*recoveryBytes, recoveryCodes),
+			fmt.Sprintf("at least %d digits, and a claim takes %d wrong codes; a name may be claimed %d\n  times an hour (`ClaimsPerHour`) and %d times a day", claimDigits, claimTries, p.ClaimsPerHour, p.ClaimsPerDay),
+			fmt.Sprintf("at most %d guesses a day at one in %.0f\n  million: %d,000 a year, or %.1f in 10,000", guesses, math.Pow10(claimDigits)/1e6, (365*guesses+500)/1000, float64(365*guesses)/math.Pow10(claimDigits)*1e4),
+			fmt.Sprintf("at most %d codes of claims an hour and %d a day", p.SendsPerHour, p.SendsPerDay), "about 100 bytes for a day",
+			"to match on another device, of 90;", "1 in 90 by a user",
+			fmt.Sprintf("| yes | %d bits; `Import` refuses fewer than %d |", 8*totpSecret, 8*minTOTPSecret), fmt.Sprintf("| yes | %d bits; the user is notified", 8*recoveryBytes),
 			// Numbers of standards.
-			"valid for at most 10 minutes, once", "at most 100 consecutive failures", "once, within 10 minutes", "at least 20 bits",
+			"valid for at most 10 minutes, once", "at most 100 consecutive failures", "once, within 10 minutes", "at least 20 bits", "at least 128 bits, 160 recommended", "at least 64 bits",
 		},
 		"docs/operations.md": {
-			fmt.Sprintf("at least %d random bytes", minKey),
+			fmt.Sprintf("at least %d random bytes", minKey), fmt.Sprintf("up to %d goroutines", laterAtOnce),
 			fmt.Sprintf("after %d days", year/day+1),
 			fmt.Sprintf("timeout and %d seconds", seconds(margin)),
+			fmt.Sprintf("more than %d seconds ahead of it", seconds(MaxSkew)), fmt.Sprintf("more than %d seconds ahead of the store's", seconds(MaxSkew)), fmt.Sprintf("more than %d seconds from the store's", seconds(MaxSkew)),
+			fmt.Sprintf("anew at least every %d days", resealed/day), fmt.Sprintf("saves every record at least every %d days", resealed/day),
 			fmt.Sprintf("%s attempts, %s and %s seconds apart", word(maxAttempts), strings.Join(waits[:last], ", "), waits[last]),
 			fmt.Sprintf("at most %s minutes apart", word(int(lastRetry.Minutes()))),
 			fmt.Sprintf("(%s entries)", word(maxQueue)),
 			fmt.Sprintf("%d save conflicts in a row", maxReruns),
-			fmt.Sprintf("fewer than %d bytes, a full one less than %d KiB", oneRecord, fullRecord>>10),
+			fmt.Sprintf("fewer than %d bytes, a full one less than %d KiB", oneRecord, fullRecord>>10), fmt.Sprintf("up to %d KiB for each", maxData>>10),
+			// Measured by package otelauthn, and numbers of its alerts, which its tests compare with the rules.
+			"leave fewer than 200.", "about 3 % longer, and no longer than 5 %", "OCSF 1.9",
+			"more than 1 % of all calls", "more than 1 % of the calls", "takes over 250 ms", "more than 10 % of all saves", "more than 10 % of the messages",
 		},
-		"docs/from-okta.md": {fmt.Sprintf("a %s-digit code", word(p.Digits))},
-		"README.md":         {"Go " + goVersion(t), "a property test in 30 lines"},
+		"docs/from-okta.md": {fmt.Sprintf("a %s-digit code", word(p.Digits)),
+			// Statuses of HTTP.
+			"| the old password | 403 ", "PASSWORD_EXPIRED | 403 ", "in PASSWORD_RESET | 403 ", "| the host denies it | 403 "},
+		"README.md": {"Go " + goVersion(t), "a property test in 30 lines", "in less than 120 lines"}, // tested by examples/login
 		"docs/testing.md": {
 			"property test in 30 lines](#a-property-test-in-30-lines)", "property test in 30 lines",
 			// Measured by package authntest, and what rapid prints.
@@ -72,7 +89,14 @@ func numbers(t *testing.T) map[string][]string {
 			"failed after 3 tests", "1 code(s) sent", "-rapid.seed=8914956609691016717", "12:00:01",
 			"| 100 | number of histories", "| 30 | average length", "| 30s | time to reduce",
 		},
-		"docs/hosting.md": nil,
+		"docs/hosting.md": {"W3C Web Authentication Level 3", fmt.Sprintf("at\nmost %d KiB", maxResponse>>10), fmt.Sprintf("which factors a user has: up to %d.", maxFactors),
+			"NIST SP 800-63B-4 section 3.1.1.2",
+			fmt.Sprintf("(at most %d bytes)", maxRelay), fmt.Sprintf("(off by default, %d hour to %d days)", 1, maxRemember/day), fmt.Sprintf("The store has %d bytes for each", deviceSize),
+			fmt.Sprintf("two secrets of %d random bytes", minKey), fmt.Sprintf("`status` %d for an address that was\nverified and %d for", Active, NotSetUp),
+			// Of packages httphost, which tests its own, and examples/login.
+			"in OpenAPI 3.1.", "which is status 503", "of at most 32 KiB, and", "of less than 120 lines. A test runs it",
+			fmt.Sprintf("%s devices are remembered", strings.ToUpper(word(maxDevices)[:1])+word(maxDevices)[1:])},
+		"docs/scale.md":   scale(t),
 		"SECURITY.md":     nil,
 		"CONTRIBUTING.md": {"−1, 0 and +1"},
 	}
@@ -119,7 +143,7 @@ func page(t *testing.T, name string) string {
 // names matches text with digits that is not checked: code, links, names of
 // standards, of algorithms and of Okta's errors, and list numbers.
 var names = regexp.MustCompile("(?s)```.*?```|`[^`]*`|\\]\\([^)]*\\)|<!--.*?-->|https?://\\S+|(?m:^\\d+\\. )|" +
-	`NIST SP 800-63B(?: section)?(?: \d[\d.]*\d)?|RFC \d+(?: [\d.]+\d)?|ASVS \d[\d.]*\d(?:, \d[\d.]*\d)?|E00000\d\d|SHA-256|UTF-8|E0000118|"403 Invalid session"`)
+	`NIST SP 800-63B(?: section)?(?: \d[\d.]*\d)?|RFC \d+(?: [\d.]*\d)?|ASVS \d[\d.]*\d(?:, \d[\d.]*\d)?|E00000\d\d|SHA-256|SHA-1|AES-256-GCM|UTF-8|IPv[46]|E\.164|E0000118|"403 Invalid session"`)
 
 // Every number on a written page is made from its constant or default. (The other
 // pages are generated.)

@@ -45,7 +45,7 @@ func TestPolicyBounds(t *testing.T) {
 
 func checkPolicy(t *testing.T, name string, v any, ok bool, p Policy) {
 	t.Helper()
-	_, err := NewMachine("", []Key{{1, keyA}}, pseudo, p)
+	_, err := NewMachine(Config{Keys: []Key{{1, keyA}}, PseudonymKey: pseudo, Policy: p})
 	if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), name) {
 		t.Errorf("%s: %v: %v", name, v, err)
 	}
@@ -69,7 +69,7 @@ func TestPolicyOthers(t *testing.T) {
 		{Policy{Backoff: time.Hour, BackoffMax: time.Minute}, "BackoffMax"},
 		{Policy{Lock: 2 * time.Hour, LockMax: time.Hour}, "LockMax"},
 	} {
-		_, err := NewMachine("", []Key{{1, keyA}}, pseudo, c.p)
+		_, err := NewMachine(Config{Keys: []Key{{1, keyA}}, PseudonymKey: pseudo, Policy: c.p})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.p, err)
 		}
@@ -83,7 +83,7 @@ func TestPolicyOthers(t *testing.T) {
 
 // Every numeric field is in the list that validates and documents it.
 func TestPolicyComplete(t *testing.T) {
-	listed := map[string]bool{"Cooldowns": true, "NoBackoff": true, "NoAutoActivate": true}
+	listed := map[string]bool{"Cooldowns": true, "NoBackoff": true, "NoAutoActivate": true, "NoTOTPDrift": true, "Remember": true}
 	for _, b := range counts {
 		listed[b.name] = true
 	}

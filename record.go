@@ -16,7 +16,7 @@ import (
 const (
 	schema  = 2 // the one that is written; all before it are read
 	sealLen = 16
-	maxSize = 8 << 10 // far above the largest account
+	maxSize = 24 << 10 // above the largest account
 )
 
 // Record returns what to save of an account under its record's key: its stored
@@ -58,12 +58,15 @@ func (m *Machine) open(a *Account, b []byte, key string) error {
 	}
 	r := reader{b: b}
 	if r.schema = r.byte(); r.bad || r.schema < 1 || r.schema > schema {
-		return corrupt(fmt.Sprintf("schema %d, not 1 to %d", r.schema, schema))
+		return foreign(fmt.Sprintf("schema %d, not 1 to %d", r.schema, schema))
 	}
 	k := m.keyIndex(uint32(r.number(math.MaxUint32)))
 	n := len(b) - sealLen
-	if r.bad || k < 0 || n < len(b)-len(r.b) {
-		return corrupt("its key is not in the ring")
+	if r.bad || n < len(b)-len(r.b) {
+		return corrupt("malformed")
+	}
+	if k < 0 {
+		return foreign("its key is not in the ring")
 	}
 	s := m.pool.Get().(*step)
 	ok := hmac.Equal(s.seal(k, append(s.sealed(key), b[:n]...)), b[n:])
@@ -86,8 +89,21 @@ func (s *step) seal(k int, b []byte) []byte {
 	return h.Sum(s.sum[:0])[:sealLen]
 }
 
+// resealed is how long after its last save a record is due at the latest: it is
+// then sealed with the key in use, long before the one that sealed it may go.
+const resealed = 90 * day
+
 // nextDue is when the account wants attention next; 0 is never.
 func (m *Machine) nextDue(a *Account) int64 {
+	at := m.nextEnd(a)
+	if end := a.seen + int64(resealed); !a.idle() && (at == 0 || end < at) {
+		return end
+	}
+	return at
+}
+
+// nextEnd is when the next thing in the account ends; 0 is never.
+func (m *Machine) nextEnd(a *Account) int64 {
 	var at int64
 	soonest := func(t int64) {
 		if t != 0 && (at == 0 || t < at) {
@@ -107,7 +123,7 @@ func (m *Machine) nextDue(a *Account) int64 {
 	}
 	// Nothing is under way: it may go when the last charge and lock are over.
 	return max(a.lockedUntil, a.notBefore,
-		a.failures.at.until(0, m.failureSpan()), a.sends.until(0, day), a.starts.until(0, hour))
+		a.failures.at.until(0, m.failureSpan()), a.sends.until(0, day), a.starts.until(0, m.startSpan()), a.usedEnd(), a.kept.end(), a.devices.last(&m.policy))
 }
 
 func (a *Account) append(b []byte) []byte {
@@ -118,6 +134,9 @@ func (a *Account) append(b []byte) []byte {
 	b = append(b, a.failures.by...)
 	b = a.sends.append(b)
 	b = a.starts.append(b)
+	b = appendText(appendText(b, a.used), a.kept)
+	b = appendText(b, a.recent)
+	b = appendText(appendText(b, a.devices), a.claim)
 	for i := range a.txs {
 		b = a.txs[i].append(b, &a.outbox[i])
 	}
@@ -157,14 +176,10 @@ func (t *transaction) append(b []byte, code *entry) []byte {
 	if t.ended() {
 		return b
 	}
-	b = append(b, byte(t.require), t.tries, t.sends, t.atHand, t.proved)
+	b = append(b, byte(t.require)|t.reply<<4, t.tries, t.sends)
+	b = t.appendExtras(b)
 	b = appendNumber(b, uint64(t.sendAt), uint64(t.done))
-	l := &t.limits
-	b = append(b, l.digits, l.codeTries, l.tries, l.sends)
-	b = appendNumber(b, uint64(l.codeLife))
-	for _, d := range l.cooldowns {
-		b = appendNumber(b, uint64(d))
-	}
+	b = t.limits.append(b)
 	if b = appendBool(b, t.code.live); t.code.live {
 		b = append(b, t.code.tries)
 		b = appendNumber(b, uint64(t.code.key), uint64(t.code.expires))
@@ -178,13 +193,14 @@ func (t *transaction) append(b []byte, code *entry) []byte {
 		b = appendNumber(b, uint64(t.session.key))
 		b = append(b, t.session.nonce[:]...)
 	}
-	n := 0
-	for n < maxFactors && t.factors[n].kind != 0 {
-		n++
+	if b = appendBool(b, t.factor != pin{}); t.factor != (pin{}) {
+		b = t.factor.append(b)
 	}
-	b = append(b, byte(n))
-	for i := range n {
-		b = t.factors[i].append(b)
+	ps := t.proved()
+	b = append(b, byte(len(ps)))
+	for i := range ps {
+		b = appendText(appendText(append(b, ps[i].recipient[:]...), ps[i].id), ps[i].methods)
+		b = appendNumber(b, uint64(ps[i].at/1e9))
 	}
 	return b
 }
@@ -200,21 +216,26 @@ func (l *lastEvent) append(b []byte) []byte {
 }
 
 func (p *pin) append(b []byte) []byte {
-	b = append(b, p.kind, byte(p.status))
-	b = appendBool(b, p.required)
 	b = append(b, p.recipient[:]...)
-	return appendText(appendText(b, p.id), p.masked)
+	return appendText(appendText(b, p.id), p.kind)
 }
 
 func (e *entry) append(b []byte) []byte {
-	b = append(b, byte(e.kind), e.rev, e.n, e.attempts, e.kindOf)
+	b = append(b, byte(e.kind), e.rev, e.n, e.attempts)
 	b = append(b, e.tx[:]...)
-	b = append(b, e.recipient[:]...)
 	b = appendNumber(b, uint64(e.next), uint64(e.at), uint64(e.until))
-	return appendText(b, e.factor)
+	if b = appendBool(b, e.factor != pin{}); e.factor != (pin{}) {
+		b = e.factor.append(b)
+	}
+	if e.kind.hasData() {
+		b = appendText(appendText(appendNumber(b, uint64(e.revision)), e.data), e.gate)
+	}
+	return b
 }
 
-func appendText(b []byte, s string) []byte { return append(appendNumber(b, uint64(len(s))), s...) }
+func appendText[T ~string](b []byte, s T) []byte {
+	return append(appendNumber(b, uint64(len(s))), s...)
+}
 
 func appendNumber(b []byte, vs ...uint64) []byte {
 	for _, v := range vs {
@@ -248,11 +269,10 @@ func (r *reader) account(a *Account) error {
 	a.failures.at = r.window()
 	a.failures.by = string(r.take(a.failures.at.len()))
 	a.sends, a.starts = r.window(), r.window()
-	for i := range a.txs {
-		r.transaction(&a.txs[i], &a.outbox[i])
-	}
-	for i := range r.count(maxQueue) {
-		r.entry(&a.outbox[queue+i])
+	if r.schema == 1 {
+		r.schema1(a)
+	} else {
+		r.rest(a)
 	}
 	for _, by := range []byte(a.failures.by) {
 		r.check(by == 0 || by <= maxTx && a.txs[by-1].state != 0)
@@ -263,6 +283,23 @@ func (r *reader) account(a *Account) error {
 		return corrupt("malformed")
 	}
 	return nil
+}
+
+// rest is what follows the ledger of schema 1: marks, the transactions, and what is owed.
+func (r *reader) rest(a *Account) {
+	a.used, a.kept = r.marks(), r.marks()
+	a.recent = r.text(maxFactorID)
+	r.check(a.recent == "" || validFactorID(a.recent))
+	a.devices = devices(r.text(maxDevices * deviceSize))
+	r.check(len(a.devices)%deviceSize == 0)
+	a.claim = r.text(maxSealedName)
+	r.check(a.claim == "" || a.user == "")
+	for i := range a.txs {
+		r.transaction(&a.txs[i], &a.outbox[i])
+	}
+	for i := range r.count(maxQueue) {
+		r.entry(&a.outbox[queue+i])
+	}
 }
 
 func (r *reader) window() window {
@@ -284,12 +321,18 @@ func (r *reader) window() window {
 	return window(b[:n*moment])
 }
 
+func (r *reader) marks() marks {
+	m := marks(r.text(maxMarks * markSize))
+	r.check(len(m)%markSize == 0)
+	return m
+}
+
 func (r *reader) transaction(t *transaction, code *entry) {
 	if t.state = r.byte(); t.state == 0 {
 		return
 	}
 	// No transaction is ever stored before its first step.
-	r.check(t.state >= 2 && int(t.state) <= len(states))
+	r.check(t.state >= 2 && (int(t.state) <= len(states) || t.gate() >= 0 && t.gate() < maxGates))
 	t.rev = r.byte()
 	r.bytes(t.id[:])
 	r.bytes(t.token[:])
@@ -299,15 +342,12 @@ func (r *reader) transaction(t *transaction, code *entry) {
 	if r.bad || t.ended() {
 		return
 	}
-	t.require = Requirement(r.byte())
-	t.tries, t.sends, t.atHand, t.proved = r.byte(), r.byte(), r.byte(), r.byte()
+	both := r.byte()
+	t.require, t.reply = Requirement(both&15), both>>4
+	t.tries, t.sends = r.byte(), r.byte()
+	r.extras(t)
 	t.sendAt, t.done = r.time(), r.time()
-	l := &t.limits
-	l.digits, l.codeTries, l.tries, l.sends = r.byte(), r.byte(), r.byte(), r.byte()
-	l.codeLife = r.time()
-	for i := range l.cooldowns {
-		l.cooldowns[i] = r.time()
-	}
+	r.limits(&t.limits)
 	if t.code.live = r.boolean(); t.code.live {
 		t.code.tries = r.byte()
 		t.code.key, t.code.expires = uint32(r.number(math.MaxUint32)), r.time()
@@ -318,26 +358,27 @@ func (r *reader) transaction(t *transaction, code *entry) {
 		t.session.key = uint32(r.number(math.MaxUint32))
 		r.bytes(t.session.nonce[:])
 	}
-	for i := range r.count(maxFactors) {
-		r.pin(&t.factors[i])
+	if r.boolean() {
+		r.pin(&t.factor)
+	}
+	for i := range r.count(maxProofs) {
+		p := &t.proofs[i]
+		r.bytes(p.recipient[:])
+		p.id = r.text(maxFactorID)
+		r.check(validFactorID(p.id))
+		p.methods = r.text(maxMethods)
+		p.at = r.seconds()
 	}
 	r.check(t.plausible())
-	if !r.bad && code.kind != 0 {
-		f := t.factor()
-		code.factor, code.recipient, code.kindOf = f.id, f.recipient, f.kind
+	if code.kind != 0 {
+		code.factor = t.factor
 	}
 }
 
 // delivery is what became of the live code's message, or what is owed of it.
-// Schema 1 had the last attempt's figures in any case.
 func (r *reader) delivery(t *transaction, code *entry) {
-	t.delivery = r.byte()
-	if t.delivery != deliveryPending && r.schema > 1 {
-		return
-	}
-	e := entry{kind: sendCode, tx: t.id, rev: r.byte(), attempts: r.byte(), next: r.time()}
-	if t.delivery == deliveryPending {
-		*code = e
+	if t.delivery = r.byte(); t.delivery == deliveryPending {
+		*code = entry{kind: sendCode, tx: t.id, rev: r.byte(), attempts: r.byte(), next: r.time()}
 	}
 }
 
@@ -345,13 +386,12 @@ func (r *reader) delivery(t *transaction, code *entry) {
 func (t *transaction) plausible() bool {
 	l, c := &t.limits, &t.code
 	atHand := t.info().AtHand
-	return t.require <= RequireNothing &&
+	return t.require <= RequireNothing && (t.gate() < 0 || t.gates != 0) &&
 		l.digits >= 1 && l.digits <= maxDigits && t.tries <= l.tries && t.sends <= l.sends && c.tries <= l.codeTries &&
-		t.atHand < maxFactors && t.proved < 1<<maxFactors &&
-		(!c.live || t.sends > 0 && c.expires <= t.expires && t.factor().kind != 0) &&
-		(!atHand || t.factor().kind != 0) &&
+		(!c.live || c.expires <= t.expires && t.factor != pin{}) &&
+		(!atHand || t.factor != pin{}) &&
 		(t.name() == Success) == (t.done != 0) && (!t.session.live || t.name() == Success) &&
-		int(t.delivery) < len(deliveries) && (t.delivery != deliveryPending || c.live)
+		int(t.reply) < len(replies) && int(t.delivery) < len(deliveries) && (t.delivery != deliveryPending || c.live)
 }
 
 func (r *reader) last(l *lastEvent) {
@@ -365,21 +405,23 @@ func (r *reader) last(l *lastEvent) {
 }
 
 func (r *reader) pin(p *pin) {
-	p.kind, p.status = r.byte(), Status(r.byte())
-	p.required = r.boolean()
 	r.bytes(p.recipient[:])
-	p.id, p.masked = r.text(maxFactorID), r.text(maxMasked)
-	r.check(p.kind >= 1 && int(p.kind) <= len(factorTypes) && (p.status == NotSetUp || p.status == Active) && validFactorID(p.id))
+	p.id, p.kind = r.text(maxFactorID), r.text(maxKind)
+	r.check(validFactorID(p.id) && validFactorID(p.kind))
 }
 
 func (r *reader) entry(e *entry) {
 	e.kind = effectKind(r.byte())
-	e.rev, e.n, e.attempts, e.kindOf = r.byte(), r.byte(), r.byte(), r.byte()
+	e.rev, e.n, e.attempts = r.byte(), r.byte(), r.byte()
 	r.bytes(e.tx[:])
-	r.bytes(e.recipient[:])
 	e.next, e.at, e.until = r.time(), r.time(), r.time()
-	e.factor = r.text(maxFactorID)
-	r.check(e.kind > sendCode && e.kind < effectKinds && int(e.kindOf) <= len(factorTypes))
+	if r.boolean() {
+		r.pin(&e.factor)
+	}
+	if e.kind.hasData() {
+		e.revision, e.data, e.gate = uint32(r.number(math.MaxUint32)), r.text(maxData), r.text(maxGateName)
+	}
+	r.check(e.kind > sendCode && e.kind < effectKinds)
 }
 
 func (r *reader) check(ok bool) { r.bad = r.bad || !ok }
@@ -432,5 +474,8 @@ func (r *reader) number(most uint64) uint64 {
 }
 
 func (r *reader) time() int64 { return int64(r.number(math.MaxInt64)) }
+
+// seconds is a time of whole seconds, in nanoseconds.
+func (r *reader) seconds() int64 { return int64(r.number(math.MaxUint32)) * 1e9 }
 
 func (r *reader) text(most int) string { return string(r.take(int(r.number(uint64(most))))) }

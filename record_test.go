@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -61,21 +62,22 @@ func fullest() Account {
 		t.state, t.rev = uint8(MFAChallenge.index()+1), 100
 		t.id[0], t.token[0] = byte(i), byte(i)
 		t.born, t.expires, t.sendAt = 1<<60, 1<<60, 1<<60
-		t.tries, t.sends, t.atHand, t.proved = 30, 5, 2, 7
+		t.tries, t.sends, t.owing = 30, 5, true
 		t.limits = limits{digits: 12, codeTries: 10, tries: 30, sends: 5, codeLife: 1 << 40, cooldowns: [4]int64{1 << 40, 1 << 40, 1 << 40, 1 << 40}}
 		t.code = liveCode{live: true, tries: 10, key: 1<<32 - 1, expires: 1 << 60}
 		t.delivery = deliveryPending
 		t.last = lastEvent{set: true, say: 2, key: 1<<32 - 1}
-		for j := range t.factors {
-			t.factors[j] = pin{id: strings.Repeat("f", maxFactorID), masked: strings.Repeat("m", maxMasked), kind: 1, status: Active, required: true}
+		t.factor = pin{id: strings.Repeat("f", maxFactorID), kind: strings.Repeat("k", maxKind), recipient: id{9}}
+		for j := range t.proofs {
+			t.proofs[j] = t.factor.proof()
+			t.proofs[j].recipient[1] = byte(j)
 		}
 	}
 	for i := range a.txs {
-		f := &a.txs[i].factors[2]
-		a.outbox[i] = entry{kind: sendCode, tx: a.txs[i].id, rev: 100, attempts: 5, next: 1 << 60, factor: f.id, recipient: f.recipient, kindOf: f.kind}
+		a.outbox[i] = entry{kind: sendCode, tx: a.txs[i].id, rev: 100, attempts: 5, next: 1 << 60, factor: a.txs[i].factor}
 	}
 	for i := queue; i < maxOutbox; i++ {
-		a.outbox[i] = entry{kind: notifyLocked, rev: 100, n: 3, attempts: 255, next: 1 << 60, at: 1 << 60, until: 1 << 60, factor: strings.Repeat("f", maxFactorID), kindOf: 1}
+		a.outbox[i] = entry{kind: notifyLocked, rev: 100, n: 3, attempts: 255, next: 1 << 60, at: 1 << 60, until: 1 << 60, factor: a.txs[0].factor}
 	}
 	return a
 }
@@ -120,7 +122,7 @@ func TestRecordSize(t *testing.T) {
 // Every altered, shortened, lengthened or moved record is an error, never a panic.
 func TestRecordTampered(t *testing.T) {
 	m := newMachine(t, Policy{})
-	other, err := NewMachine("other", []Key{{ID: 1, Secret: keyA}}, pseudo, Policy{})
+	other, err := NewMachine(Config{Tenant: "other", Keys: []Key{{ID: 1, Secret: keyA}}, PseudonymKey: pseudo})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,37 +160,41 @@ func TestRecordTampered(t *testing.T) {
 func TestRecordImpossible(t *testing.T) {
 	m := newMachine(t, Policy{})
 	for name, change := range map[string]func(a *Account){
-		"unknown state":           func(a *Account) { a.txs[0].state = uint8(len(states) + 1) },
-		"state before begin":      func(a *Account) { a.txs[0].state = 1 },
-		"more tries than allowed": func(a *Account) { a.txs[0].tries = a.txs[0].limits.tries + 1 },
-		"more sends than allowed": func(a *Account) { a.txs[0].sends = a.txs[0].limits.sends + 1 },
-		"code tries":              func(a *Account) { a.txs[0].code.tries = 200 },
-		"code outlives its end":   func(a *Account) { a.txs[0].code.expires = a.txs[0].expires + 1 },
-		"code never sent":         func(a *Account) { a.txs[0].sends = 0 },
-		"no digits":               func(a *Account) { a.txs[0].limits.digits = 0 },
-		"13 digits":               func(a *Account) { a.txs[0].limits.digits = 13 },
-		"no such factor":          func(a *Account) { a.txs[0].atHand = 2 },
-		"factor out of range":     func(a *Account) { a.txs[0].atHand = 3 },
-		"proved out of range":     func(a *Account) { a.txs[0].proved = 8 },
-		"session before success":  func(a *Account) { a.txs[0].session.live = true },
-		"success before success":  func(a *Account) { a.txs[0].done = 1 },
-		"unknown requirement":     func(a *Account) { a.txs[0].require = 3 },
-		"unknown factor type":     func(a *Account) { a.txs[0].factors[0].kind = 9 },
-		"unknown status":          func(a *Account) { a.txs[0].factors[0].status = 9 },
-		"no steps":                func(a *Account) { a.txs[0].rev = 0 },
-		"too many steps":          func(a *Account) { a.txs[0].rev = maxSteps + 2 },
-		"mail without a code":     func(a *Account) { a.txs[0].code = liveCode{} },
-		"unknown delivery":        func(a *Account) { a.txs[0].delivery = uint8(len(deliveries)) },
-		"negative time":           func(a *Account) { a.seen = -1 },
-		"window out of order":     func(a *Account) { a.sends.add(t0.UnixNano() - int64(time.Hour)) },
-		"charge at no time":       func(a *Account) { a.sends = "\x00\x00\x00\x00" },
-		"charge of a free slot":   func(a *Account) { a.failures.add(t0.UnixNano(), 2) },
-		"charge of no slot":       func(a *Account) { a.failures.add(t0.UnixNano(), 9) },
-		"user with a newline":     func(a *Account) { a.user = "a\nb" },
-		"unknown effect":          func(a *Account) { a.outbox[queue].kind = effectKinds },
-		"unknown outcome":         func(a *Account) { a.txs[0].last = lastEvent{set: true, say: uint8(len(outcomes))} },
-		"a code in the outbox":    func(a *Account) { a.outbox[queue].kind = sendCode },
-		"effect of no factor":     func(a *Account) { a.outbox[queue] = entry{kind: reportSignIn, kindOf: uint8(len(factorTypes) + 1)} },
+		"unknown state":             func(a *Account) { a.txs[0].state = uint8(len(states) + 1) },
+		"state before begin":        func(a *Account) { a.txs[0].state = 1 },
+		"more tries than allowed":   func(a *Account) { a.txs[0].tries = a.txs[0].limits.tries + 1 },
+		"more sends than allowed":   func(a *Account) { a.txs[0].sends = a.txs[0].limits.sends + 1 },
+		"code tries":                func(a *Account) { a.txs[0].code.tries = 200 },
+		"code outlives its end":     func(a *Account) { a.txs[0].code.expires = a.txs[0].expires + 1 },
+		"half a mark":               func(a *Account) { a.used = "12345678" },
+		"33 marks":                  func(a *Account) { a.kept = marks(strings.Repeat("m", 33*markSize)) },
+		"unknown reply":             func(a *Account) { a.txs[0].reply = uint8(len(replies)) },
+		"a purpose of 65 bytes":     func(a *Account) { a.txs[0].purpose = strings.Repeat("p", maxPurpose+1) },
+		"data of 2 KiB and a byte":  func(a *Account) { a.outbox[queue] = entry{kind: handOver, data: strings.Repeat("d", maxData+1)} },
+		"no digits":                 func(a *Account) { a.txs[0].limits.digits = 0 },
+		"13 digits":                 func(a *Account) { a.txs[0].limits.digits = 13 },
+		"no factor at hand":         func(a *Account) { a.txs[0].factor = pin{} },
+		"a factor without an ID":    func(a *Account) { a.txs[0].factor.id = "" },
+		"a factor without a type":   func(a *Account) { a.txs[0].factor.kind = "" },
+		"a proof without an ID":     func(a *Account) { a.txs[0].proofs[0] = proof{recipient: id{1}} },
+		"session before success":    func(a *Account) { a.txs[0].session.live = true },
+		"success before success":    func(a *Account) { a.txs[0].done = 1 },
+		"unknown requirement":       func(a *Account) { a.txs[0].require = 3 },
+		"a factor type of 25 bytes": func(a *Account) { a.txs[0].factor.kind = strings.Repeat("k", maxKind+1) },
+		"no steps":                  func(a *Account) { a.txs[0].rev = 0 },
+		"too many steps":            func(a *Account) { a.txs[0].rev = maxSteps + 2 },
+		"mail without a code":       func(a *Account) { a.txs[0].code = liveCode{} },
+		"unknown delivery":          func(a *Account) { a.txs[0].delivery = uint8(len(deliveries)) },
+		"negative time":             func(a *Account) { a.seen = -1 },
+		"window out of order":       func(a *Account) { a.sends.add(t0.UnixNano() - int64(time.Hour)) },
+		"charge at no time":         func(a *Account) { a.sends = "\x00\x00\x00\x00" },
+		"charge of a free slot":     func(a *Account) { a.failures.add(t0.UnixNano(), 2) },
+		"charge of no slot":         func(a *Account) { a.failures.add(t0.UnixNano(), 9) },
+		"user with a newline":       func(a *Account) { a.user = "a\nb" },
+		"unknown effect":            func(a *Account) { a.outbox[queue].kind = effectKinds },
+		"unknown outcome":           func(a *Account) { a.txs[0].last = lastEvent{set: true, say: uint8(len(outcomes))} },
+		"a code in the outbox":      func(a *Account) { a.outbox[queue].kind = sendCode },
+		"effect of half a factor":   func(a *Account) { a.outbox[queue] = entry{kind: reportSignIn, factor: pin{kind: Email}} },
 	} {
 		a, _ := challenged(t, m)
 		change(&a)
@@ -230,6 +236,9 @@ func TestRecordsOfBefore(t *testing.T) {
 			b, err := hex.DecodeString(sealed)
 			if err != nil || len(b) == 0 || int(b[0]) != v {
 				t.Fatalf("%s: %s is not a record of schema %d: %v", name, what, v, err)
+			}
+			if v == 1 { // transactions that were under way have ended, and with them their codes
+				said = regexp.MustCompile(`\n  (transaction|owed: send code)[^\n]*`).ReplaceAllString(said, "")
 			}
 			a, err := m.Open(b, "k")
 			if err != nil || a.String() != said {
@@ -276,6 +285,9 @@ func FuzzOpen(f *testing.F) {
 		f.Add(b[:len(b)-sealLen])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 0 && b[0] < schema {
+			return // it is written as the schema in use
+		}
 		s := m.pool.Get().(*step)
 		sealed := append(bytes.Clone(b), s.seal(0, append(s.sealed("k"), b...))...)
 		m.pool.Put(s)

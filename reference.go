@@ -40,15 +40,20 @@ type Term struct {
 }
 
 // NewReference returns the reference of the built-in table. The caller owns it.
-func NewReference() Reference {
+func NewReference() Reference { return new(program).reference() }
+
+// Reference returns the reference of the machine's table, with the host's gates.
+func (m *Machine) Reference() Reference { return m.reference() }
+
+func (p *program) reference() Reference {
 	var r Reference
-	r.States = append(r.States, states[:]...)
+	r.States = p.states()
 	for _, d := range opInfos {
 		r.Events = append(r.Events, Term{Name: string(d.name), Text: d.doc})
 	}
-	for _, q := range questions {
-		for g := q.first; g <= q.last; g++ {
-			r.Guards = append(r.Guards, Term{Group: q.text, Name: guards[g].name, Text: guards[g].doc})
+	for i, q := range questions {
+		for g := q.first; g <= p.last(i); g++ {
+			r.Guards = append(r.Guards, Term{Group: q.text, Name: p.name(g), Text: guards[min(g, gateFirst)].doc})
 		}
 	}
 	for _, u := range updates[1:] {
@@ -69,7 +74,9 @@ func NewReference() Reference {
 	}
 	r.Policy = append(r.Policy,
 		Term{Name: "Cooldowns", Default: strings.Join(waits, ", "), Bounds: fmt.Sprintf("1 to %d values of 1s to 30m", maxCooldown), Text: "the last value repeats"},
+		Term{Name: "Remember", Default: "0 (off)", Bounds: "1h to 2160h", Text: "absolute; a remembered device stands for a factor, but adds no method to the assertion"},
 		Term{Name: "NoBackoff", Default: "false", Bounds: "true needs Digits of at least 8", Text: "short codes depend on back-off"},
+		Term{Name: "NoTOTPDrift", Default: "false", Bounds: "", Text: "if true, a code of an authenticator app is good in its own time step only"},
 		Term{Name: "NoAutoActivate", Default: "false", Bounds: "", Text: "if true, even a verified address has to be enrolled"},
 	)
 	return r

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,40 +32,59 @@ type Config struct {
 	Policy  Policy            // the zero value is the recommended policy
 	Auditor Auditor           // nil: nothing is audited
 	Limiter Limiter           // nil: only the limits of accounts hold
-	Senders map[string]Sender // of other channels than "email", by name
-	Now     func() time.Time  // nil: time.Now
+	Senders map[string]Sender // of other channels than "email", by name: "sms", "call", and those of Types
+	// Passwords judges and keeps new passwords. Without it no [Login].Password but
+	// PasswordFine is taken.
+	Passwords Passwords
+	Questions Questions        // nil: nothing is asked in recovery
+	Gates     []Gate           // states of the host's own before SUCCESS, in this order; at most 8
+	Types     []FactorType     // the host's own; [TOTP] and [RecoveryCodes] are known, and [Email], [SMS] and [Call] if their channel has a Sender
+	Issuer    string           // the service's name, as authenticator apps show it; "" is the Tenant
+	Now       func() time.Time // nil: time.Now
+	// Go runs what follows the answer to a [Claim], such as sending its code, and must not
+	// wait for it. Nil: a goroutine of its own for each, at most 64 at a time, for which
+	// [Service.Wait] waits; the rest is left to [Service.Tend].
+	Go func(func())
 }
 
 // Format writes the tenant only, for every verb.
 func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "authn.Config{Tenant: %q}", c.Tenant) }
 
-// checkSenders wants one sender for each channel that a type of factor uses.
-func (c *Config) checkSenders() error {
-	used := map[string]bool{}
-	for i := range factorTypes {
-		channel := factorTypes[i].channel
-		used[channel] = true
-		if channel != mailChannel && c.Senders[channel] == nil {
-			return fmt.Errorf("authn: Senders[%q] is required", channel)
+// types are the types of factors that the service knows: the host's own, and those
+// built in whose channel has a sender.
+func (c *Config) types() ([]FactorType, error) {
+	var types []FactorType
+	for _, t := range builtIn {
+		if !t.sends() || c.sender(t.Channel) != nil {
+			types = append(types, t)
 		}
 	}
-	for channel := range c.Senders {
-		if channel == mailChannel || !used[channel] {
-			return fmt.Errorf("authn: Senders[%q]: no type of factor sends by it, or it is the Mailer's", channel)
+	types = append(types, c.Types...)
+	if err := checkTypes(types); err != nil {
+		return nil, err
+	}
+	for _, t := range c.Types {
+		if t.sends() && c.sender(t.Channel) == nil {
+			return nil, fmt.Errorf("authn: Types: %s: Senders[%q] is required", t.Name, t.Channel)
 		}
 	}
-	return nil
+	for channel, s := range c.Senders {
+		if channel == mailChannel || s == nil || !slices.ContainsFunc(types, func(t FactorType) bool { return t.Channel == channel }) {
+			return nil, fmt.Errorf("authn: Senders[%q]: it is nil or the Mailer's, or no type of factor sends by it", channel)
+		}
+	}
+	return types, nil
 }
 
 // mailChannel is the Mailer's.
 const mailChannel = "email"
 
-// sender is the one for a channel: New has checked that there is one.
+// sender is the one for a channel; nil if there is none.
 func (c *Config) sender(channel string) Sender {
-	if s := c.Senders[channel]; s != nil {
-		return s
+	if channel == mailChannel {
+		return c.Mailer
 	}
-	return c.Mailer
+	return c.Senders[channel]
 }
 
 // Service runs a [Machine] on a [Store]: it loads, steps, saves, carries out the
@@ -74,6 +94,7 @@ type Service struct {
 	cfg  Config
 	m    *Machine
 	pool sync.Pool // of *scratch: accounts are large, and calls are many
+	later
 }
 
 // Format writes the tenant only, for every verb.
@@ -98,8 +119,6 @@ const (
 // name the field.
 func New(cfg Config) (*Service, error) {
 	switch {
-	case len(cfg.Tenant) > maxTenant:
-		return nil, fmt.Errorf("authn: Tenant: %d bytes, at most %d", len(cfg.Tenant), maxTenant)
 	case cfg.Store == nil:
 		return nil, errors.New("authn: Store is required")
 	case cfg.Mailer == nil:
@@ -107,10 +126,16 @@ func New(cfg Config) (*Service, error) {
 	case cfg.Directory == nil:
 		return nil, errors.New("authn: Directory is required")
 	}
-	if err := cfg.checkSenders(); err != nil {
+	types, err := cfg.types()
+	if err != nil {
 		return nil, err
 	}
-	m, err := NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, cfg.Policy)
+	for i, g := range cfg.Gates {
+		if g.Keeper == nil {
+			return nil, fmt.Errorf("authn: Gates[%d]: Keeper is required", i)
+		}
+	}
+	m, err := machineOf(&cfg, types)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +143,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Now = time.Now
 	}
 	cfg.Keys, cfg.PseudonymKey = nil, nil
-	s := &Service{cfg: cfg, m: m}
+	s := &Service{cfg: cfg, m: m, later: later{places: make(chan struct{}, laterAtOnce)}}
 	s.pool.New = func() any { return new(scratch) }
 	return s, nil
 }
@@ -130,11 +155,11 @@ func (s *Service) Now() time.Time { return s.cfg.Now() }
 // Errors are a [*Refusal], with [ErrLocked], [ErrTooSoon], [ErrNoFactor],
 // [ErrNoUser] or [ErrMalformed], or wrap [ErrUnavailable].
 func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
-	if !validUser(l.User) || l.Require > RequireNothing {
+	if !s.m.canBegin(&l) || l.Password != PasswordFine && s.cfg.Passwords == nil {
 		return nil, &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
 	p := s.m.pseudonym(l.User)
-	c := &call{ctx: ctx, p: p, key: p.key(), op: opPrimary, user: l.User}
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opPrimary, user: l.User}
 	return s.run(c, func(a *Account, env Env, r *Result) error {
 		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
@@ -151,12 +176,13 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 	if err != nil {
 		return nil, err
 	}
+	defer s.m.inputs.Put(in)
 	h, p, ok := s.m.parseToken(stateKind, string(token))
 	if !ok {
 		return nil, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
-	c := &call{ctx: ctx, p: p, key: p.key(), h: h, token: token, hash: h.digest(), op: o}
-	return s.run(c, func(a *Account, env Env, r *Result) error { return s.m.apply(a, c.hash, o, &in, &env, r) })
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), h: h, token: token, hash: h.digest(), op: o}
+	return s.run(c, func(a *Account, env Env, r *Result) error { return s.m.of(a).apply(a, c.hash, o, in, &env, r) })
 }
 
 // Status describes the transaction of a state token. It changes nothing and
@@ -167,18 +193,17 @@ func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error)
 	if !ok {
 		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
-	c := &call{p: p, h: h, token: token, hash: h.digest()}
+	c := &call{ctx: ctx, p: p, h: h, token: token, hash: h.digest()}
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
-	if _, err := s.read(ctx, p.key(), &w.a); err != nil {
+	if _, err := s.read(ctx, s.m.key(p), &w.a); err != nil {
 		return nil, err
 	}
-	ans, err := s.m.Status(&w.a, h, s.cfg.Now())
-	if err != nil {
-		return nil, err
+	i := s.m.of(&w.a).unfinished(&w.a, c.hash, s.cfg.Now())
+	if i < 0 {
+		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
-	s.tokens(c, ans, &w.a, w.a.find(c.hash))
-	return ans, nil
+	return s.describe(c, &w.a, i)
 }
 
 // Redeem exchanges a session token for the assertion, once. It asks the
@@ -191,9 +216,9 @@ func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion,
 		return nil, &Refusal{Event: EventRedeem, Err: ErrFinished}
 	}
 	var as *Assertion
-	c := &call{ctx: ctx, p: p, key: p.key(), op: opRedeem}
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opRedeem}
 	_, err := s.run(c, func(a *Account, env Env, r *Result) (err error) {
-		as, err = s.m.Redeem(a, h, env, r)
+		as, err = s.m.of(a).Redeem(a, h, env, r)
 		return err
 	})
 	if err != nil {
@@ -202,19 +227,43 @@ func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion,
 	return as, nil
 }
 
+// Respond takes what the user's other device says, by the token that its message or,
+// to be paired, [Prompt].Pairing has. The answer of a rejection, or of another number,
+// has the Outcome [WrongCode]: it counts like a wrong code. The answer names the user and
+// the factor; it has no tokens and no prompt. A token that is unknown, or whose challenge
+// is over, is [ErrFinished] or [ErrNoCode].
+func (s *Service) Respond(ctx context.Context, approval Secret, reply Reply) (*Answer, error) {
+	h, p, ok := s.m.parseToken(approvalKind, string(approval))
+	if !ok {
+		return nil, &Refusal{Event: EventRespond, Err: ErrFinished}
+	}
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opRespond}
+	ans, err := s.run(c, func(a *Account, env Env, r *Result) error { return s.m.respond(a, h, reply, env, r) })
+	if err != nil {
+		return nil, err
+	}
+	return &Answer{State: ans.State, Outcome: ans.Outcome, User: ans.User, Factor: ans.Factor, Expires: ans.Expires, Now: ans.Now}, nil
+}
+
 // call is one call of the service, over all its re-runs.
 type call struct {
-	ctx     context.Context
-	p       id     // the account
-	key     string // of its record
-	h       TokenSecret
-	token   StateToken // of h, as it came; "" in Begin, which makes one
-	hash    digest     // of h; zero, which no transaction has, in Begin
-	op      op
-	user    string    // known before the load only to Begin
-	factors []Factor  // as the Directory said after the last load
-	asked   bool      // the Limiter has answered:
-	limited time.Time // until when to wait; zero: go on
+	ctx      context.Context
+	p        id     // the account
+	key      string // of its record
+	h        TokenSecret
+	token    StateToken // of h, as it came; "" in Begin, which makes one
+	hash     digest     // of h; zero, which no transaction has, in Begin
+	op       op
+	user     string         // known before the load only to Begin
+	factors  []Factor       // as the Directory said after the last load,
+	listed   bool           // if it was asked
+	later    bool           // what the Limiter says is not known yet
+	limited  time.Time      // what the Limiter said; zero: go on
+	verdict  *Verdict       // of Passwords or a Gatekeeper: one for all re-runs
+	needed   map[State]bool // which gates are
+	subject  *Subject       // whose the claimed name is
+	question *string        // that the user is asked
+	settled  bool           // an owed password was tried to be handed over
 }
 
 // run runs the step, delivers what it asks for, and describes the result.
@@ -223,6 +272,9 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	defer s.pool.Put(w)
 	r := &w.r
 	r.faulty = false
+	if s.cfg.Limiter != nil {
+		c.later = true
+	}
 	rec, err := s.commit(c, &w.a, r, f)
 	if r.faulty && s.cfg.Auditor != nil {
 		for _, e := range s.m.Faults(c.key, c.user, c.factors) {
@@ -238,74 +290,124 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	if r.Ended {
 		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.name(), Err: ErrFinished})
 	}
-	if owed := r.Effects(); len(owed) > 0 {
+	claims := r.Account.claim != ""
+	if owed := r.Effects(); len(owed) > 0 && claims {
+		s.deliverLater(c, r.Account, rec, owed)
+	} else if len(owed) > 0 {
 		s.deliver(context.WithoutCancel(c.ctx), c, &r.Account, rec, owed)
 	}
-	ans, err := s.m.describe(&r.Account, r.slot, s.cfg.Now())
+	if claims {
+		if h, ok := s.m.claims.handOverOf(&r.Account, r.slot, c.op == opOpen); ok {
+			asked, _ := s.m.claims.claimedBy(&r.Account, r.slot)
+			t := r.Account.txs[r.slot]
+			return s.carryOn(c, &t, h, asked)
+		}
+	}
+	ans, err := s.describe(c, &r.Account, r.slot)
 	if err != nil {
 		return nil, err
 	}
-	ans.Outcome = r.Outcome
-	s.tokens(c, ans, &r.Account, r.slot)
+	if ans.Outcome = r.Outcome; ans.Outcome == Rejected && c.verdict != nil {
+		ans.Reasons = c.verdict.Reasons
+	}
+	s.sessionToken(c, ans, &r.Account, r.slot)
 	return ans, nil
 }
 
-// tokens adds those that still lead somewhere.
-func (s *Service) tokens(c *call, ans *Answer, a *Account, slot int) {
-	if len(ans.Allowed) > 0 {
-		if ans.Token = c.token; ans.Token == "" {
-			ans.Token = StateToken(s.m.mint(stateKind, c.h, c.p))
+// describe describes the transaction in slot i. Where the answer shows factors, or how
+// many codes of a list are left, the Directory is asked, unless the step has asked it;
+// if it fails, the answer does without, since what has happened has happened.
+func (s *Service) describe(c *call, a *Account, i int) (*Answer, error) {
+	env := Env{Now: s.cfg.Now(), Factors: c.factors}
+	if t := &a.txs[i]; !c.listed && a.user != "" && (t.info().AtHand || t.info().Offers != 0 || s.m.counts(t.factor.kind)) {
+		var err error
+		if env.Factors, err = s.factors(c.ctx, a.user); err != nil && !errors.Is(err, ErrNoUser) {
+			env.ListLater = true
 		}
 	}
-	if ans.State == Success {
-		st := s.m.pool.Get().(*step)
-		secret, ok := st.sessionSecret(&a.txs[slot])
-		s.m.pool.Put(st)
-		if ok {
-			ans.Session = SessionToken(s.m.mint(sessionKind, secret, c.p))
-		}
+	ans, err := s.m.of(a).describe(a, i, &env)
+	if err != nil {
+		return nil, err
+	}
+	if ans.State == Recovery {
+		ans.Question = s.questionOf(c, a.user)
+	}
+	s.addOptions(c, ans, a, i, &env)
+	s.stateToken(c, ans)
+	return ans, nil
+}
+
+// addOptions adds what the factor's Verifier has for the client. If it fails, the
+// answer does without, and the Auditor is told.
+func (s *Service) addOptions(c *call, ans *Answer, a *Account, i int, env *Env) {
+	check, err := s.m.of(a).checkAt(a, i, env)
+	if err != nil || check == nil {
+		return
+	}
+	err = safely("verifier", func() (err error) {
+		ans.Prompt.Options, err = s.m.typeOf(check.Factor.Type).Verifier.Prompt(c.ctx, *check)
+		return err
+	})
+	if err != nil {
+		s.note(c.ctx, AuditEvent{Account: s.m.key(c.p), User: a.user, Event: EventFactorUnusable, Factor: check.Factor.ID, Type: check.Factor.Type, Err: err.Error()})
 	}
 }
 
-// env asks for what the step has to know. The Limiter is asked once a call.
+// stateToken adds it while it still leads somewhere.
+func (s *Service) stateToken(c *call, ans *Answer) {
+	if len(ans.Allowed) == 0 {
+		return
+	}
+	if ans.Token = c.token; ans.Token == "" {
+		ans.Token = StateToken(s.m.mint(stateKind, c.h, c.p))
+	}
+}
+
+// sessionToken adds it to the answer of an event that was taken, or was repeated
+// exactly. Whoever merely has the state token does not learn it: a sign-in that
+// somebody began in another's browser must not be redeemed by its beginner.
+func (s *Service) sessionToken(c *call, ans *Answer, a *Account, slot int) {
+	if ans.State != Success {
+		return
+	}
+	st := s.m.pool.Get().(*step)
+	secret, ok := st.sessionSecret(&a.txs[slot])
+	device, remembered := st.deviceSecret(&a.txs[slot])
+	s.m.pool.Put(st)
+	if ok {
+		ans.Session = SessionToken(s.m.mint(sessionKind, secret, c.p))
+	}
+	if remembered {
+		ans.Device = Secret(s.m.mint(deviceKind, device, c.p))
+	}
+}
+
+// env asks for what the step has to know, but for what comes later.
 func (s *Service) env(c *call, a *Account) (Env, error) {
-	env := Env{Now: s.cfg.Now()}
+	env := Env{Now: s.cfg.Now(), Limited: c.limited, LimitLater: c.later, ListLater: true, Verdict: c.verdict, Needed: c.needed, Subject: c.subject, Question: c.question}
 	rand.Read(env.Entropy[:])
+	c.factors, c.listed = nil, false
 	i := a.find(c.hash)
-	if i >= 0 && s.m.roots[a.txs[i].state-1][c.op] == 0 {
+	if i >= 0 && s.m.roots[s.m.place(&a.txs[i])][c.op] == 0 {
 		return env, nil // refused in any case: nobody need be asked
 	}
 	if c.user == "" {
 		c.user = a.user
 	}
-	if opInfos[c.op].limiter && s.cfg.Limiter != nil && i >= 0 {
-		if err := s.limit(c, c.user); err != nil {
-			return env, err
-		}
-		env.Limited = c.limited
-	}
 	if c.user == "" || !opInfos[c.op].directory {
 		return env, nil // without a user there is no record: the step finds no transaction either
 	}
-	var err error
+	return env, s.list(c, &env)
+}
+
+// list asks the Directory.
+func (s *Service) list(c *call, env *Env) (err error) {
 	c.factors, err = s.factors(c.ctx, c.user)
-	env.Factors = c.factors
+	env.Factors, env.ListLater = c.factors, false
 	if errors.Is(err, ErrNoUser) {
 		env.NoUser, err = true, nil
 	}
-	return env, err
-}
-
-// limit asks the host's Limiter before a step that may send, once a call.
-func (s *Service) limit(c *call, user string) error {
-	if c.asked {
-		return nil
-	}
-	err := safely("limiter", func() (err error) {
-		c.limited, err = s.cfg.Limiter.Allow(c.ctx, Attempt{Tenant: s.cfg.Tenant, User: user, Event: c.op.name()})
-		return err
-	})
-	c.asked = err == nil
+	c.listed = err == nil
 	return err
 }
 
@@ -318,9 +420,8 @@ func (s *Service) refused(c *call, a *Account, err error) error {
 	mine := *r // the machine's may be in many hands
 	r = &mine
 	if i := a.find(c.hash); i >= 0 && !errors.Is(err, ErrFinished) {
-		r.State = a.txs[i].name()
-		if ans, err := s.m.describe(a, i, s.cfg.Now()); err == nil {
-			s.tokens(c, ans, a, i)
+		r.State = s.m.stateOf(&a.txs[i])
+		if ans, err := s.describe(c, a, i); err == nil {
 			r.Answer = ans
 		}
 	}

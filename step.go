@@ -1,10 +1,12 @@
 package authn
 
 import (
+	"crypto/cipher"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"time"
 
 	"github.com/looplab/fsm"
@@ -19,36 +21,35 @@ type step struct {
 	buf  []byte
 	sum  [32]byte
 
+	aeads [][keyUses]cipher.AEAD // like macs
+
 	ideal    bool  // what is allowed? assume an ideal payload
 	fault    bool  // the mark of the record lies too far in the future
+	wall     int64 // what the clock says, which may lag behind now
 	now      int64 // the later of the clock and the record's mark
 	rnd      [64]byte
-	login    Login
 	in       input
-	noUser   bool     // the Directory has no such user
-	limited  int64    // from when the Limiter lets the event go on; 0: now
-	dir      []pin    // what the Directory says now, at most maxFactors
-	block    bool     // the Directory has a disabled factor
-	unusable bool     // the Directory has an active factor that cannot be proved here
-	faulty   bool     // the Directory has a factor that cannot be used
+	noUser   bool           // the Directory has no such user
+	limited  int64          // from when the Limiter lets the event go on; 0: now
+	noLimit  bool           // what the Limiter says is not known yet
+	noList   bool           // nor what the Directory says
+	dir      []listed       // what the Directory says now, at most maxFactors
+	block    bool           // the Directory has a disabled factor
+	unusable bool           // the Directory has an active factor that cannot be proved here
+	faulty   bool           // the Directory has a factor that cannot be used
+	needed   map[State]bool // which gates are needed, as far as is known
+	verdict  *Verdict       // on the response; nil: not known yet
+	subject  *Subject       // whose name is claimed; nil: not known yet
+	question *string        // that the user is asked; nil: not known yet
+	judged   judged
+	lack     *Lack    // what a question without an answer lacks
 	r        *Result  // the result: the caller's, or own
 	acct     *Account // the working copy, in r; the account itself where nothing is changed
 	own      Result
-	i        int // slot of the transaction at hand
+	cand     *listed // ideal: only this factor is to be chosen
+	i        int     // slot of the transaction at hand
 	op       op
 }
-
-// move is a row that was taken.
-type takenRow struct {
-	edge   *edge
-	tx     id
-	rev    uint8
-	factor string // at hand before it
-}
-
-// maxMoves is how many rows one step can take: one for each transaction there
-// is, and one for a transaction that begins.
-const maxMoves = maxTx + 1
 
 // The clock must be between these Unix times: charges are kept as seconds in 32
 // bits, and the end of every window has to fit.
@@ -56,6 +57,15 @@ const (
 	earliest = 1e9 // 2001
 	latest   = 4e9 // 2096
 )
+
+// owner is the user that the account is of; an account without a record is of the
+// one who begins.
+func (s *step) owner() string {
+	if s.acct.user == "" && s.in.login != nil {
+		return s.in.login.User
+	}
+	return s.acct.user
+}
 
 func (s *step) tx() *transaction { return &s.acct.txs[s.i] }
 
@@ -69,25 +79,40 @@ func (m *Machine) load(a *Account, r *Result, env *Env, in *input) (*step, error
 	if r == nil || &r.Account == a {
 		r = &s.own
 	}
+	if env.Verdict != nil && !env.Verdict.valid() {
+		m.pool.Put(s)
+		return nil, errVerdict
+	}
 	s.copyTo(r)
-	s.rnd, s.noUser, s.limited = env.Entropy, env.NoUser, 0
+	s.rnd, s.noUser, s.limited, s.noLimit, s.noList = env.Entropy, env.NoUser, 0, env.LimitLater, env.ListLater
+	s.verdict, s.needed, s.subject, s.question = env.Verdict, env.Needed, env.Subject, env.Question
 	if !env.Limited.IsZero() {
 		s.limited = env.Limited.UnixNano()
 	}
 	if len(env.Factors) > 0 {
 		s.consult(env.Factors)
+		if slices.ContainsFunc(s.dir, func(l listed) bool { return l.stale }) {
+			m.pool.Put(s)
+			return nil, errStale
+		}
 	}
 	return s, nil
 }
 
+var errStale = fmt.Errorf("%w: directory: it lists a factor as it was before what it has taken", ErrUnavailable)
+
 // look takes an instance for reading: it works on the account itself, or after a
 // clock fault on a corrected copy.
-func (m *Machine) look(a *Account, now time.Time) (*step, error) {
-	s, err := m.instance(a, now, new(input))
-	if err == nil && s.fault {
+func (m *Machine) look(a *Account, env *Env) (*step, error) {
+	s, err := m.instance(a, env.Now, new(input))
+	if err != nil {
+		return nil, err
+	}
+	if s.fault {
 		s.copyTo(&s.own)
 	}
-	return s, err
+	s.consult(env.Factors)
+	return s, nil
 }
 
 // instance takes one from the pool and gives it the account and what came with
@@ -99,9 +124,11 @@ func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) 
 	s := m.pool.Get().(*step)
 	s.acct = a
 	s.now, s.fault = m.clock(a, now)
-	s.ideal, s.block, s.i, s.noUser, s.limited = false, false, 0, false, 0
-	s.unusable, s.faulty = false, false
-	s.in, s.login, s.dir = *in, Login{}, s.dir[:0]
+	s.wall = now.UnixNano()
+	s.ideal, s.block, s.i, s.noUser, s.limited, s.noLimit, s.noList = false, false, 0, false, 0, false, false
+	s.unusable, s.faulty, s.verdict, s.needed, s.judged, s.lack, s.cand = false, false, nil, nil, judged{}, nil, nil
+	s.subject, s.question = nil, nil
+	s.in, s.dir = *in, s.dir[:0]
 	return s, nil
 }
 
@@ -131,12 +158,18 @@ func (a *Account) unskew(now int64, p *Policy) {
 	a.failures.at.clamp(now)
 	a.sends.clamp(now)
 	a.starts.clamp(now)
+	a.devices.trim(now, p)
+	a.used.upTo(now + int64(maxUsed)) // later steps are of codes that nobody has yet
+	a.kept.clamp(now + int64(day))
 	a.notBefore = min(a.notBefore, now+int64(p.BackoffMax))
 	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))
+	for i := range a.outbox {
+		a.outbox[i].next = min(a.outbox[i].next, now)
+	}
 }
 
 // begin takes primary in a slot of its own.
-func (s *step) begin() error {
+func (s *step) begin(o op) error {
 	if err := s.offerAll(opExpire); err != nil {
 		return err
 	}
@@ -145,7 +178,7 @@ func (s *step) begin() error {
 	}
 	*s.tx() = transaction{state: 1, born: s.now}
 	copy(s.tx().id[:], s.rnd[:16])
-	s.op = opPrimary
+	s.op = o
 	return s.decide()
 }
 
@@ -163,26 +196,32 @@ func (s *step) event() error {
 		return err
 	}
 	s.op = o
-	if done, err := s.repeated(); done || err != nil {
-		return err
-	}
-	if n := s.tx().limits.digits; s.in.digits != 0 && n != 0 && s.in.digits != n && s.root() != 0 {
-		return s.refuse("", ErrMalformed, 0)
+	if o != opOpen { // which is another client's
+		if done, err := s.repeated(); done || err != nil {
+			return err
+		}
 	}
 	first := s.r.nmoves
 	if err := s.decide(); err != nil {
 		return err
 	}
-	s.remember(o, s.r.moves[first].edge.row.Outcome)
+	if o != opRespond && o != opOpen { // the last event of the client stays the last
+		s.remember(o, s.r.moves[first].edge.row.Outcome)
+	}
 	return nil
 }
 
-func (s *step) root() int16 { return s.m.roots[s.tx().state-1][s.op] }
+func (s *step) root() int16 { return s.m.roots[s.m.place(s.tx())][s.op] }
 
 // decide picks the one row that holds and takes it, or refuses.
 func (s *step) decide() error {
-	e := s.pick()
+	if s.noList && opInfos[s.op].directory && s.root() != 0 && !s.m.claiming {
+		return &Lack{Factors: true}
+	}
+	e, lack := s.pick()
 	switch {
+	case lack != nil:
+		return lack
 	case e == nil:
 		return s.m.noRow(s.acct, s.i, s.op)
 	case e.row.Refuse != nil:
@@ -191,16 +230,49 @@ func (s *step) decide() error {
 	return s.take(e)
 }
 
-// pick walks the decision tree of the cell.
-func (s *step) pick() *edge {
+// pick walks the decision tree of the cell, as far as the facts are known.
+func (s *step) pick() (*edge, *Lack) {
 	n := s.root()
 	if n == 0 {
-		return nil
+		return nil, nil
 	}
 	for n > 0 {
-		n = s.m.after(n, questions[s.m.nodes[n].q].ask(s))
+		g := questions[s.m.nodes[n].q].ask(s)
+		if g == noAnswer {
+			return nil, s.lack
+		}
+		n = s.m.after(n, g)
 	}
-	return &s.m.edges[^n]
+	return &s.m.edges[^n], nil
+}
+
+// attempt is what the Limiter is asked about.
+func (s *step) attempt() Attempt {
+	a := Attempt{Tenant: s.m.tenant, User: s.acct.user, Event: s.op.name()}
+	f := s.tx().factor
+	switch s.op {
+	case opPrimary:
+		a.User = s.in.login.User
+	case opPasskey:
+		a.User, f.kind = s.in.login.User, s.in.login.claim.by
+	case opChangePassword, opResetPassword, opPass, opAnswer:
+		f = pin{}
+	case opEnroll, opChallenge, opResend:
+		f = s.pin(s.chosen())
+	case opVerify:
+		if l := s.submitted(); !s.tx().info().AtHand && l != nil {
+			f = s.pin(l)
+		}
+	}
+	if s.m.claiming {
+		a.Account, a.Type = s.claimKey(), f.kind
+		return a
+	}
+	if f != (pin{}) {
+		a.Factor, a.Type, a.Recipient = f.id, f.kind, hex.EncodeToString(f.recipient[:])
+	}
+	a.Account = s.m.Key(a.User)
+	return a
 }
 
 // after is what follows an answer to the question of node n.
@@ -216,7 +288,7 @@ func (s *step) offer(o op) error {
 		return nil
 	}
 	s.op = o
-	if e := s.pick(); e != nil && e.row.Refuse == nil {
+	if e, _ := s.pick(); e != nil && e.row.Refuse == nil {
 		return s.take(e)
 	}
 	return nil
@@ -249,14 +321,21 @@ func (s *step) take(e *edge) error {
 		return err
 	}
 	t := s.tx()
-	before := *t.factor()
+	before, tried := t.factor, s.tried(e)
 	t.state = e.state
 	t.rev++
-	s.r.moves[s.r.nmoves] = takenRow{edge: e, tx: t.id, rev: t.rev, factor: before.id}
-	s.r.nmoves++
 	for _, u := range e.row.Then {
 		updates[u].do(s)
 	}
+	f := &t.factor
+	switch {
+	case tried != nil:
+		f = tried
+	case f.id == "":
+		f = &before
+	}
+	s.r.moves[s.r.nmoves] = takenRow{edge: e, tx: t.id, rev: t.rev, factor: f.id, kind: f.kind}
+	s.r.nmoves++
 	if err := s.emit(e, &before); err != nil {
 		return err
 	}
@@ -276,9 +355,18 @@ func (s *step) take(e *edge) error {
 	return nil
 }
 
-// vacate chooses the slot for a new transaction. If Policy.Live are live, it
-// cancels one: the oldest without a live code, else the oldest; one in SUCCESS
-// last.
+// tried is the factor that a code was submitted for in MFA_REQUIRED; else nil.
+func (s *step) tried(e *edge) *pin {
+	if e.op != opVerify || s.tx().info().AtHand {
+		return nil
+	}
+	p := s.pin(s.submitted())
+	return &p
+}
+
+// vacate chooses the slot for a new transaction. If Policy.Live are
+// live, which are never more than that, it cancels one: the oldest without a live
+// code, else the oldest; one in SUCCESS last.
 func (s *step) vacate() error {
 	best, free, n := -1, -1, 0
 	for i := range s.acct.txs {
@@ -300,20 +388,13 @@ func (s *step) vacate() error {
 	return s.offer(opCancel)
 }
 
-// overdue says that the transaction has expired, without asking questions.
-func (m *Machine) overdue(a *Account, i int, at time.Time) bool {
-	t := &a.txs[i]
-	now, fault := m.clock(a, at)
-	return fault || now >= t.expires || t.rev >= maxSteps || t.tries >= min(t.limits.tries, m.limits.tries)
-}
-
 // noRow refuses an event that the table has no row for.
-func (m *Machine) noRow(a *Account, i int, o op) error { return &m.refusals[a.txs[i].state-1][o] }
+func (m *Machine) noRow(a *Account, i int, o op) error { return &m.refusals[m.place(&a.txs[i])][o] }
 
 // refuse makes the refusal of the event at hand. If the transaction has ended, it
 // looks like the refusal of an unknown token.
 func (s *step) refuse(guard string, err error, retryAt int64) error {
-	r := &Refusal{State: s.tx().name(), Event: s.op.name(), Guard: guard, Err: err, RetryAt: unix(retryAt)}
+	r := &Refusal{State: s.m.stateOf(s.tx()), Event: s.op.name(), Guard: guard, Err: err, RetryAt: unix(retryAt)}
 	switch {
 	case errors.Is(err, ErrFinished):
 		r.State, r.Guard = "", ""
@@ -350,30 +431,14 @@ func (s *step) tidy() {
 	a.seen = s.now
 	a.failures.trim(s.now, s.m.failureSpan())
 	a.sends.trim(s.now, day)
-	a.starts.trim(s.now, hour)
+	a.starts.trim(s.now, s.m.startSpan())
+	a.used.trim(s.now - int64(usedKept))
+	a.kept.trim(s.now)
+	a.devices.trim(s.now, &s.m.policy)
 	if a.lockedUntil <= s.now {
 		a.lockedUntil = 0
 	}
 	if a.notBefore <= s.now {
 		a.notBefore = 0
 	}
-}
-
-// A Move is a row that a step has taken.
-type Move struct {
-	Transaction string // public id
-	Step        int    // of that transaction, counted from 1
-	Factor      string // id of the factor at hand
-	Row         Transition
-}
-
-// Moves lists the rows that the step has taken, the event's own and those of
-// the account's other transactions.
-func (r *Result) Moves() []Move {
-	ms := make([]Move, r.nmoves)
-	for i := range ms {
-		m := &r.moves[i]
-		ms[i] = Move{Transaction: hex.EncodeToString(m.tx[:]), Step: int(m.rev), Factor: m.factor, Row: m.edge.transition()}
-	}
-	return ms
 }

@@ -93,7 +93,7 @@ func TestClockFaultSetsBack(t *testing.T) {
 	w.a.seen = t0.UnixNano()
 	now = t0.Add(w.at).UnixNano()
 	w.a.notBefore, w.a.lockedUntil = now+5e9, now+7e9
-	s, err := w.m.look(&w.a, t0.Add(w.at))
+	s, err := w.m.look(&w.a, &Env{Now: t0.Add(w.at)})
 	if err != nil || s.acct.notBefore != now+5e9 || s.acct.lockedUntil != now+7e9 {
 		t.Errorf("waits were changed: %v", err)
 	}
@@ -117,7 +117,7 @@ func TestHundredStepsAreSeen(t *testing.T) {
 	w := begun(t, Policy{}, ada, adaMail)
 	for w.a.txs[0].rev < maxSteps {
 		w.do(Challenge{adaMail.ID})
-		if _, err := w.m.Status(&w.a, w.h, t0); (err == nil) != (w.a.txs[0].rev < maxSteps) {
+		if _, err := w.m.Status(&w.a, w.h, Env{Now: t0}); (err == nil) != (w.a.txs[0].rev < maxSteps) {
 			t.Fatalf("after step %d: %v", w.a.txs[0].rev, err)
 		}
 		if w.a.txs[0].rev < maxSteps {

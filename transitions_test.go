@@ -60,7 +60,7 @@ func TestMatrix(t *testing.T) {
 
 func (p *program) cellText(state int, o op) string {
 	if p.roots[state][o] == 0 {
-		if p.final[state] {
+		if states[state].Terminal {
 			return "finished"
 		}
 		return "not allowed"
@@ -87,14 +87,22 @@ func TestNothingUnused(t *testing.T) {
 	for _, q := range questions {
 		usedGuards[q.usual] = true
 	}
-	for _, r := range table {
-		for _, g := range r.When {
+	gates := make([]Gate, maxGates)
+	for i := range gates {
+		gates[i].State = State(fmt.Sprintf("G%d", i))
+	}
+	p, err := compile(table, gates...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range p.edges {
+		for _, g := range e.row.When {
 			usedGuards[g] = true
 		}
-		for _, u := range r.Then {
+		for _, u := range e.row.Then {
 			acts[u] = true
 		}
-		for _, k := range r.Emit {
+		for _, k := range e.row.Emit {
 			kinds[k] = true
 		}
 	}
@@ -109,7 +117,7 @@ func TestNothingUnused(t *testing.T) {
 		t.Errorf("%d guards belong to no question", guardsEnd-next)
 	}
 	for g := guard(1); g < guardsEnd; g++ {
-		if !usedGuards[g] || guards[g].name == "" || guards[g].doc == "" {
+		if d := guards[min(g, gateFirst)]; !usedGuards[g] || d.name == "" || d.doc == "" {
 			t.Errorf("guard %d %q: used %t, or not documented", g, g, usedGuards[g])
 		}
 	}
@@ -186,7 +194,7 @@ func TestSeveralRequiredFactors(t *testing.T) {
 	w.refuses(Enroll{Email}, ErrTooSoon)
 	w.at = time.Minute
 	w.want(w.do(Enroll{Email}), MFAEnrollActivate)
-	if id := w.a.txs[0].factor().id; id != "two" {
+	if id := w.a.txs[0].factor.id; id != "two" {
 		t.Fatalf("enrolling %q", id)
 	}
 	w.want(w.do(Activate{Code: w.right()}), Success)

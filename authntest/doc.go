@@ -39,7 +39,7 @@
 // # A machine of your own
 //
 // [Explore] and [Walks] check the [authn.Machine] that a host configures, with
-// its policy, instead of the host around it.
+// its policy and its types of factors, instead of the host around it.
 //
 // The page docs/testing.md has a complete test, all rules, and how to read a
 // failure.

@@ -17,12 +17,25 @@ type Options struct {
 	// Policy is the one that the machine was made with.
 	Policy authn.Policy
 	// Logins are the ways to begin. Each user has an account of its own; one
-	// sign-in that demands a second factor by default.
+	// sign-in that demands a second factor by default. Passwords are changed and reset if
+	// one of them says so: see [authn.Login].Password.
 	Logins []authn.Login
 	// Listings are what the Directory may say, whenever it is asked. The first
 	// is the usual one: events that do not depend on the Directory see no
 	// other. By default it has one active e-mail factor.
+	//
+	// A factor of a type that sends nothing needs no Data here. What the first
+	// Listing has as active, the user has from the start: the exploration has
+	// enrolled it before. What becomes active later is listed with its Data once
+	// the Directory has taken it, and as not set up until then.
 	Listings []Listing
+	// Types are the host's own types of factors that the machine was made with. The
+	// exploration takes the place of their Verifiers and devices: see [Typed].
+	Types []authn.FactorType
+	// Apps are the otpauth URIs of TOTP factors, by ID, whose Data the Listings have
+	// because another system gave the secret to the user's app: see
+	// [authn.Service.Import].
+	Apps map[string]authn.Secret
 	// Events are the events that are tried, "tend" for [authn.Machine.Tend];
 	// nil is all of them. Without [authn.EventPrimary] nothing begins.
 	Events []authn.EventName
@@ -64,22 +77,37 @@ type Listing struct {
 	// Limit is how long the host's Limiter says to wait; 0: it lets the event
 	// go on.
 	Limit time.Duration
+	// Needs are the gates of which their Keepers say that they are needed.
+	Needs []authn.State
+	// Stale says that the list is older than what the Directory took last: the Data
+	// and the Revision of a factor are those before.
+	Stale bool
 }
 
-// Typed is what somebody types as a code.
+// Typed is what somebody types as a code, responds, or says on another device.
 type Typed string
 
 // What is typed. A late code is a right one that is typed too late.
 const (
-	TypedNothing Typed = ""        // the event takes no code
-	TypedRight   Typed = "right"   // the last code that was sent for the transaction, or its session token
-	TypedWrong   Typed = "wrong"   // no code at all, or no session token
-	TypedOld     Typed = "old"     // the code before the last one
-	TypedAnother Typed = "another" // the last code of another transaction
-	TypedLong    Typed = "long"    // the right code and one more digit
+	TypedNothing   Typed = ""          // the event takes no code, or asks whether another device has answered
+	TypedRight     Typed = "right"     // the last code that was sent, what the app shows, an unused code of the list, a response or an answer that is right; or the session token
+	TypedWrong     Typed = "wrong"     // no code at all, a response that is wrong, another number on the device; or no session token
+	TypedOld       Typed = "old"       // the code before the last one, or one that was used; of a device, an answer to what it was asked before
+	TypedAnother   Typed = "another"   // the last code of another transaction; to a Verifier, a response of another factor of the type
+	TypedLong      Typed = "long"      // the right code and one more character
+	TypedAhead     Typed = "ahead"     // the code of the app's next time step
+	TypedBehind    Typed = "behind"    // the code of the app's last time step
+	TypedNo        Typed = "no"        // the device rejects
+	TypedMalformed Typed = "malformed" // to a Verifier: no response to this challenge
+	TypedChanged   Typed = "changed"   // to a Verifier: right, and the factor's data change
+	TypedRejected  Typed = "rejected"  // a new password, or an input of a gate, that does not meet the host's rules
+	TypedDenied    Typed = "denied"    // the same, upon which the host ends the sign-in
 )
 
-var allTyped = []Typed{TypedRight, TypedWrong, TypedOld, TypedAnother, TypedLong}
+var allTyped = []Typed{
+	TypedNothing, TypedRight, TypedWrong, TypedOld, TypedAnother, TypedLong, TypedAhead, TypedBehind, TypedNo, TypedMalformed, TypedChanged,
+	TypedRejected, TypedDenied,
+}
 
 // Found says what an exploration has come across.
 type Found struct {
@@ -106,6 +134,9 @@ func (f Found) String() string {
 // one. So a fault that depends on those may be missed; whatever is reported is
 // real, with a shortest path to it.
 //
+// If m has gates, a [Listing] says which are needed. The exploration takes the place of
+// the host's Passwords and Keepers: see [Typed].
+//
 // Explore calls t.Fatal at the first step that breaks a rule.
 func Explore(t testing.TB, m *authn.Machine, o Options) Found {
 	t.Helper()
@@ -121,11 +152,13 @@ type probe interface {
 	Begin(a *authn.Account, l authn.Login, env authn.Env, r *authn.Result) error
 	Step(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error
 	Redeem(a *authn.Account, h authn.TokenSecret, env authn.Env, r *authn.Result) (*authn.Assertion, error)
+	Respond(a *authn.Account, approval authn.Secret, reply authn.Reply, env authn.Env, r *authn.Result) error
 	Tend(a *authn.Account, now time.Time, r *authn.Result) ([]authn.Effect, error)
 	Acknowledge(a *authn.Account, es []authn.Effect, errs []error, now time.Time) (authn.Account, bool, error)
 
 	Session(a *authn.Account, h authn.TokenSecret) (authn.TokenSecret, bool)
-	Status(a *authn.Account, h authn.TokenSecret, now time.Time) (*authn.Answer, error)
+	Status(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Answer, error)
+	Check(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Check, error)
 	Explain(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env) ([][2]string, authn.Transition, error)
 	Faults(key, user string, factors []authn.Factor) []authn.AuditEvent
 	Job(a *authn.Account, key string, e authn.Effect, factors []authn.Factor, now time.Time) (authn.Job, error)
@@ -134,6 +167,8 @@ type probe interface {
 	Record(a *authn.Account, key string, version uint64) authn.Record
 	Open(b []byte, key string) (authn.Account, error)
 
+	Transitions() []authn.Transition
+	Reference() authn.Reference
 	View(a *authn.Account) authn.AccountView
 	Moves(r *authn.Result) []authn.Move
 	Effects(r *authn.Result) []authn.Effect

@@ -3,6 +3,7 @@ package authntest
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -31,34 +32,37 @@ func (x *explorer) acts(s *spot, v *authn.AccountView) (ls []Leg) {
 			continue // what is over is tried when nothing else is under way
 		}
 		for _, e := range clientEvents {
-			if x.tries(e) {
-				ls = append(ls, x.events(g, t, e)...)
+			if x.tries(e) && x.judges(e) {
+				ls = append(ls, x.events(s, g, t, e)...)
 			}
+		}
+		if x.tries(authn.EventRespond) {
+			ls = append(ls, x.replies(g, t)...)
 		}
 	}
 	if s.begun < x.Begins && live < x.Tabs && x.tries(authn.EventPrimary) {
 		for _, l := range x.Logins {
 			if l.User == s.user {
-				ls = append(ls, x.views(Leg{Event: authn.EventPrimary, Login: l, Tab: s.begun + 1}, true)...)
+				ls = append(ls, x.views(s, Leg{Event: authn.EventPrimary, Login: l, Tab: s.begun + 1}, true)...)
 			}
 		}
 	}
 	a, err := x.open(s)
 	if due := x.p.Record(&a, x.p.Key(s.user), 1).Due; err == nil && !due.IsZero() && !due.After(s.now) && len(s.record) > 0 && x.tries(eventTend) {
-		ls = append(ls, x.views(Leg{Event: eventTend}, len(v.Owed) > 0)...)
+		ls = append(ls, x.views(s, Leg{Event: eventTend}, len(v.Owed) > 0)...)
 	}
 	return ls
 }
 
 var clientEvents = []authn.EventName{
 	authn.EventEnroll, authn.EventActivate, authn.EventChallenge, authn.EventVerify, authn.EventResend,
-	authn.EventPrevious, authn.EventSkip, authn.EventCancel, authn.EventRedeem,
+	authn.EventPrevious, authn.EventSkip, authn.EventChangePassword, authn.EventResetPassword, authn.EventPass, authn.EventCancel, authn.EventRedeem,
 }
 
 // asks says that the Directory is asked when the event comes.
 func asks(e authn.EventName) bool {
 	switch e {
-	case authn.EventPrimary, authn.EventEnroll, authn.EventChallenge, authn.EventResend, authn.EventActivate, authn.EventSkip, authn.EventRedeem, eventTend:
+	case authn.EventPrimary, authn.EventEnroll, authn.EventChallenge, authn.EventResend, authn.EventActivate, authn.EventSkip, authn.EventResetPassword, authn.EventRedeem, eventTend:
 		return true
 	}
 	return false
@@ -66,16 +70,24 @@ func asks(e authn.EventName) bool {
 
 // limits says whether the Limiter is asked about the event.
 func limits(e authn.EventName) bool {
-	return e == authn.EventEnroll || e == authn.EventChallenge || e == authn.EventResend
+	switch e {
+	case authn.EventPrimary, authn.EventEnroll, authn.EventChallenge, authn.EventResend, authn.EventActivate, authn.EventVerify,
+		authn.EventChangePassword, authn.EventResetPassword, authn.EventPass:
+		return true
+	}
+	return false
 }
 
-// views lets the Directory say what it may.
-func (x *explorer) views(l Leg, all bool) (ls []Leg) {
+// views lets the Directory say what it may. A Listing that is stale is one like any other
+// while the Directory has taken nothing.
+func (x *explorer) views(s *spot, l Leg, all bool) (ls []Leg) {
 	for i := range x.Listings {
-		if i > 0 && !(all && asks(l.Event)) {
-			break
+		said := &x.Listings[i]
+		onward := (isInput(l.Event) || l.Event == authn.EventVerify) && !slices.Equal(said.Needs, x.Listings[0].Needs)
+		if i > 0 && !(all && (asks(l.Event) || l.asked || onward || limits(l.Event) && said.Limit > 0)) || said.Stale && !s.disbelieves(said) {
+			continue
 		}
-		l.Listing = x.Listings[i]
+		l.Listing = *said
 		ls = append(ls, l)
 	}
 	return ls
@@ -83,10 +95,12 @@ func (x *explorer) views(l Leg, all bool) (ls []Leg) {
 
 // events are one event of a transaction with whatever may come with it. Where
 // the table has no row for it, one is as good as any.
-func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (ls []Leg) {
+func (x *explorer) events(s *spot, g *tab, t *authn.TransactionView, e authn.EventName) (ls []Leg) {
 	here := len(x.cells[cell{t.State, e}]) > 0
 	add := func(factor string, typed Typed, all bool) {
-		ls = append(ls, x.views(Leg{Event: e, Tab: g.n, Factor: factor, Typed: typed}, here && all)...)
+		l := Leg{Event: e, Tab: g.n, Factor: factor, Typed: typed}
+		l.asked = here && e == authn.EventVerify && x.listed(t, factor)
+		ls = append(ls, x.views(s, l, here && all)...)
 	}
 	switch e {
 	case authn.EventEnroll, authn.EventChallenge:
@@ -96,12 +110,16 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 			}
 		}
 	case authn.EventActivate, authn.EventVerify:
-		for _, typed := range x.typeable(g, t, here) {
-			add("", typed, typed == TypedRight || typed == TypedWrong)
+		if here && t.State == authn.MFARequired {
+			x.direct(s, g, add)
+			break
 		}
-		if here && slices.Contains(x.Typed, TypedRight) {
-			add(t.Factor, TypedRight, false)
-			add(nobody, TypedRight, false)
+		for _, typed := range x.typeable(s, g, t.Factor, here) {
+			add("", typed, x.everywhere(typed))
+		}
+		if typed, ok := x.best(t); here && ok {
+			add(t.Factor, typed, false)
+			add(nobody, typed, false)
 		}
 	case authn.EventResend:
 		add("", TypedNothing, true)
@@ -110,6 +128,8 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 		}
 	case authn.EventSkip:
 		add("", TypedNothing, here)
+	case authn.EventChangePassword, authn.EventResetPassword, authn.EventPass:
+		return x.inputs(s, g, e, t.State)
 	case authn.EventRedeem:
 		add("", TypedRight, true)
 		if here {
@@ -117,6 +137,68 @@ func (x *explorer) events(g *tab, t *authn.TransactionView, e authn.EventName) (
 		}
 	default:
 		add("", TypedNothing, false)
+	}
+	return ls
+}
+
+// direct are codes and responses in MFA_REQUIRED.
+func (x *explorer) direct(s *spot, g *tab, add func(factor string, typed Typed, all bool)) {
+	if slices.Contains(x.Typed, TypedRight) {
+		add("", TypedRight, false)
+	}
+	for _, f := range x.choices(authn.EventChallenge) {
+		if !x.atOnce(x.factorType(f)) {
+			if slices.Contains(x.Typed, TypedRight) {
+				add(f, TypedRight, false)
+			}
+			continue
+		}
+		for _, typed := range x.typeable(s, g, f, true) {
+			add(f, typed, x.everywhere(typed))
+		}
+	}
+}
+
+// everywhere says that something is typed whatever the Directory and the gates say.
+func (x *explorer) everywhere(typed Typed) bool {
+	return typed == TypedRight || typed == TypedWrong || typed == TypedChanged && len(x.gates) > 0
+}
+
+// best is what proves the factor at hand if anything does.
+func (x *explorer) best(t *authn.TransactionView) (Typed, bool) {
+	if x.kind(x.factorType(t.Factor)) == byDevice {
+		return TypedNothing, slices.Contains(x.Typed, TypedNothing)
+	}
+	return TypedRight, slices.Contains(x.Typed, TypedRight)
+}
+
+// listed says that the Directory is asked about a code or a response.
+func (x *explorer) listed(t *authn.TransactionView, factor string) bool {
+	if t.State == authn.MFARequired {
+		return factor != ""
+	}
+	k := x.kind(x.factorType(t.Factor))
+	return k != byMessage && k != byDevice
+}
+
+// replies are what another device may say: to what it is asked now, or was asked before.
+func (x *explorer) replies(g *tab, t *authn.TransactionView) (ls []Leg) {
+	add := func(typed Typed) {
+		if slices.Contains(x.Typed, typed) {
+			ls = append(ls, Leg{Event: authn.EventRespond, Tab: g.n, Typed: typed})
+		}
+	}
+	if g.asked != "" {
+		add(TypedRight)
+	}
+	if g.asked != "" && isLive(t) {
+		add(TypedNo)
+		if g.number != "" {
+			add(TypedWrong)
+		}
+	}
+	if g.before != "" {
+		add(TypedOld)
 	}
 	return ls
 }
@@ -137,36 +219,124 @@ func (x *explorer) choices(e authn.EventName) (names []string) {
 	return append(names, nobody)
 }
 
-// typeable is what may be typed.
-func (x *explorer) typeable(g *tab, t *authn.TransactionView, here bool) (list []Typed) {
+// typeable is what may be typed for a factor.
+func (x *explorer) typeable(s *spot, g *tab, factor string, here bool) (list []Typed) {
+	k := x.kind(x.factorType(factor))
 	for _, typed := range x.Typed {
-		switch {
-		case !here && typed != TypedRight:
-		case typed == TypedOld && (g.old == "" || g.old == g.code):
-		case typed == TypedAnother && x.another(g) == "":
-		default:
+		if !here && typed == TypedRight || here && x.makesSense(s, g, factor, k, typed) {
 			list = append(list, typed)
 		}
 	}
 	return list
 }
 
-// another is a code of somebody else which the transaction's is not; "" if
-// chance has made all of them the same.
-func (x *explorer) another(g *tab) authn.Code {
-	for _, c := range x.foreign {
-		if c != g.code {
-			return c
+// makesSense says that something that can be typed is another thing than the rest.
+func (x *explorer) makesSense(s *spot, g *tab, factor string, k kind, typed Typed) bool {
+	h := s.holds(factor)
+	switch typed {
+	case TypedNothing:
+		return k == byDevice
+	case TypedWrong:
+		return true
+	case TypedRight:
+		return k != byDevice
+	case TypedOld:
+		switch k {
+		case byMessage:
+			return g.old != "" && g.old != g.code
+		case byApp:
+			return h != nil && h.step != 0
 		}
+		return k == byList && h != nil && h.spent != 0
+	case TypedAnother:
+		return k == byMessage && s.anothers(g) || k == byResponse
+	case TypedLong:
+		return k == byMessage || k == byApp || k == byList
+	case TypedAhead, TypedBehind:
+		return k == byApp
 	}
-	return ""
+	return k == byResponse && (typed == TypedMalformed || typed == TypedChanged)
 }
 
-// typedCode is what is typed.
-func (x *explorer) typedCode(s *spot, g *tab, typed Typed, at int32) authn.Code {
+// anothers says that there is a code of somebody else which the transaction's is not.
+func (s *spot) anothers(g *tab) bool {
+	return slices.ContainsFunc(s.foreign, func(c authn.Code) bool { return c != g.code })
+}
+
+// typedCode is what is typed, or a response.
+func (o *Options) typedCode(s *spot, g *tab, tx *authn.TransactionView, l *Leg, at int32, now time.Time) authn.Code {
+	factor := tx.Factor
+	if tx.State == authn.MFARequired {
+		factor = l.Factor
+	}
+	h := s.holds(factor)
+	switch {
+	case tx.State == authn.MFAEnrollActivate:
+		h = &held{app: g.app, codes: g.codes}
+	case h == nil:
+		h = new(held)
+	}
+	switch k := o.kind(o.factorType(factor)); {
+	case k == byResponse:
+		return authn.Code("a response: " + string(l.Typed))
+	case k == byDevice && l.Typed == TypedNothing:
+		return ""
+	case k == byApp && h.app.key != "":
+		return appCode(h, l.Typed, at, now)
+	case k == byList && len(h.codes) > 0:
+		return listCode(h, l.Typed, at)
+	}
+	return s.sentCode(g, l.Typed, at, o.Policy.Digits)
+}
+
+// appCode is a code that the app shows, or not.
+func appCode(h *held, typed Typed, at int32, now time.Time) authn.Code {
+	step := h.app.at(now)
+	switch typed {
+	case TypedOld:
+		step = h.step
+	case TypedAhead:
+		step++
+	case TypedBehind:
+		step--
+	}
+	switch code := h.app.code(step); typed {
+	case TypedWrong:
+		return turned(code, int(at), 1)
+	case TypedLong:
+		return code + "0"
+	default:
+		return code
+	}
+}
+
+const base32Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+// listCode is a code of a list, or not. How it is spelled does not matter.
+func listCode(h *held, typed Typed, at int32) authn.Code {
+	code := h.unused()
+	switch typed {
+	case TypedOld:
+		code = h.used()
+	case TypedLong:
+		code += "A"
+	case TypedWrong:
+		b := []byte(bareCode(code))
+		c := &b[max(int(at), 0)%len(b)]
+		*c = base32Digits[(strings.IndexByte(base32Digits, *c)+1)%len(base32Digits)]
+		code = authn.Code(b)
+	}
+	if at%2 == 0 {
+		return authn.Code(strings.ToLower(bareCode(code)))
+	}
+	return code
+}
+
+// sentCode is a code that was sent, or not.
+func (s *spot) sentCode(g *tab, typed Typed, at int32, digits int) authn.Code {
 	right := g.code
 	if right == "" {
-		right = zeros(x.Policy.Digits)
+		right = zeros(digits)
 	}
 	switch typed {
 	case TypedWrong:
@@ -179,7 +349,12 @@ func (x *explorer) typedCode(s *spot, g *tab, typed Typed, at int32) authn.Code 
 				return o.code
 			}
 		}
-		return x.another(g)
+		for _, c := range s.foreign {
+			if c != g.code {
+				return c
+			}
+		}
+		return turned(right, 0, 2)
 	case TypedLong:
 		return right + "0"
 	}
@@ -187,8 +362,12 @@ func (x *explorer) typedCode(s *spot, g *tab, typed Typed, at int32) authn.Code 
 }
 
 // payload is the event of a leg.
-func (x *explorer) payload(s *spot, g *tab, l *Leg, at int32) authn.Event {
-	code := x.typedCode(s, g, l.Typed, at)
+func (x *explorer) payload(s *spot, g *tab, tx *authn.TransactionView, l *Leg, at int32, now time.Time) authn.Event {
+	if isInput(l.Event) {
+		ev, _ := authn.ParseEvent(string(l.Event), l.input())
+		return ev
+	}
+	code := x.typedCode(s, g, tx, l, at, now)
 	switch l.Event {
 	case authn.EventEnroll:
 		return authn.Enroll{Type: l.Factor}
@@ -250,6 +429,14 @@ func (x *explorer) waits(s *spot, v *authn.AccountView) (ws []wait) {
 	}
 	for i := range v.Owed {
 		add(v.Owed[i].Next)
+	}
+	for i := range s.held {
+		if h := &s.held[i]; h.app.key != "" && h.step >= h.app.at(s.now)-1 { // until another code is shown than the one used
+			add(time.Unix((h.app.at(s.now)+1)*h.app.period, 0).UTC())
+		}
+		if h := &s.held[i]; end.IsZero() && !h.taken.IsZero() {
+			add(h.taken.Add(oneDay))
+		}
 	}
 	add(sendsFreeAt(&x.Policy, v))
 	if s.begun < x.Begins {

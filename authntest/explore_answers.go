@@ -30,18 +30,49 @@ func checkSession(t *Trial) (applies bool, wrong string) {
 		return true, "the token is wrong, used, void or late"
 	case as.User != t.s.user || as.Transaction != was.ID || !as.Began.Equal(was.Began) || as.At.Before(as.Began) || as.At.After(t.Now):
 		return true, says(true, "it says %s, %s, %v, %v", as.User, as.Transaction, as.Began, as.At)
-	case !slices.Equal(as.Factors, was.Proved) || slices.Contains(as.Methods, "otp") != (len(was.Proved) > 0) || !slices.Contains(as.Methods, "pwd"):
-		return true, says(true, "it says %v by %v, proved were %v", as.Factors, as.Methods, was.Proved)
+	case !slices.Equal(as.Factors, was.Proved) || !slices.Equal(as.Methods, t.methods()) || !slices.Equal(as.Channels, t.channels()):
+		return true, says(true, "it says %v by %v and %v, proved were %v", as.Factors, as.Methods, as.Channels, was.Proved)
 	}
 	for _, id := range was.Proved {
 		stands := t.lists(id, authn.Active) && slices.ContainsFunc(t.Factors, func(f authn.Factor) bool {
-			return slices.ContainsFunc(t.g.pins, func(p authn.Factor) bool { return p.ID == id && sameFactor(&p, &f) })
+			return slices.ContainsFunc(t.g.proven, func(p authn.Factor) bool { return p.ID == id && sameFactor(&p, &f) })
 		})
 		if !stands {
 			return true, "a factor that was proved is gone"
 		}
 	}
 	return true, ""
+}
+
+// methods are the names of what was proved, and channels whose messages helped.
+func (t *Trial) methods() []string {
+	names := []string{"pwd"}
+	for i, f := range t.g.proven {
+		called := t.x.typeOf(f.Type).Methods
+		if t.g.called[i] != "" {
+			called = strings.Fields(t.g.called[i])
+		}
+		names = appendNew(names, called...)
+	}
+	return names
+}
+
+func (t *Trial) channels() (names []string) {
+	for _, f := range t.g.proven {
+		if c := t.x.typeOf(f.Type).Channel; c != "" {
+			names = appendNew(names, c)
+		}
+	}
+	return names
+}
+
+func appendNew(list []string, names ...string) []string {
+	for _, s := range names {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // g2 is what is known of the transaction after the step.
@@ -55,7 +86,7 @@ func (t *Trial) g2() *tab {
 // refusals are the errors that a refusal may wrap.
 var refusals = []error{
 	authn.ErrNotAllowed, authn.ErrFinished, authn.ErrMalformed, authn.ErrNotOffered, authn.ErrNoFactor, authn.ErrNoUser, authn.ErrNoCode,
-	authn.ErrRequired, authn.ErrExhausted, authn.ErrTooSoon, authn.ErrLocked, authn.ErrKeyReused,
+	authn.ErrRequired, authn.ErrExhausted, authn.ErrTooSoon, authn.ErrLocked, authn.ErrKeyReused, authn.ErrUsed, authn.ErrWaiting,
 }
 
 func checkRefusal(t *Trial) (applies bool, wrong string) {
@@ -65,7 +96,7 @@ func checkRefusal(t *Trial) (applies bool, wrong string) {
 	switch {
 	case t.Refusal == nil && !errors.Is(t.Err, authn.ErrUnavailable):
 		return true, says(true, "neither a refusal nor unavailable: %v", t.Err)
-	case t.Refusal == nil && len(t.Before.Owed) == 0:
+	case t.Refusal == nil && len(t.Before.Owed) == 0 && !t.stale():
 		return true, says(true, "no verdict, for no reason: %v", t.Err)
 	case t.Refusal != nil && (!slices.Contains(refusals, t.Refusal.Err) || t.Refusal.Event != t.Event):
 		return true, says(true, "refused %s by %v", t.Refusal.Event, t.Refusal.Err)
@@ -88,11 +119,17 @@ func checkRetry(t *Trial) (applies bool, wrong string) {
 	if r == nil || t.Err == nil {
 		return false, ""
 	}
+	if r.Err == authn.ErrUsed {
+		return true, t.nextCode(r.RetryAt)
+	}
 	if r.RetryAt.IsZero() {
 		return r.Err == authn.ErrTooSoon, says(r.Err == authn.ErrTooSoon, "too soon, but for how long?")
 	}
 	if was := t.Was(); was != nil && r.RetryAt.After(was.Expires) {
 		return true, says(!r.RetryAt.After(t.Now), "until %v, which is past", r.RetryAt)
+	}
+	if t.isCode() && !t.direct() && r.RetryAt.Equal(t.env.Limited) && r.RetryAt.After(t.Was().CodeExpires) {
+		return false, "" // the code is late before
 	}
 	guard := func(now time.Time) string {
 		var again *authn.Refusal
@@ -105,6 +142,16 @@ func checkRetry(t *Trial) (applies bool, wrong string) {
 	return true, says(before != r.Guard || then == r.Guard || !r.RetryAt.After(t.Now), "%q until %v, but %q before and %q then", r.Guard, r.RetryAt, before, then)
 }
 
+// nextCode says what is wrong with the time from which an app shows another code than the
+// one that was used last.
+func (t *Trial) nextCode(at time.Time) string {
+	h := t.kit()
+	if h.app.key == "" {
+		return says(!at.IsZero(), "waiting brings no other code, and it says until %v", at)
+	}
+	return says(h.app.at(at) != h.step+1 || h.app.at(at.Add(-1)) != h.step, "step %d was used, and the next code is said to come in step %d", h.step, h.app.at(at))
+}
+
 // checkAllowed: the best event that there could be is tried now, and when it is
 // said to be possible.
 func checkAllowed(t *Trial) (applies bool, wrong string) {
@@ -114,13 +161,17 @@ func checkAllowed(t *Trial) (applies bool, wrong string) {
 		if !isLive(tx) && tx.State != authn.Success || t.overdue(tx) {
 			continue
 		}
-		ans, err := t.x.p.Status(t.Account, g.secret, t.Now)
+		ans, err := t.x.p.Status(t.Account, g.secret, authn.Env{Now: t.Now, Factors: t.shown(g)})
 		if err != nil {
 			return true, says(true, "the status of a live transaction: %v", err)
 		}
 		for _, e := range clientEvents {
+			if !t.x.judges(e) {
+				continue
+			}
 			at, listed := ans.Allows(e)
 			when, can := t.soonest(g, tx, e)
+			can = can && e != authn.EventRedeem // which is no event of a client
 			if can && when.Equal(t.Now) {
 				when = time.Time{}
 			}
@@ -131,6 +182,13 @@ func checkAllowed(t *Trial) (applies bool, wrong string) {
 		applies = true
 	}
 	return applies, ""
+}
+
+// shown is what the Directory says when a transaction is only looked at.
+func (t *Trial) shown(g *tab) []authn.Factor {
+	l := g.listing
+	l.Stale = false
+	return t.x.list(&l, t.s)
 }
 
 // soonest is when an event of the transaction is taken, if nothing else comes
@@ -153,21 +211,26 @@ func (t *Trial) soonest(g *tab, tx *authn.TransactionView, e authn.EventName) (w
 // taken, or until when it is too soon.
 func (t *Trial) best(g *tab, tx *authn.TransactionView, e authn.EventName, now time.Time) (can bool, when time.Time) {
 	x := t.x
-	choices := []string{""}
+	choices, typed := []string{""}, TypedRight
 	switch {
-	case e == authn.EventEnroll, e == authn.EventChallenge && tx.CodeExpires.IsZero():
+	case e == authn.EventEnroll, e == authn.EventChallenge, e == authn.EventVerify && tx.State == authn.MFARequired:
 		choices = x.choices(e)
-	case e == authn.EventChallenge:
-		choices[0] = tx.Factor
+	case x.kind(x.factorType(tx.Factor)) == byDevice && (e == authn.EventVerify || e == authn.EventActivate):
+		typed = TypedNothing
 	}
 	for _, f := range choices {
-		b := Trial{Event: e, Typed: TypedRight, x: x, s: t.s, g: g, leg: Leg{Event: e, Factor: f, Typed: TypedRight}}
-		b.Payload = x.payload(t.s, g, &b.leg, t.at)
-		b.env = authn.Env{Now: now, Entropy: entropy(int(t.at), -1), Factors: g.pins}
+		l := Leg{Event: e, Factor: f, Typed: typed, Listing: g.listing}
+		if e == authn.EventPass {
+			l.Gate = tx.State
+		}
+		l.Listing.Stale = false
+		b := Trial{Event: e, Typed: typed, x: x, s: t.s, g: g, leg: l}
+		b.Payload = x.payload(t.s, g, tx, &b.leg, t.at, now)
+		b.env = authn.Env{Now: now, Entropy: entropy(int(t.at), -1), Factors: t.shown(g), Needed: x.needed(&l.Listing)}
 		r := &x.scratch
 		var ref *authn.Refusal
 		_, _, err := x.perform(&b, t.Account, b.env, r)
-		if err == nil && r.Outcome == authn.Done && !r.Ended {
+		if err == nil && r.Outcome == authn.Done && !r.Ended || errors.Is(err, authn.ErrUsed) { // which is the code's fault
 			return true, time.Time{}
 		}
 		if errors.As(err, &ref) && ref.Err == authn.ErrTooSoon && (when.IsZero() || ref.RetryAt.Before(when)) {
@@ -180,12 +243,12 @@ func (t *Trial) best(g *tab, tx *authn.TransactionView, e authn.EventName, now t
 func checkMasked(t *Trial) (applies bool, wrong string) {
 	for i := range t.s.tabs {
 		g := &t.s.tabs[i]
-		ans, err := t.x.p.Status(t.Account, g.secret, t.Now)
+		ans, err := t.x.p.Status(t.Account, g.secret, authn.Env{Now: t.Now, Factors: t.shown(g)})
 		if err != nil {
 			continue
 		}
 		text := fmt.Sprintf("%+v", *ans)
-		for _, f := range g.pins {
+		for _, f := range g.list {
 			if f.Address != "" && strings.Contains(text, f.Address) {
 				return true, "the answer shows an address"
 			}

@@ -1,7 +1,9 @@
 package authntest
 
 import (
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/authnfsm/authn"
 )
@@ -26,14 +28,14 @@ func checkNoRefill(t *Trial) (applies bool, wrong string) {
 		if was == nil || isTerminal(is.State) {
 			continue
 		}
-		if is.Sent < was.Sent || is.Tries < was.Tries || is.Sent == was.Sent && !is.CodeExpires.IsZero() && is.CodeTries < was.CodeTries {
+		if is.Sent < was.Sent || is.Tries < was.Tries || is.Sent == was.Sent && is.Factor == was.Factor && !is.CodeExpires.IsZero() && is.CodeTries < was.CodeTries {
 			return true, "a transaction has more left than before"
 		}
 	}
 	if t.Event == authn.EventPrimary {
 		starts++
 	}
-	if t.Accepted() {
+	if t.forgives() {
 		codes -= t.g.charged
 	}
 	switch {
@@ -43,9 +45,9 @@ func checkNoRefill(t *Trial) (applies bool, wrong string) {
 		return true, "starts were given back"
 	case len(a.WrongCodes) < codes:
 		return true, "wrong codes were forgotten"
-	case !t.Accepted() && (a.Failures < b.Failures || b.Disabled && !a.Disabled):
+	case !t.forgives() && (a.Failures < b.Failures || b.Disabled && !a.Disabled):
 		return true, "the row of wrong codes was broken"
-	case !t.Accepted() && a.BackoffUntil.Before(b.BackoffUntil) && b.BackoffUntil.After(t.Now) && !t.locks():
+	case !t.forgives() && a.BackoffUntil.Before(b.BackoffUntil) && b.BackoffUntil.After(t.Now) && !t.locks():
 		return true, "a back-off was cut short"
 	}
 	return true, says(b.LockedUntil.After(t.Now) && a.LockedUntil.Before(b.LockedUntil), "a lock was cut short")
@@ -81,8 +83,8 @@ func checkNewCode(t *Trial) (applies bool, wrong string) {
 
 func checkSent(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
-	if was == nil || t.hostRefuses() || t.overdue(was) || !t.choosable(was) || t.Now.Before(t.Before.BackoffUntil) || was.Sent >= t.Policy.Sends ||
-		t.Now.Before(was.ResendAt) || sendsFreeAt(&t.Policy, &t.Before).After(t.Now) {
+	if was == nil || t.hostRefuses() || t.overdue(was) || !t.choosable(was, true) || t.Now.Before(t.Before.BackoffUntil) || was.Sent >= t.Policy.Sends ||
+		t.Now.Before(was.ResendAt) || sendsFreeAt(&t.Policy, &t.Before).After(t.Now) || t.stale() {
 		return false, ""
 	}
 	return true, says(!t.sent(), "nothing stood against it, and no code is sent")
@@ -90,31 +92,61 @@ func checkSent(t *Trial) (applies bool, wrong string) {
 
 func checkHost(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
-	if !t.hostRefuses() || t.full() || t.Event != authn.EventPrimary && (was == nil || t.overdue(was) || t.Refused(authn.ErrNotAllowed) || t.Refused(authn.ErrFinished)) {
+	if !t.hostRefuses() || t.full() || t.stale() || t.Event != authn.EventPrimary && (was == nil || t.overdue(was) || t.Refused(authn.ErrNotAllowed) || t.Refused(authn.ErrFinished)) {
 		return false, ""
 	}
 	if limits(t.Event) && t.leg.Listing.Limit > 0 {
-		return true, says(!t.Refused(authn.ErrTooSoon) || !t.Refusal.RetryAt.Equal(t.env.Limited), "the Limiter was not heeded")
+		return true, t.limited()
 	}
 	return true, says(!t.Refused(authn.ErrNoUser), "a user that the Directory does not know was served")
 }
 
-// choosable says that the event asks for a code for a factor that the
-// transaction goes by and the Directory offers now, as it did.
-func (t *Trial) choosable(was *authn.TransactionView) bool {
-	for i := range t.g.pins {
-		f := &t.g.pins[i]
+// limited says what is wrong with the answer to an event that the Limiter stands
+// against: it refuses whatever would begin, be sent or be looked at, and nothing
+// that is refused in any case.
+func (t *Trial) limited() string {
+	r, env := &t.x.scratch, t.env
+	env.Limited = time.Time{}
+	_, _, err := t.x.perform(t, t.Account, env, r)
+	moves := t.x.p.Moves(r)
+	var row authn.Transition
+	if err == nil && len(moves) > 0 {
+		row = moves[len(moves)-1].Row
+		for _, m := range moves {
+			if m.Transaction == t.Transaction {
+				row = m.Row
+			}
+		}
+	}
+	chooses := t.Event == authn.EventChallenge || t.Event == authn.EventEnroll
+	judged := t.isCode() && (errors.Is(err, authn.ErrUsed) || errors.Is(err, authn.ErrWaiting) || t.worth() == worthUnfit && errors.Is(err, authn.ErrMalformed))
+	switch shown := chooses && row.To != "" && !slices.Contains(row.Emit, sendCode); {
+	case err != nil && !judged:
+		return says(t.Err == nil || t.Err.Error() != err.Error(), "without the Limiter it is %v", err)
+	case judged:
+	case r.Ended, row.To == "", row.Outcome == authn.LateCode, shown:
+		return says(t.Err != nil, "nothing would begin, be sent or be looked at, and it is refused")
+	}
+	return says(!t.Refused(authn.ErrTooSoon) || !t.Refusal.RetryAt.Equal(t.env.Limited), "the Limiter was not heeded")
+}
+
+// choosable says that the event asks for a challenge of a factor that the Directory
+// offers now, to which a message goes out, or none.
+func (t *Trial) choosable(was *authn.TransactionView, sends bool) bool {
+	list := t.offered()
+	for i := range list {
+		f := &list[i]
 		atHand := f.ID == was.Factor && (t.leg.Factor == "" || t.leg.Factor == f.ID)
 		ok := false
 		switch {
 		case t.Event == authn.EventEnroll && was.State == authn.MFAEnroll:
-			ok = f.Type == t.leg.Factor && f.Status == authn.NotSetUp
+			ok = f.Type == t.leg.Factor && f.Status == authn.NotSetUp && !slices.ContainsFunc(t.g.proven, func(p authn.Factor) bool { return sameFactor(&p, f) })
 		case t.Event == authn.EventChallenge && was.State == authn.MFARequired:
 			ok = f.ID == t.leg.Factor && f.Status == authn.Active
 		case t.Event == authn.EventResend:
-			ok = atHand && (was.State == authn.MFAChallenge || was.State == authn.MFAEnrollActivate)
+			ok = atHand && (was.State == authn.MFAChallenge && f.Status == authn.Active || was.State == authn.MFAEnrollActivate && f.Status == authn.NotSetUp)
 		}
-		if ok && t.lists(f.ID, f.Status) && (f.Status == authn.Active || len(was.Proved) > 0 || !t.has(authn.Active)) {
+		if ok && t.x.sends(f.Type, t.enrolls()) == sends && (f.Status == authn.Active || len(was.Proved) > 0 || !t.has(authn.Active)) {
 			return true
 		}
 	}
@@ -217,8 +249,8 @@ func checkTimeUp(t *Trial) (applies bool, wrong string) {
 	if !t.overdue(was) {
 		return true, says(t.Ended, "its time is not up")
 	}
-	if t.Event == authn.EventRedeem && (!was.Session || t.Typed != TypedRight) {
-		return false, "" // the token leads to no transaction
+	if t.Event == authn.EventRedeem && (!was.Session || t.Typed != TypedRight) || t.Event == authn.EventRespond && !t.addressed() || t.stale() || t.unread() {
+		return false, "" // the token leads to no transaction, or there is no verdict
 	}
 	return true, says(!t.Ended || t.Is().State != authn.Expired, "its time is up")
 }

@@ -12,7 +12,9 @@ import (
 // knows says that the machine knows the factor's type; others are passed over.
 func (t *Trial) knows(f *authn.Factor) bool {
 	active := *f
-	active.Status = authn.Active // else one of a type that it does not know is not reported
+	if k := t.x.kind(f.Type); k != byApp && k != byList {
+		active.Status = authn.Active // else one of a type that it does not know is not reported
+	}
 	return len(t.x.p.Faults("", t.s.user, []authn.Factor{active})) == 0
 }
 
@@ -33,41 +35,11 @@ func (t *Trial) offered() (fs []authn.Factor) {
 	return usable(fs)
 }
 
-// usable cuts a list to the factors that count: three, active ones before
-// others and required ones before the rest, in their order. A disabled one
-// takes no place.
-func usable(fs []authn.Factor) []authn.Factor {
-	matters := func(f *authn.Factor) int {
-		switch {
-		case f.Status == authn.Disabled:
-			return 3
-		case f.Status == authn.Active:
-			return 2
-		case f.Required:
-			return 1
-		}
-		return 0
-	}
-	n := 0
-	for i := range fs {
-		if fs[i].Status != authn.Disabled {
-			n++
-		}
-	}
-	for ; n > mostFactors; n-- {
-		least := 0
-		for i := range fs {
-			if matters(&fs[i]) <= matters(&fs[least]) {
-				least = i
-			}
-		}
-		fs = slices.Delete(fs, least, least+1)
-	}
-	return fs
-}
+// usable cuts a list to the factors that count: the first 32.
+func usable(fs []authn.Factor) []authn.Factor { return fs[:min(len(fs), mostFactors)] }
 
 // mostFactors is how many factors of a user count.
-const mostFactors = 3
+const mostFactors = 32
 
 func sameFactor(a, b *authn.Factor) bool {
 	return a.ID == b.ID && a.Type == b.Type && strings.EqualFold(a.Address, b.Address)
@@ -78,48 +50,61 @@ func (t *Trial) has(s authn.Status) bool {
 	return slices.ContainsFunc(t.offered(), func(f authn.Factor) bool { return f.Status == s })
 }
 
-// missing says that something would still be demanded if these factors were
-// proved.
-func (g *tab) missing(proved []string) bool {
-	if g.require == authn.RequireFactor && len(proved) == 0 {
+// missing says that something would still be demanded after the event: by what the
+// Directory says now or, of a code to sign in, said when it was sent.
+func (t *Trial) missing(proved []authn.Factor) bool {
+	list := t.offered()
+	if t.Event == authn.EventVerify {
+		if list = t.g.list; t.g.adding {
+			return true
+		}
+	}
+	if t.g.require == authn.RequireFactor && len(proved) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(g.pins, func(f authn.Factor) bool {
-		return f.Required && f.Status != authn.Active && !slices.Contains(proved, f.ID)
+	return slices.ContainsFunc(list, func(f authn.Factor) bool {
+		return f.Required && f.Status != authn.Active && !slices.ContainsFunc(proved, func(p authn.Factor) bool { return sameFactor(&p, &f) })
 	})
 }
 
 // overdue says that the transaction's time is up, by its own account.
 func (t *Trial) overdue(tx *authn.TransactionView) bool {
-	return !t.Now.Before(tx.Expires) || tx.Steps >= mostSteps || tx.Tries >= t.Policy.Tries
+	return !t.Now.Before(tx.Expires) || tx.State != authn.Success && (tx.Steps >= mostSteps || tx.Tries >= t.Policy.Tries)
 }
 
 // mostSteps is how many steps a transaction takes.
 const mostSteps = 100
 
-// looked says that a code is handed in, and everything but the code is as it
+// looked says that a code or a response is handed in, and everything but that is as it
 // has to be for it to be looked at.
 func (t *Trial) looked() bool {
 	was := t.Was()
-	if !t.isCode() || was == nil || t.Typed == TypedLong || t.overdue(was) {
+	if !t.isCode() || was == nil || t.overdue(was) || t.Now.Before(t.env.Limited) || t.Now.Before(t.Before.BackoffUntil) || t.full() || t.stale() {
 		return false
+	}
+	if t.direct() {
+		return t.mayProve() && t.worth() != worthMalformed
 	}
 	here := was.State == authn.MFAChallenge && t.Event == authn.EventVerify || was.State == authn.MFAEnrollActivate && t.Event == authn.EventActivate
 	named := t.leg.Factor == "" || t.leg.Factor == was.Factor
-	return here && named && !t.Now.Before(t.Before.BackoffUntil) && !was.CodeExpires.IsZero() &&
-		(t.Event == authn.EventVerify || t.mayEnroll(was))
+	return here && named && !was.CodeExpires.IsZero() && t.worth() != worthMalformed && t.stands(was)
+}
+
+// direct says that a code or a response comes without a challenge.
+func (t *Trial) direct() bool {
+	return t.Event == authn.EventVerify && t.Was() != nil && t.Was().State == authn.MFARequired
 }
 
 // mayEnroll says that the factor at hand is still offered for enrollment, at
 // the address that its code went to.
 func (t *Trial) mayEnroll(was *authn.TransactionView) bool {
 	return (len(was.Proved) > 0 || !t.has(authn.Active)) && slices.ContainsFunc(t.offered(), func(f authn.Factor) bool {
-		return f.Status == authn.NotSetUp && slices.ContainsFunc(t.g.pins, func(p authn.Factor) bool { return p.ID == was.Factor && sameFactor(&p, &f) })
+		return f.Status == authn.NotSetUp && f.ID == was.Factor && sameFactor(&t.g.hand, &f)
 	})
 }
 
 // inTime says that a code that is looked at comes before its expiry.
-func (t *Trial) inTime() bool { return t.looked() && t.Now.Before(t.Was().CodeExpires) }
+func (t *Trial) inTime() bool { return t.looked() && (t.direct() || t.Now.Before(t.Was().CodeExpires)) }
 
 // full says that the outbox has no room: then there is no verdict.
 func (t *Trial) full() bool { return t.Err != nil && t.Refusal == nil && len(t.Before.Owed) > 0 }
@@ -137,13 +122,13 @@ func checkEarned(t *Trial) (applies bool, wrong string) {
 		case authn.EventPrimary:
 			bare := t.Login.Require == authn.RequireNothing || t.Login.Require == authn.RequireIfActive && !t.has(authn.Active) && !t.has(authn.NotSetUp)
 			return true, says(!bare, "the password alone was enough")
+		case authn.EventChangePassword, authn.EventResetPassword, authn.EventPass:
+			return true, says(!t.judged() || t.Typed != TypedRight, "it is not right, or not what is asked for")
 		case authn.EventSkip:
-			return true, says(was.State != authn.MFAEnroll || t.g.missing(was.Proved), "something required was skipped")
-		case authn.EventVerify:
-			return true, says(!t.inTime() || t.Typed != TypedRight, "it is not the right code, or may not be used")
-		case authn.EventActivate:
-			proved := append(slices.Clone(was.Proved), was.Factor)
-			return true, says(!t.inTime() || t.Typed != TypedRight || t.g.missing(proved), "it is not the right code, or may not be used, or is not enough")
+			return true, says(was.State != authn.PasswordWarn && (was.State != authn.MFAEnroll || t.missing(t.g.proven)), "something required was skipped")
+		case authn.EventVerify, authn.EventActivate:
+			proved := append(slices.Clone(t.g.proven), t.subject())
+			return true, says(!t.inTime() || t.worth() != worthRight || t.missing(proved), "it is not the right code, or may not be used, or is not enough")
 		}
 		return true, "by " + string(t.Event)
 	}
@@ -151,21 +136,21 @@ func checkEarned(t *Trial) (applies bool, wrong string) {
 }
 
 func checkRight(t *Trial) (applies bool, wrong string) {
-	if !t.inTime() || t.hostRefuses() || t.Typed != TypedRight || t.full() {
+	if !t.inTime() && !t.judged() || t.hostRefuses() || t.worth() != worthRight {
 		return false, ""
 	}
-	want := authn.Success
-	if was := t.Was(); t.Event == authn.EventActivate && t.g.missing(append(slices.Clone(was.Proved), was.Factor)) {
+	want := t.onward()
+	if t.isCode() && t.missing(append(slices.Clone(t.g.proven), t.subject())) {
 		want = authn.MFAEnroll
 	}
 	is := t.Is()
-	return true, says(!t.Accepted() || is == nil || is.State != want, "the right code was not accepted, or did not lead to %s", want)
+	return true, says(!t.Taken() || t.Outcome != authn.Done || is == nil || is.State != want, "the right code was not accepted, or did not lead to %s", want)
 }
 
 func checkOnce(t *Trial) (applies bool, wrong string) {
 	was := t.Was()
 	switch {
-	case !t.isCode() || was == nil:
+	case !t.isCode() || was == nil || t.kind() != byMessage:
 		return false, ""
 	case t.Typed == TypedOld:
 		return true, says(t.Accepted(), "the code was superseded")
@@ -192,7 +177,7 @@ func checkLate(t *Trial) (applies bool, wrong string) {
 }
 
 func checkCounted(t *Trial) (applies bool, wrong string) {
-	if !t.inTime() || t.Typed == TypedRight || t.full() {
+	if !t.isWrong() {
 		return false, ""
 	}
 	if !t.Taken() || t.Outcome != authn.WrongCode {
@@ -211,13 +196,32 @@ func checkCounted(t *Trial) (applies bool, wrong string) {
 	if is.State != was.State {
 		return true, says(is.State != authn.LockedOut, "it ended as %s", is.State)
 	}
-	lastOfCode := was.CodeTries+1 >= p.CodeTries
-	return true, says(is.Tries != was.Tries+1 || lastOfCode != is.CodeExpires.IsZero() || !lastOfCode && is.CodeTries != was.CodeTries+1,
-		"tries %d after %d, of the code %d after %d", is.Tries, was.Tries, is.CodeTries, was.CodeTries)
+	tries, lives := t.codeTries(was)
+	return true, says(is.Tries != was.Tries+1 || lives == is.CodeExpires.IsZero() || is.CodeTries != tries,
+		"tries %d after %d, of the code %d after %d, and it lives: %t", is.Tries, was.Tries, is.CodeTries, was.CodeTries, !is.CodeExpires.IsZero())
+}
+
+// codeTries is what a wrong code leaves of the challenge at hand: its tries, and whether
+// it lives on. Only a code that was sent has a number of tries; a device has one answer,
+// and the next challenge takes the place of one that a Verifier has judged by.
+func (t *Trial) codeTries(was *authn.TransactionView) (n int, lives bool) {
+	switch n = was.CodeTries; {
+	case isInput(t.Event):
+		return n, !was.CodeExpires.IsZero()
+	case t.Event == authn.EventRespond:
+		return 0, false
+	case t.direct():
+		return n, !was.CodeExpires.IsZero()
+	case t.kind() == byMessage && n+1 >= t.Policy.CodeTries:
+		return 0, false
+	case t.kind() == byMessage:
+		n++
+	}
+	return n, true
 }
 
 func checkForgiven(t *Trial) (applies bool, wrong string) {
-	if !t.Accepted() {
+	if !t.forgives() {
 		return false, ""
 	}
 	a, b := &t.After, &t.Before
@@ -225,12 +229,16 @@ func checkForgiven(t *Trial) (applies bool, wrong string) {
 	if t.Policy.FailuresPerYear == 0 {
 		left = within(b.WrongCodes, t.Now, oneDay) - t.g.charged
 	}
-	return true, says(a.Failures != 0 || a.BackoffUntil.After(t.Now) || len(b.WrongCodes) < mostCharges && len(a.WrongCodes) != left,
-		"%d in a row, %d in all, want %d; backing off until %v", a.Failures, len(a.WrongCodes), left, a.BackoffUntil)
+	row := 0
+	if !t.Accepted() { // no factor was proved: the others' stay
+		row = max(0, b.Failures-t.g.charged)
+	}
+	return true, says(a.Failures != row || a.BackoffUntil.After(t.Now) || len(b.WrongCodes) < mostCharges && len(a.WrongCodes) != left,
+		"%d in a row, want %d; %d in all, want %d; backing off until %v", a.Failures, row, len(a.WrongCodes), left, a.BackoffUntil)
 }
 
 func checkOnlyCodes(t *Trial) (applies bool, wrong string) {
-	if t.inTime() || t.Err != nil || !t.Changed {
+	if t.tested() || t.Err != nil || !t.Changed {
 		return false, ""
 	}
 	if t.After.Failures != t.Before.Failures || t.After.Disabled != t.Before.Disabled {
@@ -242,7 +250,7 @@ func checkOnlyCodes(t *Trial) (applies bool, wrong string) {
 		if was == nil || isTerminal(is.State) {
 			continue
 		}
-		if is.Tries != was.Tries || is.Sent == was.Sent && !is.CodeExpires.IsZero() && is.CodeTries != was.CodeTries {
+		if is.Tries != was.Tries || is.Sent == was.Sent && is.Factor == was.Factor && !is.CodeExpires.IsZero() && is.CodeTries != was.CodeTries {
 			return true, "a transaction's tries changed"
 		}
 	}

@@ -16,9 +16,12 @@ type doctored struct {
 	step    func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error
 	begin   func(d *doctored, a *authn.Account, l authn.Login, env authn.Env, r *authn.Result) error
 	redeem  func(d *doctored, a *authn.Account, h authn.TokenSecret, env authn.Env, r *authn.Result) (*authn.Assertion, error)
+	respond func(d *doctored, a *authn.Account, approval authn.Secret, reply authn.Reply, env authn.Env, r *authn.Result) error
 	tend    func(d *doctored, a *authn.Account, now time.Time, r *authn.Result) ([]authn.Effect, error)
 	attempt func(errs []error)
 	status  func(ans *authn.Answer)
+	check   func(c *authn.Check)
+	job     func(job *authn.Job)
 	explain func(row *authn.Transition)
 	open    func(d *doctored, b []byte, key string) (authn.Account, error)
 	record  func(d *doctored, a *authn.Account, r *authn.Record)
@@ -31,6 +34,7 @@ type doctored struct {
 	before map[authn.TokenSecret]authn.Account
 	calls  int
 	list   []authn.Factor
+	prompt authn.Prompt // the last one of a factor that was enrolled
 }
 
 func (d *doctored) Begin(a *authn.Account, l authn.Login, env authn.Env, r *authn.Result) error {
@@ -55,6 +59,21 @@ func (d *doctored) Redeem(a *authn.Account, h authn.TokenSecret, env authn.Env, 
 	return d.probe.Redeem(a, h, env, r)
 }
 
+func (d *doctored) Respond(a *authn.Account, approval authn.Secret, reply authn.Reply, env authn.Env, r *authn.Result) error {
+	if d.respond != nil {
+		return d.respond(d, a, approval, reply, env, r)
+	}
+	return d.probe.Respond(a, approval, reply, env, r)
+}
+
+func (d *doctored) Check(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Check, error) {
+	c, err := d.probe.Check(a, h, env)
+	if c != nil && d.check != nil {
+		d.check(c)
+	}
+	return c, err
+}
+
 func (d *doctored) Tend(a *authn.Account, now time.Time, r *authn.Result) ([]authn.Effect, error) {
 	if d.tend != nil {
 		return d.tend(d, a, now, r)
@@ -70,12 +89,18 @@ func (d *doctored) Acknowledge(a *authn.Account, es []authn.Effect, errs []error
 	return d.probe.Acknowledge(a, es, errs, now)
 }
 
-func (d *doctored) Status(a *authn.Account, h authn.TokenSecret, now time.Time) (*authn.Answer, error) {
-	ans, err := d.probe.Status(a, h, now)
-	if err == nil && d.status != nil {
+func (d *doctored) Status(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Answer, error) {
+	ans, err := d.probe.Status(a, h, env)
+	if err != nil {
+		return nil, err
+	}
+	if ans.Prompt.URI != "" || ans.Prompt.Codes != nil {
+		d.prompt = ans.Prompt
+	}
+	if d.status != nil {
 		d.status(ans)
 	}
-	return ans, err
+	return ans, nil
 }
 
 func (d *doctored) Explain(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env) ([][2]string, authn.Transition, error) {
@@ -92,6 +117,9 @@ func (d *doctored) Job(a *authn.Account, key string, e authn.Effect, fs []authn.
 		if list := d.codes[e.Transaction]; !slices.Contains(list, job.Message.Code) {
 			d.codes[e.Transaction] = append(list, job.Message.Code)
 		}
+	}
+	if err == nil && d.job != nil {
+		d.job(&job)
 	}
 	return job, err
 }
@@ -157,17 +185,36 @@ func (d *doctored) tx(a *authn.Account, h authn.TokenSecret) *authn.TransactionV
 	return new(authn.TransactionView)
 }
 
+// handles are those of the transactions in a state.
+func (d *doctored) handles(a *authn.Account, s authn.State) (hs []authn.TokenSecret) {
+	for h := range d.ids {
+		if d.tx(a, h).State == s {
+			hs = append(hs, h)
+		}
+	}
+	return hs
+}
+
+// another is a code like one that was refused as used, but another one.
+func (d *doctored) another(code authn.Code, env authn.Env) authn.Code {
+	if n := len(d.prompt.Codes); n > 0 {
+		return d.prompt.Codes[n-1]
+	}
+	a, _ := readApp(d.prompt.URI)
+	return a.code(a.at(env.Now) + 1)
+}
+
 // TestDoctored holds machines that are wrong against the rules: each is caught,
 // by the rule that it breaks, and each rule catches one.
 func TestDoctored(t *testing.T) {
 	caught := map[string]bool{}
-	for _, c := range wrongMachines {
+	for _, c := range slices.Concat(wrongMachines, wrongProofs, wrongInputs) {
 		o := explorations[c.in]
 		if brief() && c.in == "account" {
 			continue
 		}
 		d := c.machine
-		d.probe = bare{machine(t, o.Policy)}
+		d.probe = bare{machineOf(t, o)}
 		d.ids, d.codes, d.before = map[authn.TokenSecret]string{}, map[string][]authn.Code{}, map[authn.TokenSecret]authn.Account{}
 		if c.options != nil {
 			c.options(&o)

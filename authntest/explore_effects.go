@@ -17,11 +17,13 @@ const (
 	notifyActivated = "notify of factor"
 	notifyBackoff   = "notify of failures"
 	notifyLocked    = "notify of lock"
+	notifyStarts    = "notify of starts"
+	notifyRecovery  = "notify of recovery code"
 	reportSignIn    = "report sign-in"
 )
 
 func isNotice(name string) bool {
-	return name == notifyActivated || name == notifyBackoff || name == notifyLocked
+	return slices.Contains([]string{notifyActivated, notifyBackoff, notifyLocked, notifyStarts, notifyRecovery, notifyPassword}, name)
 }
 
 // outbox is how many effects an account can owe, codes apart.
@@ -85,8 +87,12 @@ func checkOwed(t *Trial) (applies bool, wrong string) {
 			continue
 		}
 		switch was, is := transaction(&t.Before, o.Transaction), transaction(&t.After, o.Transaction); {
-		case o.Name == sendCode && (is == nil || is.Sent != was.Sent || is.CodeExpires.IsZero()):
-			continue // superseded
+		case o.Name == sendCode && (is == nil || is.Sent != was.Sent || is.CodeExpires.IsZero() || is.Delivery == authn.NotSent):
+			continue // superseded, or answered
+		case o.Name == handOver && slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Name == handOver && e.Factor == o.Factor }):
+			continue // the newer one says all that it said
+		case o.Name == storePassword && (t.newPassword() || t.Event == authn.EventRedeem):
+			continue // a newer one takes its place, or it was stored before
 		case (o.Name == sendCode || isNotice(o.Name)) && t.Event == eventTend && o.Attempts >= mostAttempts:
 			continue // given up
 		case isNotice(o.Name) && crowded(&t.After):
@@ -205,7 +211,7 @@ func checkBound(t *Trial) (applies bool, wrong string) {
 		_, _, err := t.x.perform(t, t.Account, env, r)
 		return err == nil && t.secret(r, env.Factors) != was
 	}
-	fresh, moved := false, !t.sent()
+	fresh, moved := false, !t.sent() || t.x.kind(t.g2().hand.Type) == byDevice // which goes by the factor
 	for n := byte(1); n <= 2; n++ {
 		env := t.env
 		env.Entropy[63] ^= n
@@ -223,8 +229,8 @@ func checkBound(t *Trial) (applies bool, wrong string) {
 // secret is the code that is sent, or the session token.
 func (t *Trial) secret(r *authn.Result, fs []authn.Factor) string {
 	for _, e := range t.x.p.Effects(r) {
-		if code := t.x.codeOf(&r.Account, e, fs, t.Now); code != "" {
-			return string(code)
+		if job, err := t.x.p.Job(&r.Account, "", e, fs, t.Now); err == nil && job.Message != nil && job.Message.Code+authn.Code(job.Message.Approval) != "" {
+			return string(job.Message.Code) + string(job.Message.Approval)
 		}
 	}
 	h := authn.TokenSecret(t.env.Entropy[16:48])

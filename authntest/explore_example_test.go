@@ -1,6 +1,7 @@
 package authntest_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 	"time"
@@ -13,10 +14,16 @@ import (
 // policy is the host's own.
 var policy = authn.Policy{CodeTries: 2, Tries: 3, Sends: 2, BackoffFrom: 2, CodeLife: time.Minute, Life: 2 * time.Minute}
 
+// newKey makes a key. A server makes its keys once, and keeps them outside the
+// store.
+func newKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
+}
+
 func newMachine() *authn.Machine {
-	m, err := authn.NewMachine("acme",
-		[]authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		[]byte("32 other random bytes, which never ever change"), policy)
+	m, err := authn.NewMachine(authn.Config{Tenant: "acme", Keys: []authn.Key{{ID: 1, Secret: newKey()}}, PseudonymKey: newKey(), Policy: policy})
 	if err != nil {
 		panic(err)
 	}
@@ -24,7 +31,7 @@ func newMachine() *authn.Machine {
 }
 
 // A host explores the machine that it has configured, with a rule of its own,
-// and wants every way to answer a code to have been seen.
+// and wants every way to answer a resend to have been seen.
 func ExampleExplore() {
 	t := new(testing.T) // in your test: the one that it gets
 	found := authntest.Explore(t, newMachine(), authntest.Options{
@@ -50,16 +57,16 @@ func ExampleExplore() {
 	fmt.Println(found.Accounts > 100, found.Complete, found.Checked["one factor"] > 0)
 	for _, row := range authn.Transitions() {
 		name := string(row.From) + ": " + row.Label()
-		if row.Event == authn.EventVerify && found.Rows[name] == 0 {
+		if row.From == authn.MFAChallenge && row.Event == authn.EventResend && found.Rows[name] == 0 {
 			fmt.Println("never:", name)
 		}
 	}
 	// Output:
 	// true true true
-	// never: MFA_CHALLENGE: verify [wrong code, code exhausted, no new back-off]
-	// never: MFA_CHALLENGE: verify [wrong code, transaction exhausted, first failure with back-off]
-	// never: MFA_CHALLENGE: verify [wrong code, account exhausted]
-	// never: MFA_CHALLENGE: verify [wrong code, factor exhausted]
+	// never: MFA_CHALLENGE: resend [no such user]
+	// never: MFA_CHALLENGE: resend [nothing to send]
+	// never: MFA_CHALLENGE: resend [limited by the host]
+	// never: MFA_CHALLENGE: resend [account send limit reached]
 }
 
 // A shortest path to every answer, replayed through a whole service on a store

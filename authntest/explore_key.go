@@ -2,7 +2,9 @@ package authntest
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -32,9 +34,13 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 			continue
 		}
 		live = live || isLive(t)
-		b = fmt.Appendf(b, "%d %s %d %d %d %s %v|%d %d %d %s|%d %t %d|%d %t %t %s;", n, t.State, t.Tries, g.charged, t.Sent, t.Factor, t.Proved,
+		b = fmt.Appendf(b, "%d %s %d %d %d %s %v|%d %d %d %s|%d %t %d|%d %t %t %s|%t %s %t %t;", n, t.State, t.Tries, g.charged, t.Sent, t.Factor, t.Proved,
 			ahead(t.CodeExpires, s.now), t.CodeTries, ahead(t.ResendAt, s.now), t.Delivery,
-			ahead(t.Expires, s.now), t.Session, g.require, min(g.redeems, 1), t.CodeExpires.IsZero(), g.old != "", pinned(g.pins))
+			ahead(t.Expires, s.now), t.Session, g.require, min(g.redeems, 1), t.CodeExpires.IsZero(), g.old != "", pinned(g.list)+pinned([]authn.Factor{g.hand})+pinned(g.proven),
+			g.adding, strings.Join(g.called, ",")+string(g.reply), g.asked == "", g.before == "")
+		if g.password != authn.PasswordFine || len(x.gates) > 0 {
+			b = fmt.Appendf(b, "%d %t", g.password, g.free)
+		}
 		n++
 	}
 	if !live {
@@ -49,7 +55,21 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 		}
 		b = fmt.Appendf(b, "|%s %d %s %d %t", o.Name, k, o.Factor, attempts, o.Next.After(s.now))
 	}
-	return string(fmt.Appendf(b, "|%s", pinned(s.handed)))
+	return string(fmt.Appendf(b, "|%s|%s", pinned(s.handed), s.kits()))
+}
+
+// kits are what the user holds: of an app how many time steps ago it was used last, of a
+// list how many codes are left; and how old what the Directory has may be.
+func (s *spot) kits() string {
+	var b []byte
+	for i := range s.held {
+		h := &s.held[i]
+		b = fmt.Appendf(b, "%s %d %t %t,", h.id, bits.OnesCount16(h.spent), h.data == nil, h.before != nil && s.now.Before(h.taken.Add(oneDay)))
+		if h.app.key != "" {
+			b = fmt.Appendf(b, "%d %d,", max(h.step-h.app.at(s.now), -3), s.now.UnixNano()%(h.app.period*int64(time.Second)))
+		}
+	}
+	return string(b)
 }
 
 // last is the state of the transaction that was over last.

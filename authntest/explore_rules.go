@@ -32,7 +32,7 @@ func Rules() []Rule {
 		{"once", "A code that was accepted, superseded or found to be late is never accepted.", checkOnce, nil},
 		{"late", "A code that comes at or after its expiry is late: recorded, not counted, dead.", checkLate, nil},
 		{"counted", "A wrong code is counted exactly once: by its code, its transaction and its account.", checkCounted, nil},
-		{"forgiven", "The right code ends the row of wrong codes and the back-off, and takes back what its own transaction was charged.", checkForgiven, nil},
+		{"forgiven", "The right code ends the row of wrong codes and the back-off; it, and a right input to the host, take back what their own transaction was charged.", checkForgiven, nil},
 		{"only codes", "Nothing but a code that is looked at changes what was tried, and a code that is not looked at changes nothing.", checkOnlyCodes, nil},
 		{"last try", "The last try of a transaction ends it, the last of a row or of a budget locks the account, and no earlier one does.", checkLastTry, nil},
 		{"no refill", "Neither another code nor another transaction gives back tries, sends, starts, waits or locks; only the right code forgives, and only its own transaction's.", checkNoRefill, nil},
@@ -42,6 +42,15 @@ func Rules() []Rule {
 		{"one code", "A transaction has at most one live code, only where a code can be typed, and what is owed to the mailbox is that one.", nil, checkOneCode},
 		{"address", "A code goes to an address that the Directory lists at that moment.", checkAddress, nil},
 		{"host", "What the Directory or the Limiter refuses is refused for that reason.", checkHost, nil},
+		{"single use", "A time step of an app, a code of a list, an answer of a device and a challenge count once, in whatever transaction of the account they are tried.", checkSingleUse, nil},
+		{"uncounted", "What was used before, is malformed, answers another challenge, or asks what nobody has answered yet, is refused for that reason and costs nothing.", checkUncounted, nil},
+		{"shown", "A factor that nothing is sent to is challenged when it is chosen: nothing is charged, and there is no cool-down.", checkShown, nil},
+		{"challenge", "A response is judged by the challenge that the client was shown, and each challenge by one response.", checkChallenge, nil},
+		{"reply", "What another device says leads nowhere by itself: the client's own event takes it, unless the transaction is over by then; a no ends what was asked.", checkReply, nil},
+		{"one question", "Other devices are asked one question at a time, of all transactions of the account.", checkQuestion, nil},
+		{"revision", "What the Directory is to keep of a factor has a higher revision than all before, and a list that is older than what it has taken is not believed.", checkRevision, nil},
+		{"shown once", "No answer has a secret of a factor but that of the one that is being enrolled, nor what the Directory keeps of one; it says what a device has said.", nil, checkShownOnce},
+		{"facts", "A step that lacks a fact decides nothing, and comes to the same if it is told everything at once.", checkFacts, nil},
 		{"enrollment", "A factor is enrolled only while the user has no active one, unless the transaction has proved one.", checkEnrollment, nil},
 		{"end", "Nothing moves the end of a transaction, and no code outlives it.", checkEnd, nil},
 		{"time up", "An event at or after the transaction's end finds it EXPIRED, and one before does not.", checkTimeUp, nil},
@@ -66,6 +75,10 @@ func Rules() []Rule {
 		{"effects", "Each row that is taken asks for the effects that it lists, once, and no other node takes them up while this one does.", checkEffects, nil},
 		{"owed", "What is owed stays owed until it is delivered, given up or superseded; only a notice makes room for others.", checkOwed, nil},
 		{"delivery", "What becomes of an effect changes what is owed, the delivery and the cool-down, and nothing else.", checkDelivery, nil},
+		{"password", "Nothing comes after a password that has expired or is to be reset but by a new one that was judged right, nor after one that expires soon but by that or a skip.", checkPassword, nil},
+		{"new password", "A new password is owed once it was judged right and, where a factor counts or is demanded, one was proved; it replaces an older one and ends what was begun with the old one, and no session is redeemed before the host has it.", checkNewPassword, nil},
+		{"gates", "Every gate that is needed when a transaction comes to it is passed, in the order of the list, by an input that was judged right.", checkGates, nil},
+		{"inputs", "The host is asked about a password or an input only where the state asks for it and nothing stands against it; one that it rejects or denies costs nothing.", checkInputs, nil},
 		{"tend", "Tend ends what is overdue, claims what is due, and decides nothing else.", checkTend, nil},
 	}
 }
@@ -146,7 +159,7 @@ func (x *explorer) note(t *Trial) {
 		return
 	}
 	if t.Payload != nil {
-		if _, row, err := x.p.Explain(t.Account, t.g.secret, t.Payload, t.env); err == nil && row.Refuse != nil && errors.Is(t.Err, row.Refuse) {
+		if _, row, err := t.explain(); err == nil && row.Refuse != nil && errors.Is(t.Err, row.Refuse) {
 			x.reach(t, rowName(row))
 			return
 		}

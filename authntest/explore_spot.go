@@ -12,18 +12,20 @@ import (
 // explorer is an exploration under way.
 type explorer struct {
 	Options
-	p       probe
-	rules   []Rule
-	cells   map[cell][]authn.Transition
-	spots   []spot
-	known   map[string]int32               // spots by their keys
-	foreign []authn.Code                   // codes of transactions of nobody here
-	first   authn.TransactionView          // one of those
-	walks   map[string]way                 // by what they lead to: the first step that did
-	twin    func(first int32, again *spot) // told of accounts that are taken for one; nil: nobody
-	trial   Trial                          // the one at hand
-	scratch authn.Result                   // of what is done again
-	found   Found
+	p         probe
+	rules     []Rule
+	gates     []authn.Gate // of the machine
+	cells     map[cell][]authn.Transition
+	spots     []spot
+	known     map[string]int32               // spots by their keys
+	first     authn.TransactionView          // one of those
+	check     *authn.Check                   // that a Verifier was asked about last
+	hostAsked bool                           // likewise, the host about an input
+	walks     map[string]way                 // by what they lead to: the first step that did
+	twin      func(first int32, again *spot) // told of accounts that are taken for one; nil: nobody
+	trial     Trial                          // the one at hand
+	scratch   authn.Result                   // of what is done again
+	found     Found
 }
 
 type cell struct {
@@ -33,15 +35,17 @@ type cell struct {
 
 // spot is an account at a moment, and what is known of it besides.
 type spot struct {
-	record []byte // as it is stored
-	user   string
-	now    time.Time
-	tabs   []tab // of the transactions that the account still has, in the order in which they began
-	begun  int
-	nudged bool           // a nanosecond off an exact moment: looked at, and not gone on from
-	handed []authn.Factor // activated here, and owed to the Directory
-	from   int32          // the spot that it was first reached from; -1 is none
-	leg    Leg            // by which
+	record  []byte // as it is stored
+	user    string
+	now     time.Time
+	tabs    []tab // of the transactions that the account still has, in the order in which they began
+	begun   int
+	nudged  bool           // a nanosecond off an exact moment: looked at, and not gone on from
+	handed  []authn.Factor // activated or changed here, and owed to the Directory
+	held    []held         // what the user has to prove factors by
+	foreign []authn.Code   // codes of transactions of nobody here
+	from    int32          // the spot that it was first reached from; -1 is none
+	leg     Leg            // by which
 }
 
 // tab is what is known of a transaction: by its client, its mailbox and
@@ -51,7 +55,12 @@ type tab struct {
 	n       int // it is the n-th that began on this path
 	secret  authn.TokenSecret
 	require authn.Requirement
-	pins    []authn.Factor // the factors that it goes by
+	adding  bool
+	listing Listing        // the last one that counted, and
+	list    []authn.Factor // what the Directory said then, as the machine takes it
+	hand    authn.Factor   // the last code's, as it was listed then
+	proven  []authn.Factor // those that were proved, likewise
+	called  []string       // what each proof is called, if not as its type says
 	code    authn.Code     // the last one that was sent
 	old     authn.Code     // the one before
 	used    int            // generation of the last code that was accepted
@@ -59,7 +68,18 @@ type tab struct {
 	session authn.TokenSecret
 	charged int // wrong codes that the account would take back
 	redeems int
-	over    int // it is the n-th that was over; 0: it is not
+	app     app          // that is being enrolled
+	codes   []authn.Code // of the list that is being enrolled
+	asked   authn.Secret // by which another device answers, and
+	before  authn.Secret // answered before
+	number  string       // that it has to name; "" is none
+	reply   Typed        // what it has said to what it is asked; "" is nothing
+	judged  [32]byte     // the last challenge that a response was judged by
+	over    int          // it is the n-th that was over; 0: it is not
+
+	at       authn.State          // where it was led last
+	password authn.PasswordStatus // what is still asked of it
+	free     bool                 // no factor was demanded when one was last asked for
 }
 
 // start is when every exploration begins.
@@ -67,8 +87,8 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newExplorer(p probe, o Options) *explorer {
 	x := &explorer{Options: o.withDefaults(), p: p, cells: map[cell][]authn.Transition{}, known: map[string]int32{}, walks: map[string]way{}}
-	x.rules = append(Rules(), o.Rules...)
-	for _, t := range authn.Transitions() {
+	x.rules, x.gates = append(Rules(), o.Rules...), gatesOf(p)
+	for _, t := range p.Transitions() {
 		c := cell{t.From, t.Event}
 		x.cells[c] = append(x.cells[c], t)
 	}
@@ -78,8 +98,10 @@ func newExplorer(p probe, o Options) *explorer {
 
 // explore visits every spot once.
 func (x *explorer) explore() error {
-	x.prepare()
-	err := x.agree()
+	err := x.prepare()
+	if err == nil {
+		err = x.agree()
+	}
 	for i := 0; i < len(x.spots) && err == nil; i++ {
 		switch {
 		case i > x.Most:
@@ -94,7 +116,7 @@ func (x *explorer) explore() error {
 	if err != nil && err != errCut {
 		return err
 	}
-	for _, t := range authn.Transitions() {
+	for _, t := range x.p.Transitions() {
 		if name := rowName(t); x.found.Rows[name] == 0 {
 			x.found.Never = append(x.found.Never, name)
 		}
@@ -103,32 +125,38 @@ func (x *explorer) explore() error {
 }
 
 // prepare makes the first spots, one for each user.
-func (x *explorer) prepare() {
-	for _, l := range x.Logins {
-		if !slices.ContainsFunc(x.spots, func(s spot) bool { return s.user == l.User }) {
-			x.add(spot{user: l.User, now: start, from: -1})
-		}
-	}
+func (x *explorer) prepare() error {
+	var foreign []authn.Code
 	for n := range 2 {
 		if code := x.foreignCode(n); code != "" {
-			x.foreign = append(x.foreign, code)
+			foreign = append(foreign, code)
 		}
 	}
+	for _, l := range x.Logins {
+		if !slices.ContainsFunc(x.spots, func(s spot) bool { return s.user == l.User }) {
+			s := spot{user: l.User, now: start, from: -1, foreign: foreign}
+			if err := x.endow(&s); err != nil {
+				return err
+			}
+			x.add(s)
+		}
+	}
+	return nil
 }
 
 // agree makes sure that the machine has the policy that the rules go by, as
 // far as a first sign-in shows it.
 func (x *explorer) agree() error {
-	if len(x.foreign) == 0 {
+	if len(x.spots) == 0 || len(x.spots[0].foreign) == 0 {
 		return nil
 	}
-	p, t := &x.Policy, x.first
+	p, t, foreign := &x.Policy, x.first, x.spots[0].foreign[0]
 	code := start.Add(min(p.CodeLife, p.Life))
-	if t.Expires.Equal(start.Add(p.Life)) && t.CodeExpires.Equal(code) && t.ResendAt.Equal(start.Add(cooldown(p, 1))) && len(x.foreign[0]) == p.Digits {
+	if t.Expires.Equal(start.Add(p.Life)) && t.CodeExpires.Equal(code) && t.ResendAt.Equal(start.Add(cooldown(p, 1))) && len(foreign) == p.Digits {
 		return nil
 	}
 	return fmt.Errorf("authntest: Options.Policy is not the one that the machine was made with: a first sign-in lasts %v, its code of %d digits %v, its cool-down %v",
-		t.Expires.Sub(start), len(x.foreign[0]), t.CodeExpires.Sub(start), t.ResendAt.Sub(start))
+		t.Expires.Sub(start), len(foreign), t.CodeExpires.Sub(start), t.ResendAt.Sub(start))
 }
 
 // foreignCode is a real code of somebody else; "" if there is none to be had.
@@ -166,7 +194,7 @@ func (x *explorer) add(s spot) {
 	if err != nil {
 		return // the rule "record" has said so, at the step that came here
 	}
-	v := x.p.View(&a)
+	v := x.view(&a, &s, nil)
 	key := x.key(&s, &v)
 	if first, ok := x.known[key]; ok {
 		if x.twin != nil {
@@ -193,7 +221,7 @@ func (x *explorer) visit(i int32) error {
 	if err != nil {
 		return err
 	}
-	v, was := x.p.View(&a), a
+	v, was := x.view(&a, &s, nil), a
 	here := &Trial{Now: s.now, Account: &a, was: &was, Before: v, After: v, Policy: x.Policy, x: x, s: &s, at: i}
 	for n, l := range x.acts(&s, &v) {
 		row := ""

@@ -83,18 +83,18 @@ func checkRepeated(t *Trial) (applies bool, wrong string) {
 	if t.Payload == nil || !t.Taken() {
 		return false, ""
 	}
-	p, ev := t.x.p, authn.WithKey("key", t.Payload)
+	x, p, ev := t.x, t.x.p, authn.WithKey("key", t.Payload)
 	var first, again authn.Result
-	if err := p.Step(t.Account, t.g.secret, ev, t.env, &first); err != nil || first.Outcome != t.Outcome {
+	if err := x.step(t, t.Account, ev, t.env, &first); err != nil || first.Outcome != t.Outcome {
 		return true, says(true, "with a key: %v, %q", err, first.Outcome)
 	}
 	if is := transaction(new(p.View(&first.Account)), t.Transaction); isTerminal(is.State) && is.State != authn.Success {
 		return false, "" // a repeat finds it finished, or is answered: both are safe
 	}
-	if err := p.Step(&first.Account, t.g.secret, ev, t.env, &again); err != nil || again.Changed || again.Outcome != first.Outcome || again.Account != first.Account {
+	if err := x.step(t, &first.Account, ev, t.env, &again); err != nil || again.Changed || again.Outcome != first.Outcome || again.Account != first.Account {
 		return true, says(true, "repeated: %v, changed %t, %q", err, again.Changed, again.Outcome)
 	}
-	err := p.Step(&first.Account, t.g.secret, authn.WithKey("key", authn.Resend{Factor: "another"}), t.env, &again)
+	err := x.step(t, &first.Account, authn.WithKey("key", authn.Resend{Factor: "another"}), t.env, &again)
 	return true, says(!errors.Is(err, authn.ErrKeyReused), "the key on another event: %v", err)
 }
 
@@ -131,6 +131,12 @@ func checkDeleted(t *Trial) (applies bool, wrong string) {
 	wrongs := within(v.WrongCodes, t.Now, oneDay)
 	if p.FailuresPerYear > 0 {
 		wrongs = within(v.WrongCodes, t.Now, oneYear)
+	}
+	for i := range t.to.held {
+		h := &t.to.held[i]
+		if h.app.key != "" && h.step >= h.app.at(t.Now)-drift(p) || t.Now.Before(h.taken.Add(oneDay)) && !h.taken.IsZero() && h.data != nil {
+			return true, "a code that was used, or what the Directory has taken, may still matter"
+		}
 	}
 	still := len(v.Transactions) > 0 || len(v.Owed) > 0 || v.Failures > 0 || v.Disabled || v.LockedUntil.After(t.Now) || v.BackoffUntil.After(t.Now) ||
 		wrongs > 0 || within(v.Sends, t.Now, oneDay) > 0 || within(v.Starts, t.Now, oneHour) > 0
@@ -192,21 +198,33 @@ func (t *Trial) befalls(m *authn.Move) bool {
 }
 
 func checkExplained(t *Trial) (applies bool, wrong string) {
-	if t.Payload == nil || t.Typed == TypedLong || t.full() {
+	if t.Payload == nil || t.full() || t.stale() || t.unread() {
 		return false, ""
 	}
-	_, row, err := t.x.p.Explain(t.Account, t.g.secret, t.Payload, t.env)
+	_, row, err := t.explain()
 	if err != nil {
 		return true, says(t.Err == nil || err.Error() != t.Err.Error(), "there is none: %v", err)
 	}
 	if row.Event == "" { // it never says whether a code is right
-		return true, says(t.Event != authn.EventVerify && t.Event != authn.EventActivate || t.Err != nil, "it stops before the code, and the step does not")
+		judged := t.Err == nil || t.Refused(authn.ErrUsed) || t.Refused(authn.ErrMalformed)
+		return true, says(!t.isCode() && !isInput(t.Event) || !judged, "it stops before the code, and the step does not")
 	}
 	if row.Refuse != nil {
 		return true, says(t.Err == nil || !errors.Is(t.Err, row.Refuse), "it is %s", rowName(row))
 	}
 	taken := slices.ContainsFunc(t.Moves, func(m authn.Move) bool { return m.Transaction == t.Transaction && rowName(m.Row) == rowName(row) })
 	return true, says(!taken, "it is %s", rowName(row))
+}
+
+// explain has the machine explain the event, with everything that it lacks.
+func (t *Trial) explain() (asked [][2]string, row authn.Transition, err error) {
+	for env := t.env; ; {
+		asked, row, err = t.x.p.Explain(t.Account, t.g.secret, t.Payload, env)
+		lack, ok := err.(*authn.Lack)
+		if !ok || !t.supply(lack, &env) {
+			return asked, row, err
+		}
+	}
 }
 
 func checkOthers(t *Trial) (applies bool, wrong string) {
@@ -221,6 +239,10 @@ func checkOthers(t *Trial) (applies bool, wrong string) {
 		is := transaction(&t.After, was.ID)
 		if is == nil && !isLive(was) {
 			continue // its slot was needed
+		}
+		if is != nil && t.withdraws(was) {
+			applies = true
+			continue // "one question" says what becomes of it
 		}
 		if is == nil || !reflect.DeepEqual(is, was) {
 			return true, says(true, "%s in %s was touched", was.ID, was.State)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -42,9 +43,12 @@ type Trial struct {
 	g   *tab // of the transaction, before; nil if it is unknown
 	leg Leg
 	env authn.Env
-	r   authn.Result
-	to  spot
-	row string // that the event was answered by
+
+	check     *authn.Check // what the Verifier was asked; nil: nothing
+	hostAsked bool         // the host was asked about an input
+	r         authn.Result
+	to        spot
+	row       string // that the event was answered by
 }
 
 // Was is the event's transaction before the event; nil if there was none.
@@ -76,26 +80,32 @@ func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
 	t := &x.trial
 	*t = *here
 	t.Event, t.Login, t.Typed, t.Delivery, t.leg = l.Event, l.Login, l.Typed, l.Delivery, l
+	t.Now = here.Now.Add(l.Wait)
 	for i := range t.s.tabs {
 		if t.s.tabs[i].n == l.Tab {
 			t.g = &t.s.tabs[i]
 		}
 	}
-	t.env = authn.Env{Now: t.Now, Entropy: entropy(int(t.at), n)}
+	t.env = authn.Env{Now: t.Now, Entropy: entropy(int(t.at), n), ListLater: true, Needed: x.needed(&l.Listing)}
+	if asks(l.Event) || l.asked {
+		t.Factors = x.list(&l.Listing, t.s)
+	}
 	if asks(l.Event) {
-		t.Factors, t.env.Factors, t.env.NoUser = l.Listing.Factors, l.Listing.Factors, l.Listing.NoUser
-		if limits(l.Event) && l.Listing.Limit > 0 {
-			t.env.Limited = t.Now.Add(l.Listing.Limit)
-		}
+		t.env.Factors, t.env.NoUser, t.env.ListLater = t.Factors, l.Listing.NoUser, false
+	}
+	if limits(l.Event) && l.Listing.Limit > 0 {
+		t.env.Limited = t.Now.Add(l.Listing.Limit)
 	}
 	if t.Event == authn.EventPrimary {
 		t.Transaction = hex.EncodeToString(t.env.Entropy[:16])
 	} else if t.g != nil {
 		t.Transaction = t.g.id
-		t.Payload = x.payload(t.s, t.g, &l, t.at)
+		t.Payload = x.payload(t.s, t.g, t.Was(), &l, t.at, t.Now)
 	}
 	var es []authn.Effect
+	x.check, x.hostAsked = nil, false
 	es, t.Assertion, t.Err = x.perform(t, t.Account, t.env, &t.r)
+	t.check, t.hostAsked = x.check, x.hostAsked
 	if t.Err != nil {
 		t.Refusal, _ = t.Err.(*authn.Refusal)
 		return t
@@ -105,7 +115,7 @@ func (x *explorer) try(here *Trial, l Leg, n int) *Trial {
 	if t.Event != eventTend {
 		t.Effects = x.p.Effects(&t.r)
 	}
-	t.After = x.p.View(&t.r.Account)
+	t.After = x.view(&t.r.Account, t.s, t.Moves)
 	t.settle()
 	return t
 }
@@ -121,12 +131,87 @@ func (x *explorer) perform(t *Trial, a *authn.Account, env authn.Env, r *authn.R
 			h = authn.TokenSecret{1}
 		}
 		as, err = x.p.Redeem(a, h, env, r)
+		if lack, ok := err.(*authn.Lack); ok && lack.Owed != nil && t.Delivery != authn.Pending { // the host stores it first
+			next, _, failed := x.p.Acknowledge(a, []authn.Effect{*lack.Owed}, []error{nil}, env.Now)
+			if failed == nil {
+				as, err = x.p.Redeem(&next, h, env, r)
+			}
+		}
 		return nil, as, err
+	case authn.EventRespond:
+		h, reply := t.reply()
+		return nil, nil, x.p.Respond(a, h, reply, env, r)
 	case eventTend:
 		es, err = x.p.Tend(a, env.Now, r)
 		return es, nil, err
 	}
-	return nil, nil, x.p.Step(a, t.g.secret, t.Payload, env, r)
+	return nil, nil, x.step(t, a, t.Payload, env, r)
+}
+
+// step has the machine take the event, and finds out what it lacks.
+func (x *explorer) step(t *Trial, a *authn.Account, ev authn.Event, env authn.Env, r *authn.Result) error {
+	for {
+		err := x.p.Step(a, t.g.secret, ev, env, r)
+		lack, ok := err.(*authn.Lack)
+		if !ok || !t.supply(lack, &env) {
+			return err
+		}
+	}
+}
+
+// supply finds out what a step lacks; false if it has been told that already.
+func (t *Trial) supply(lack *authn.Lack, env *authn.Env) bool {
+	switch {
+	case lack.Factors && env.ListLater:
+		env.ListLater = false
+		if env.NoUser = t.leg.Listing.NoUser; !env.NoUser {
+			env.Factors = t.x.list(&t.leg.Listing, t.s)
+		}
+	case lack.Check != nil && env.Verdict == nil:
+		v := judgment(t.Typed, lack.Check)
+		env.Verdict, t.x.check = &v, lack.Check
+	case (lack.Password != nil || lack.Input != nil) && env.Verdict == nil:
+		v := hostVerdict(t.Typed)
+		env.Verdict, t.x.hostAsked = &v, true
+	case lack.Gate != "" && env.Needed == nil:
+		env.Needed = t.x.needed(&t.leg.Listing)
+	default:
+		return false
+	}
+	return true
+}
+
+// judgment is what the Verifier says.
+func judgment(typed Typed, c *authn.Check) (v authn.Verdict) {
+	switch typed {
+	case TypedRight:
+		v.Right = true
+	case TypedChanged:
+		v.Right, v.Data, v.Methods = true, []byte("what is kept from now on"), []string{"hwk", "user"}
+	case TypedMalformed:
+		v.Malformed = true
+	case TypedAnother:
+		if v.Right, v.Factor = true, nobody; len(c.Others) > 0 {
+			v.Factor = c.Others[0].ID
+		}
+	}
+	return v
+}
+
+// reply is what the device says, and to what.
+func (t *Trial) reply() (to authn.Secret, r authn.Reply) {
+	if to = t.g.asked; t.Typed == TypedOld {
+		to = t.g.before
+	}
+	return to, replies(t.Typed, t.g.number)
+}
+
+// replies are what a device can say that is to name a number, or none.
+func replies(typed Typed, number string) authn.Reply {
+	if typed == TypedWrong {
+		number = string(turned(authn.Code(number), 1, 1))
+	}
+	return authn.Reply{Approve: typed != TypedNo, Number: number}
 }
 
 var errDown = errors.New("down")
@@ -136,17 +221,23 @@ var errDown = errors.New("down")
 func (t *Trial) settle() {
 	x := t.x
 	n := *t.s
-	n.from, n.leg, n.tabs, n.handed = t.at, t.leg, slices.Clone(n.tabs), slices.Clone(n.handed)
+	n.now, n.from, n.leg, n.tabs, n.handed, n.held = t.Now, t.at, t.leg, slices.Clone(n.tabs), slices.Clone(n.handed), slices.Clone(n.held)
 	for i := range n.tabs {
-		n.tabs[i].pins = slices.Clone(n.tabs[i].pins)
+		n.tabs[i].proven, n.tabs[i].called = slices.Clone(n.tabs[i].proven), slices.Clone(n.tabs[i].called)
 	}
 	if t.Event == authn.EventPrimary {
 		n.begun++
 		n.tabs = append(n.tabs, tab{
 			id: t.Transaction, n: n.begun, secret: authn.TokenSecret(t.env.Entropy[16:48]),
-			require: t.Login.Require, pins: t.offered(),
+			require: t.Login.Require, adding: t.Login.Adding, list: t.offered(), listing: t.leg.Listing, password: t.Login.Password, free: t.free(t.Login.Require),
 		})
 	}
+	for _, m := range t.Moves {
+		if g := n.tab(m.Transaction); g != nil {
+			g.at = m.Row.To
+		}
+	}
+	t.handOver(&n)
 	t.Attempts = make([]error, len(t.Effects))
 	for i, e := range t.Effects {
 		t.Attempts[i] = t.attempt(&n, e)
@@ -159,7 +250,7 @@ func (t *Trial) settle() {
 		}
 	}
 	t.learn(&n, &a)
-	t.Settled = x.p.View(&a)
+	t.Settled = x.view(&a, &n, nil)
 	n.finish(&t.Settled)
 	n.record = x.p.Record(&a, x.p.Key(n.user), 1).Value
 	n.tabs = slices.DeleteFunc(n.tabs, func(g tab) bool { return transaction(&t.Settled, g.id) == nil })
@@ -197,18 +288,40 @@ func (t *Trial) attempt(n *spot, e authn.Effect) error {
 	}
 	if job.Message != nil {
 		if g := n.tab(e.Transaction); e.Name == sendCode && g != nil && t.Event != eventTend {
-			g.old, g.code = g.code, job.Message.Code
+			g.sends(job.Message)
 		}
 		return failed
 	}
 	if t.Delivery == authn.Pending {
 		return failed
 	}
+	if job.Activated != nil {
+		n.takes(job.Activated)
+	}
 	return nil // the Directory and the Auditor never give up
 }
 
+// sends notes what goes out.
+func (g *tab) sends(m *authn.Message) {
+	if m.Approval != "" {
+		g.before, g.asked = g.asked, m.Approval
+		return
+	}
+	g.old, g.code = g.code, m.Code
+}
+
+// handOver notes which factor's change is owed to the Directory.
+func (t *Trial) handOver(n *spot) {
+	if !t.Accepted() || !slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Name == handOver }) {
+		return
+	}
+	f := t.subject()
+	n.handed = slices.DeleteFunc(n.handed, func(h authn.Factor) bool { return h.ID == f.ID })
+	n.handed = append(n.handed, f)
+}
+
 // listing is what the Directory says to whoever delivers.
-func (t *Trial) listing() []authn.Factor { return t.leg.Listing.Factors }
+func (t *Trial) listing() []authn.Factor { return t.x.list(&t.leg.Listing, t.s) }
 
 // learn notes what the step has told.
 func (t *Trial) learn(n *spot, a *authn.Account) {
@@ -217,51 +330,104 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 		return
 	}
 	is := t.Is()
+	if t.check != nil && (t.Accepted() || t.Outcome == authn.WrongCode) {
+		g.judged = t.check.Challenge
+	}
 	switch {
 	case t.Outcome == authn.LateCode:
 		g.late = t.Was().Sent
 	case t.Outcome == authn.WrongCode:
 		g.charged++
 	case t.Accepted():
-		g.used, g.charged = t.Was().Sent, 0
+		f := t.subject()
+		g.charged, g.proven, g.called = 0, append(g.proven, f), append(g.called, "")
+		if t.check != nil && t.Typed == TypedChanged {
+			g.called[len(g.called)-1] = strings.Join(judgment(t.Typed, t.check).Methods, " ")
+		}
+		if g.used = t.Was().Sent; t.kind() != byMessage {
+			g.used = 0
+		}
+		t.x.useUp(n, g, &f, t.Payload, t.Now)
 	case t.Event == authn.EventRedeem:
 		g.redeems++
+	case t.forgives():
+		g.charged = 0
+	case t.Event == authn.EventSkip && t.Was().State == authn.MFAEnroll:
+		g.free = t.free(g.require)
 	}
-	if t.sent() {
-		g.repin(is.Factor, t.offered())
+	if t.settlesPassword() {
+		g.password = authn.PasswordFine
 	}
-	if t.Accepted() && t.Event == authn.EventActivate {
-		f := g.activate(t.Was().Factor)
-		n.handed = append(n.handed, f)
+	if t.Event == authn.EventRespond {
+		g.reply = t.Typed
+	}
+	if t.begins() {
+		g.list, g.listing, g.reply = t.offered(), t.leg.Listing, TypedNothing
+		for _, f := range g.list {
+			if f.ID == is.Factor {
+				g.hand = f
+			}
+		}
+		t.read(g, a)
 	}
 	if is != nil && is.Session {
 		g.session, _ = t.x.p.Session(a, g.secret)
 	}
 }
 
+// useUp notes what a factor was proved by.
+func (o *Options) useUp(s *spot, g *tab, f *authn.Factor, ev authn.Event, now time.Time) {
+	k := o.kind(f.Type)
+	if k != byApp && k != byList {
+		return
+	}
+	h := s.hold(f.ID)
+	_, enrolls := ev.(authn.Activate)
+	if enrolls {
+		h.app, h.codes, h.step, h.spent = g.app, g.codes, 0, 0
+	}
+	if k == byApp {
+		h.step = h.app.match(codeOf(ev), now, &o.Policy)
+	} else if i := h.place(codeOf(ev)); i >= 0 && !enrolls { // who enrolls a list only shows to have it
+		h.spent |= 1 << i
+	}
+}
+
+// codeOf is what an event submits.
+func codeOf(ev authn.Event) authn.Code {
+	switch e := ev.(type) {
+	case authn.Verify:
+		return e.Code
+	case authn.Activate:
+		return e.Code
+	}
+	return ""
+}
+
+// begins says that the event has begun another challenge.
+func (t *Trial) begins() bool {
+	switch t.Event {
+	case authn.EventEnroll, authn.EventChallenge, authn.EventResend:
+		return t.sent() || !t.x.sends(t.x.factorType(t.Is().Factor), t.Event == authn.EventEnroll)
+	}
+	return false
+}
+
+// read notes what the answer shows of a challenge.
+func (t *Trial) read(g *tab, a *authn.Account) {
+	ans, err := t.x.p.Status(a, g.secret, authn.Env{Now: t.Now, Factors: t.Factors})
+	if err != nil || ans.Prompt.Secret+ans.Prompt.Pairing == "" && ans.Prompt.Number == "" && ans.Prompt.Codes == nil {
+		return
+	}
+	p := &ans.Prompt
+	g.app, _ = readApp(p.URI)
+	g.codes, g.number = p.Codes, p.Number
+	if p.Pairing != "" {
+		g.before, g.asked = g.asked, p.Pairing
+	}
+}
+
 // sent says that a code goes out by the event.
 func (t *Trial) sent() bool {
 	return t.Event != eventTend && slices.ContainsFunc(t.Effects, func(e authn.Effect) bool { return e.Name == sendCode })
-}
-
-// repin goes by what the Directory says of a factor now.
-func (g *tab) repin(id string, fs []authn.Factor) {
-	for i := range g.pins {
-		for j := range fs {
-			if g.pins[i].ID == id && fs[j].ID == id {
-				g.pins[i] = fs[j]
-			}
-		}
-	}
-}
-
-// activate makes a factor active.
-func (g *tab) activate(id string) (f authn.Factor) {
-	for i := range g.pins {
-		if g.pins[i].ID == id {
-			g.pins[i].Status = authn.Active
-			f = g.pins[i]
-		}
-	}
-	return f
 }

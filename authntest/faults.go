@@ -55,7 +55,7 @@ type Fault struct {
 	// [authn.ErrNotFound].
 	Forget bool
 	// Stale makes Factors return the user's factors as they were before the
-	// last [World.SetFactors].
+	// last [World.SetFactors] or [World.Activated].
 	Stale bool
 	// RetryAt is the result of Allow; the zero time allows the step.
 	RetryAt time.Time

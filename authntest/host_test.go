@@ -29,7 +29,7 @@ func (h *plain) Start(user string) Seen {
 }
 
 func (h *plain) Do(token string, r Request) Seen {
-	ev, err := authn.ParseEvent(r.Event, r.Factor, authn.Code(r.Code))
+	ev, err := authn.ParseEvent(r.Event, authn.Fields{Factor: r.Factor, Code: authn.Code(r.Code)})
 	if err != nil {
 		return See(nil, err)
 	}

@@ -143,14 +143,15 @@ func (h *history) failDirectory() {
 	}
 }
 
-// failLimiter makes the limiter fail or deny a request that sends a code.
+// failLimiter makes the limiter fail or deny a request that sends a code, or whose
+// code would be looked at.
 func (h *history) failLimiter() {
 	x := h.some()
 	if x == nil {
 		return
 	}
 	r := h.next(x)
-	if v := h.expect(x, r); !v.sends || h.d.Means != nil && h.meant(x, r) != r {
+	if v := h.expect(x, r); !v.sends && (r.Code == "" || v.class != OK && v.class != WrongCode) || h.d.Means != nil && h.meant(x, r) != r {
 		return
 	}
 	if h.pick("limiter", 2) == 0 {

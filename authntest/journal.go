@@ -64,7 +64,8 @@ func (w *World) tried(n int) (ms []authn.Message, now int) {
 func (w *World) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.calls = nil
+	clear(w.calls)
+	w.calls = w.calls[:0]
 }
 
 // Messages returns the inbox of a user, or of all users if user is "": the
@@ -142,5 +143,5 @@ func (w *World) View(ctx context.Context, m *authn.Machine, user string) (v auth
 // with that policy.
 func (w *World) Machine(p authn.Policy) (*authn.Machine, error) {
 	cfg := w.Config()
-	return authn.NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, p)
+	return authn.NewMachine(authn.Config{Tenant: cfg.Tenant, Keys: cfg.Keys, PseudonymKey: cfg.PseudonymKey, Policy: p})
 }

@@ -49,6 +49,11 @@ type charge struct {
 // proved reports whether the user has an active factor.
 func (p *account) proved() bool { return p.active || p.handed != "" && p.handed == p.address }
 
+// lists reports whether the factor with this ID is listed and active.
+func (p *account) lists(factor string) bool {
+	return factor == p.factor && p.address != "" && p.proved()
+}
+
 // tx is a transaction.
 type tx struct {
 	who             *account
@@ -152,7 +157,7 @@ func (m *model) event(x *tx, r Request, now time.Time, best bool) verdict {
 		return m.sending(x, r, enrolling, now, best)
 	case r.Event == "challenge" && x.state == required:
 		v := m.sending(x, r, proving, now, best)
-		if (v.class == TooSoon && v.retry != x.who.wait || v.class == Exhausted) && x.kept(now) && (best || x.address == x.who.address) {
+		if (v.class == TooSoon && v.retry != x.who.wait || v.class == Exhausted) && x.kept(now) && x.address == x.who.address {
 			return verdict{to: proving}
 		}
 		return v
@@ -160,6 +165,8 @@ func (m *model) event(x *tx, r Request, now time.Time, best bool) verdict {
 		return m.sending(x, r, x.state, now, best)
 	case r.Event == "verify" && x.state == proving, r.Event == "activate" && x.state == enrolling:
 		return m.judge(x, r, now, best)
+	case r.Event == "verify" && x.state == required && r.Factor != "" && !x.who.lists(r.Factor):
+		return verdict{class: NotOffered, to: x.state}
 	case r.Event == "previous" && x.state == proving:
 		return verdict{to: required}
 	case r.Event == "previous" && x.state == enrolling:
@@ -188,7 +195,7 @@ func (m *model) sending(x *tx, r Request, to string, now time.Time, best bool) v
 	full := later(spent(p.sends, m.SendsPerHour, time.Hour, now), spent(p.sends, m.SendsPerDay, day, now))
 	no := verdict{class: TooSoon, to: x.state}
 	switch {
-	case !best && !(named && offered):
+	case !offered || !best && !named:
 		no.class = NotOffered
 	case now.Before(p.wait):
 		no.retry = p.wait
@@ -207,7 +214,7 @@ func (m *model) sending(x *tx, r Request, to string, now time.Time, best bool) v
 // judge returns the verdict on a code.
 func (m *model) judge(x *tx, r Request, now time.Time, best bool) verdict {
 	p := x.who
-	gone := x.state == enrolling && !best && (p.address != x.address || p.proved())
+	gone := x.state == enrolling && (p.address != x.address || p.proved())
 	switch {
 	case !best && r.Factor != "" && r.Factor != p.factor:
 		return verdict{class: NotOffered, to: x.state}

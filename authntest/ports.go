@@ -85,9 +85,9 @@ func (w *World) Factors(ctx context.Context, user string) (fs []authn.Factor, er
 		case e == nil || e.unknown:
 			return fmt.Errorf("authntest: %w", authn.ErrNoUser)
 		case f.Stale:
-			fs = slices.Clone(e.before)
+			fs = copied(e.before)
 		default:
-			fs = slices.Clone(e.now)
+			fs = copied(e.now)
 		}
 		return nil
 	})
@@ -98,17 +98,24 @@ func (w *World) Factors(ctx context.Context, user string) (fs []authn.Factor, er
 }
 
 // Activated implements [authn.Directory]. The factor with f's ID and address
-// becomes active; one with another address does not change.
+// becomes active, and its Data and Revision become f's unless those that it has
+// are of the same or a higher one; a factor with another address does not change.
 func (w *World) Activated(ctx context.Context, key, user string, f authn.Factor) error {
 	return w.call(ctx, Call{Port: Activated, Key: key, User: user, Factor: f}, func(*Call, Fault) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if e := w.users[user]; e != nil {
-			for i := range e.now {
-				if g := &e.now[i]; g.ID == f.ID && g.Address == f.Address {
-					g.Status = authn.Active
-				}
-			}
+		e := w.users[user]
+		if e == nil {
+			return nil
+		}
+		i := slices.IndexFunc(e.now, func(g authn.Factor) bool { return g.ID == f.ID && g.Address == f.Address })
+		if i < 0 {
+			return nil
+		}
+		e.before, e.now = e.now, slices.Clone(e.now)
+		g := &e.now[i]
+		if g.Status = authn.Active; len(f.Data) > 0 && f.Revision > g.Revision {
+			g.Data, g.Revision, g.Handle = bytes.Clone(f.Data), f.Revision, f.Handle
 		}
 		return nil
 	})
@@ -130,6 +137,15 @@ func (w *World) Allow(ctx context.Context, a authn.Attempt) (retryAt time.Time, 
 		retryAt = time.Time{}
 	}
 	return retryAt, err
+}
+
+// copied returns a list that shares nothing with fs.
+func copied(fs []authn.Factor) []authn.Factor {
+	fs = slices.Clone(fs)
+	for i := range fs {
+		fs[i].Data = bytes.Clone(fs[i].Data)
+	}
+	return fs
 }
 
 func cloned(r authn.Record) authn.Record {

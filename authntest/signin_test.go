@@ -33,7 +33,7 @@ func (h *host) Start(user string) authntest.Seen {
 }
 
 func (h *host) Do(token string, r authntest.Request) authntest.Seen {
-	ev, err := authn.ParseEvent(r.Event, r.Factor, authn.Code(r.Code))
+	ev, err := authn.ParseEvent(r.Event, authn.Fields{Factor: r.Factor, Code: authn.Code(r.Code)})
 	if err != nil {
 		return authntest.See(nil, err)
 	}

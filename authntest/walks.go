@@ -16,6 +16,10 @@ import (
 type Walk struct {
 	Name   string // what its last leg comes to: "MFA_CHALLENGE: verify [right code]"
 	Policy authn.Policy
+	Types  []authn.FactorType      // as in Options
+	Apps   map[string]authn.Secret // as in Options
+	Gates  []authn.Gate            // of the machine
+	Has    []authn.Factor          // apps and lists of codes that the user has from the start
 	Legs   []Leg
 }
 
@@ -29,14 +33,15 @@ func (w Walk) String() string {
 	return b.String()
 }
 
-// A Leg is one thing that happens on a [Walk], and what is answered. Either
-// time passes or something else happens.
+// A Leg is one thing that happens on a [Walk], and what is answered: time passes, or
+// something else happens, or that after some time.
 type Leg struct {
 	Wait     time.Duration
 	Event    authn.EventName // "tend" is [authn.Service.Tend]
 	Tab      int             // of which transaction, in the order in which they begin, from 1
 	Login    authn.Login     // of primary
 	Factor   string          // that the event names; of enroll a type
+	Gate     authn.State     // that a "pass" is for
 	Typed    Typed
 	Listing  Listing        // what the Directory says
 	Delivery authn.Delivery // what becomes of what is sent
@@ -47,6 +52,8 @@ type Leg struct {
 	Guard   string        // of the refusal
 	Again   time.Duration // after which it may be tried again; 0: waiting does not help
 	Row     string        // that answers it: "MFA_CHALLENGE: verify [right code]"; "" if there is none
+
+	asked bool // the Directory is asked, although not about every event of its name
 }
 
 // String is the leg in one line.
@@ -55,15 +62,18 @@ func (l Leg) String() string {
 		return "wait " + l.Wait.String()
 	}
 	s := string(l.Event)
+	if l.Wait > 0 {
+		s = fmt.Sprintf("%s after %v", s, l.Wait)
+	}
 	if l.Tab > 1 {
 		s = fmt.Sprintf("tab %d: %s", l.Tab, s)
 	}
-	for _, w := range []string{string(l.Typed), l.Factor, l.Login.User} {
+	for _, w := range []string{string(l.Typed), l.Factor, string(l.Gate), l.Login.User, statusNames[l.Login.Password]} {
 		if w != "" {
 			s += " " + w
 		}
 	}
-	if l.Listing.Name != "" && asks(l.Event) {
+	if l.Listing.Name != "" && (asks(l.Event) || l.asked || len(l.Listing.Needs) > 0) {
 		s += " (directory " + l.Listing.Name + ")"
 	}
 	if l.Delivery != authn.Sent && l.Delivery != "" {
@@ -85,6 +95,17 @@ func (l Leg) String() string {
 		}
 	}
 	return s
+}
+
+// statusNames are what a leg calls what the host knows of the password.
+var statusNames = map[authn.PasswordStatus]string{
+	authn.PasswordExpiresSoon: "with a password that expires soon", authn.PasswordHasExpired: "with a password that has expired",
+	authn.PasswordNeedsReset: "with a password to reset",
+}
+
+// input is what comes with an event that the host judges.
+func (l *Leg) input() authn.Fields {
+	return authn.Fields{Old: typedOld, New: typedNew, Gate: l.Gate, Input: typedInput}
 }
 
 // way is a step of an exploration: where, and what.
@@ -112,9 +133,12 @@ func (x *explorer) paths() (ws []Walk) {
 			return
 		}
 		delete(x.walks, name)
-		ws = append(ws, Walk{name, x.Options.Policy, append(x.path(&x.spots[w.at]), w.leg)})
+		ws = append(ws, Walk{
+			Name: name, Policy: x.Options.Policy, Types: x.Types, Apps: x.Apps, Gates: x.gates, Has: x.enrolled(),
+			Legs: append(x.path(&x.spots[w.at]), w.leg),
+		})
 	}
-	for _, t := range authn.Transitions() {
+	for _, t := range x.p.Transitions() {
 		add(rowName(t))
 	}
 	for _, name := range sortedKeys(x.walks) {

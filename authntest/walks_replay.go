@@ -1,6 +1,7 @@
 package authntest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/memstore"
 )
 
 // Replay walks w through a whole [authn.Service] and compares every answer. It
@@ -32,12 +34,12 @@ func Replay(t testing.TB, w Walk, open func(authn.Config) (*authn.Service, error
 }
 
 func replay(ctx context.Context, w Walk, open func(authn.Config) (*authn.Service, error)) error {
-	p := &player{now: start, seats: map[int]*seat{}, digits: inForce(w.Policy).Digits}
-	s, err := open(authn.Config{
-		Tenant: rand.Text(), Keys: []authn.Key{{ID: 1, Secret: []byte("authntest key, of no use elsewhere")}},
-		PseudonymKey: []byte("authntest pseudonyms, of no use elsewhere"),
-		Mailer:       p, Directory: p, Auditor: p, Limiter: p, Policy: w.Policy, Now: func() time.Time { return p.now },
-	})
+	p := newPlayer(&w)
+	c := p.config()
+	if err := p.endow(ctx, &w, c); err != nil {
+		return err
+	}
+	s, err := open(c)
 	if err != nil {
 		return err
 	}
@@ -52,23 +54,105 @@ func replay(ctx context.Context, w Walk, open func(authn.Config) (*authn.Service
 
 // player is the world of one walk: the ports that are not the store.
 type player struct {
-	now    time.Time
-	leg    *Leg
-	seats  map[int]*seat // by number of tab
-	rows   []string      // that were audited in the leg at hand
-	digits int           // of a code
+	Options
+	spot  // of what it knows the Directory and what the user holds
+	leg   *Leg
+	gates []authn.Gate
+	seats map[int]*seat // by number of tab
+	rows  []string      // that were audited in the leg at hand
 }
 
-// seat is what one client knows.
+// seat is what one client knows, and its device.
 type seat struct {
-	token     authn.StateToken
-	session   authn.SessionToken
-	code, old authn.Code
+	tab
+	token   authn.StateToken
+	session authn.SessionToken
+	at      authn.TransactionView // where it stands, as far as answers say
+}
+
+func newPlayer(w *Walk) *player {
+	p := &player{Options: Options{Policy: inForce(w.Policy), Types: w.Types, Apps: w.Apps}, gates: w.Gates, spot: spot{now: start}, seats: map[int]*seat{}}
+	for i := range w.Legs {
+		p.Listings = append(p.Listings, w.Legs[i].Listing)
+	}
+	return p
+}
+
+// config is that of a service in the player's world, but for the store.
+func (p *player) config() authn.Config {
+	c := authn.Config{
+		Tenant: rand.Text(), Keys: []authn.Key{{ID: 1, Secret: []byte("authntest key, of no use elsewhere")}},
+		PseudonymKey: []byte("authntest pseudonyms, of no use elsewhere"),
+		Mailer:       p, Directory: p, Auditor: p, Limiter: p, Policy: p.Policy, Now: func() time.Time { return p.now },
+		Senders: map[string]authn.Sender{"sms": p, "call": p},
+	}
+	c.Passwords = playedPasswords{p}
+	for _, g := range p.gates {
+		g.Keeper = playedGate{p, g.State}
+		c.Gates = append(c.Gates, g)
+	}
+	for _, y := range p.Types {
+		if y.Verifier != nil {
+			y.Verifier = p
+		}
+		if y.Channel != "" && y.Channel != "email" {
+			c.Senders[y.Channel] = p
+		}
+		c.Types = append(c.Types, y)
+	}
+	return c
+}
+
+// endow gives the user what the walk says, by a service of the same keys on a store that
+// is thrown away.
+func (p *player) endow(ctx context.Context, w *Walk, c authn.Config) error {
+	c.Store = new(memstore.Store)
+	s, err := authn.New(c)
+	if err != nil {
+		return err
+	}
+	user := ""
+	for i := range w.Legs {
+		user = cmp.Or(user, w.Legs[i].Login.User)
+	}
+	defer func() { p.now, p.leg, p.seats = start, nil, map[int]*seat{} }()
+	for i, f := range w.Has {
+		if uri := p.Apps[f.ID]; uri != "" {
+			if f, err = s.Import(user, f, uri); err != nil {
+				return err
+			}
+			p.takes(&f)
+			if p.hold(f.ID).app, err = readApp(uri); err != nil {
+				return err
+			}
+			continue
+		}
+		f.Status, f.Required, f.Data = authn.NotSetUp, false, nil
+		p.now = start.Add(-oneDay)
+		p.Listings = append(p.Listings, Listing{Factors: []authn.Factor{f}})
+		for _, l := range []Leg{
+			{Event: authn.EventPrimary, Tab: i, Login: authn.Login{User: user}, State: authn.MFAEnroll},
+			{Event: authn.EventEnroll, Tab: i, Factor: f.Type, State: authn.MFAEnrollActivate},
+			{Event: authn.EventActivate, Tab: i, Typed: TypedRight, State: authn.Success},
+		} {
+			l.Listing.Factors = []authn.Factor{f}
+			if err := p.play(ctx, s, &l); err != nil {
+				return fmt.Errorf("%s cannot be enrolled: %w", f.Type, err)
+			}
+		}
+		h := p.hold(f.ID)
+		h.taken, h.step = time.Time{}, 0
+	}
+	return nil
 }
 
 // Send is the inbox: what is sent is read, also if it is not accepted.
 func (p *player) Send(_ context.Context, m authn.Message) error {
-	if s := p.seats[p.leg.Tab]; s != nil && m.Kind == authn.CodeMessage && m.Code != s.code {
+	switch s := p.seats[p.leg.Tab]; {
+	case s == nil || m.Kind != authn.CodeMessage:
+	case m.Approval != "":
+		s.asks(m.Approval)
+	case m.Code != s.code:
 		s.old, s.code = s.code, m.Code
 	}
 	switch p.leg.Delivery {
@@ -80,13 +164,52 @@ func (p *player) Send(_ context.Context, m authn.Message) error {
 	return nil
 }
 
+// asks notes by which token the device answers.
+func (b *seat) asks(approval authn.Secret) {
+	if approval != b.asked {
+		b.before, b.asked = b.asked, approval
+	}
+}
+
 // Factors is what the Directory says on the leg at hand.
 func (p *player) Factors(context.Context, string) ([]authn.Factor, error) {
 	if p.leg.Listing.NoUser {
 		return nil, authn.ErrNoUser
 	}
-	return slices.Clone(p.leg.Listing.Factors), nil
+	return slices.Clone(p.list(&p.leg.Listing, &p.spot)), nil
 }
+
+// Prompt and Verify are every Verifier.
+func (p *player) Prompt(context.Context, authn.Check) ([]byte, error) { return nil, nil }
+
+func (p *player) Verify(_ context.Context, c authn.Check) (authn.Verdict, error) {
+	return judgment(p.leg.Typed, &c), nil
+}
+
+// playedPasswords and playedGate are the host that judges inputs.
+type (
+	playedPasswords struct{ *player }
+	playedGate      struct {
+		*player
+		state authn.State
+	}
+)
+
+func (p playedPasswords) Check(context.Context, authn.PasswordInput) (authn.Verdict, error) {
+	return hostVerdict(p.leg.Typed), nil
+}
+
+func (p playedPasswords) Store(context.Context, authn.Change) error { return p.take() }
+
+func (g playedGate) Needed(context.Context, string) (bool, error) {
+	return slices.Contains(g.leg.Listing.Needs, g.state), nil
+}
+
+func (g playedGate) Check(context.Context, authn.GateInput) (authn.Verdict, error) {
+	return hostVerdict(g.leg.Typed), nil
+}
+
+func (g playedGate) Passed(context.Context, authn.Change) error { return g.take() }
 
 // Allow is what the Limiter says on the leg at hand.
 func (p *player) Allow(context.Context, authn.Attempt) (retryAt time.Time, err error) {
@@ -96,8 +219,14 @@ func (p *player) Allow(context.Context, authn.Attempt) (retryAt time.Time, err e
 	return retryAt, nil
 }
 
-// Activated takes the factor, or is down.
-func (p *player) Activated(context.Context, string, string, authn.Factor) error { return p.take() }
+// Activated keeps the factor, or is down.
+func (p *player) Activated(_ context.Context, _, _ string, f authn.Factor) error {
+	err := p.take()
+	if err == nil {
+		p.takes(&f)
+	}
+	return err
+}
 
 // Audit notes the rows, and takes what is owed, or is down.
 func (p *player) Audit(_ context.Context, e authn.AuditEvent) error {
@@ -121,8 +250,8 @@ func (p *player) take() error {
 
 // play plays one leg and compares what comes of it.
 func (p *player) play(ctx context.Context, s *authn.Service, l *Leg) error {
+	p.now = p.now.Add(l.Wait)
 	if p.leg, p.rows = l, nil; l.Event == "" {
-		p.now = p.now.Add(l.Wait)
 		return nil
 	}
 	if p.seats[l.Tab] == nil {
@@ -157,47 +286,85 @@ func (p *player) call(ctx context.Context, s *authn.Service, b *seat) (authn.Ans
 			err = errors.New("an assertion of nobody")
 		}
 		ans = &authn.Answer{State: authn.Success}
+	case authn.EventRespond:
+		ans, err = s.Respond(ctx, b.approval(l), p.reply(b, l))
 	default:
 		var ev authn.Event
-		if ev, err = authn.ParseEvent(string(l.Event), l.Factor, p.code(b, l)); err == nil {
-			ans, err = s.Do(ctx, b.token, ev)
+		p.tabs = p.tabs[:0]
+		for n := range len(p.seats) + 1 {
+			if o := p.seats[n]; o != nil && o != b {
+				p.tabs = append(p.tabs, o.tab)
+			}
+		}
+		f := l.input()
+		if f.Factor = l.Factor; !isInput(l.Event) {
+			f.Code = p.typedCode(&p.spot, &b.tab, &b.at, l, 0, p.now)
+		}
+		if ev, err = authn.ParseEvent(string(l.Event), f); err == nil {
+			if ans, err = s.Do(ctx, b.token, ev); err == nil {
+				p.useUp(b, ev, ans)
+			}
 		}
 	}
 	if err != nil || ans == nil {
 		return authn.Answer{}, err
 	}
+	b.learn(ans)
+	return *ans, nil
+}
+
+// useUp notes what an accepted event has used up.
+func (p *player) useUp(b *seat, ev authn.Event, ans *authn.Answer) {
+	if codeOf(ev) == "" || ans.Outcome != authn.Done {
+		return
+	}
+	id := b.at.Factor
+	if b.at.State == authn.MFARequired {
+		id = p.leg.Factor
+	}
+	f := authn.Factor{ID: id, Type: p.factorType(id)}
+	p.Options.useUp(&p.spot, &b.tab, &f, ev, p.now)
+}
+
+// learn notes what an answer says and shows.
+func (b *seat) learn(ans *authn.Answer) {
 	if ans.Token != "" {
 		b.token = ans.Token
 	}
 	if ans.Session != "" {
 		b.session = ans.Session
 	}
-	return *ans, nil
+	if ans.Token == "" && ans.State != authn.Success {
+		return
+	}
+	b.at.State = ans.State
+	if ans.Factor.ID != "" {
+		b.at.Factor = ans.Factor.ID
+	}
+	if a, err := readApp(ans.Prompt.URI); err == nil {
+		b.app = a
+	}
+	if ans.Prompt.Codes != nil {
+		b.codes = ans.Prompt.Codes
+	}
+	if ans.Prompt.Number != "" {
+		b.number = ans.Prompt.Number
+	}
+	if ans.Prompt.Pairing != "" {
+		b.asks(ans.Prompt.Pairing)
+	}
 }
 
-// code is what is typed.
-func (p *player) code(b *seat, l *Leg) authn.Code {
-	right := b.code
-	if right == "" {
-		right = zeros(p.digits)
+// approval is the token by which the device answers.
+func (b *seat) approval(l *Leg) authn.Secret {
+	if l.Typed == TypedOld {
+		return b.before
 	}
-	switch l.Typed {
-	case TypedWrong:
-		return turned(right, 0, 1)
-	case TypedOld:
-		return b.old
-	case TypedAnother:
-		for n := range len(p.seats) + 1 {
-			if o := p.seats[n]; o != nil && o != b && o.code != "" && o.code != right {
-				return o.code
-			}
-		}
-		return turned(right, 0, 2)
-	case TypedLong:
-		return right + "0"
-	}
-	return right
+	return b.asked
 }
+
+// reply is what the device says.
+func (p *player) reply(b *seat, l *Leg) authn.Reply { return replies(l.Typed, b.number) }
 
 // zeros is a code that is seldom right.
 func zeros(n int) authn.Code { return authn.Code("000000000000"[:n]) }

@@ -32,10 +32,10 @@ func (s *leaky) Save(ctx context.Context, key string, old uint64, r authn.Record
 // TestReplayCompares: a replay finds every answer that is another one, and a
 // store that does not keep what it takes.
 func TestReplayCompares(t *testing.T) {
-	o := Options{Policy: cramped, Deliveries: []authn.Delivery{authn.Sent, authn.Failed}}
+	o, all := Options{Policy: cramped, Deliveries: []authn.Delivery{authn.Sent, authn.Failed}}, explorations["adding"]
 	changes, found := 0, 0
 	lost := 0
-	for i, w := range Walks(t, machine(t, cramped), o) {
+	for i, w := range slices.Concat(Walks(t, machine(t, cramped), o), Walks(t, machineOf(t, all), all)) {
 		if brief() && i%4 > 0 {
 			continue
 		}

@@ -2,7 +2,6 @@ package authntest
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +31,8 @@ func Epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 // goroutine, and must not be copied. Set its exported fields before the first
 // use, or while no call is in progress.
 type World struct {
-	// Base is the store that the World wraps; nil: an empty [memstore.Store].
+	// Base is the store that the World wraps; nil: an empty [memstore.Store]. The
+	// World is no [authn.Clock], whatever Base is: its own clock need not be Base's.
 	Base authn.Store
 
 	// Plan, if not nil, returns the fault of a call for which neither
@@ -104,7 +104,7 @@ func (w *World) SetFactors(user string, fs ...authn.Factor) {
 		}
 		w.users[user] = e
 	}
-	e.before, e.now, e.unknown = e.now, slices.Clone(fs), false
+	e.before, e.now, e.unknown = e.now, copied(fs), false
 }
 
 // Remove removes a user from the directory: [World.Factors] then returns
@@ -124,7 +124,7 @@ func (w *World) FactorsOf(user string) []authn.Factor {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e := w.users[user]; e != nil {
-		return slices.Clone(e.now)
+		return copied(e.now)
 	}
 	return nil
 }

@@ -126,6 +126,29 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+func TestDirectoryData(t *testing.T) {
+	ctx := t.Context()
+	var w World
+	app := authn.Factor{ID: "app", Type: authn.TOTP, Status: authn.NotSetUp}
+	w.SetFactors("ada", app, Mail("ada@example.com", authn.Active))
+	for i, c := range []struct {
+		revision, want uint32
+		data, kept     string
+	}{{1, 1, "one", "one"}, {3, 3, "three", "three"}, {3, 3, "other", "three"}, {2, 3, "two", "three"}, {0, 3, "", "three"}, {4, 4, "four", "four"}} {
+		app.Revision, app.Data = c.revision, []byte(c.data)
+		if err := w.Activated(ctx, "k", "ada", app); err != nil {
+			t.Fatal(err)
+		}
+		if f := w.FactorsOf("ada")[0]; f.Status != authn.Active || f.Revision != c.want || string(f.Data) != c.kept {
+			t.Errorf("after %d calls: revision %d, %q", i+1, f.Revision, f.Data)
+		}
+	}
+	w.FailOnce(Factors, Fault{Stale: true})
+	if old, err := w.Factors(ctx, "ada"); err != nil || old[0].Revision != 3 || string(old[0].Data) != "three" {
+		t.Errorf("stale: %v, %v", old, err)
+	}
+}
+
 func TestInbox(t *testing.T) {
 	var w World
 	ctx := t.Context()
@@ -140,9 +163,14 @@ func TestInbox(t *testing.T) {
 	if len(w.Messages("")) != 3 || w.Code("bob") != "" {
 		t.Errorf("%d messages", len(w.Messages("")))
 	}
+	journal := w.Calls()
 	w.Forget()
 	if len(w.Messages("")) != 0 {
 		t.Error("nothing was forgotten")
+	}
+	_ = w.Audit(ctx, authn.AuditEvent{})
+	if journal[0].Port != Send || len(w.Calls()) != 1 || w.Calls()[0].N != 6 {
+		t.Errorf("the journal %+v, after Forget %+v", journal[0], w.Calls())
 	}
 }
 
@@ -187,8 +215,8 @@ func TestPlan(t *testing.T) {
 	if _, err := svc.Begin(t.Context(), authn.Login{User: "ada"}); !errors.Is(err, authn.ErrUnavailable) {
 		t.Error(err)
 	}
-	want := []Port{Load, Factors, Save, Load}
-	if !slices.Equal(planned, want) || !slices.Equal(watched, want) || w.Now() != Epoch().Add(4*time.Second) {
+	want := []Port{Load, Factors, Allow, Save, Load}
+	if !slices.Equal(planned, want) || !slices.Equal(watched, want) || w.Now() != Epoch().Add(5*time.Second) {
 		t.Errorf("planned %v, watched %v, at %v", planned, watched, w.Now())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/sqlstore"
 	"github.com/go-sql-driver/mysql"
@@ -81,7 +82,10 @@ func openSQLite(ctx context.Context) (*backend, error) {
 }
 
 func openPostgres(ctx context.Context) (*backend, error) {
-	dsn := cmp.Or(os.Getenv("AUTHN_TEST_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
+	dsn, err := addressOf(servers.PostgreSQL)
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, err
@@ -102,7 +106,10 @@ func openPostgres(ctx context.Context) (*backend, error) {
 }
 
 func openMySQL(ctx context.Context) (*backend, error) {
-	dsn := cmp.Or(os.Getenv("AUTHN_TEST_MYSQL"), "root@tcp(127.0.0.1:3306)/test")
+	dsn, err := addressOf(servers.MySQL)
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, err
@@ -187,6 +194,14 @@ func version() uint64 {
 }
 
 func unique() string { return "authn_bench_" + strings.ToLower(rand.Text()[:10]) }
+
+// addressOf returns the address of a server for tests.
+func addressOf(variable string) (string, error) {
+	if address := os.Getenv(variable); address != "" {
+		return address, nil
+	}
+	return "", fmt.Errorf("%s is not set", variable)
+}
 
 // reach opens a backend within a few seconds.
 func (k kindOf) reach() (*backend, error) {

@@ -37,4 +37,5 @@ func nanos(ns float64) string {
 // percent writes the distance of the quartiles as a percentage of the median.
 func percent(s spread) string { return fmt.Sprintf("%.0f %%", 100*(s.high-s.low)/s.mid) }
 
-func round(x float64) float64 { return math.Round(x*10) / 10 }
+// round keeps one decimal; adding 0 makes -0 a 0.
+func round(x float64) float64 { return math.Round(x*10)/10 + 0 }

@@ -85,7 +85,7 @@ func (h *host) service(s authn.Store) (*authn.Service, error) {
 }
 
 func newMachine() (*authn.Machine, error) {
-	return authn.NewMachine(tenant, keys(), pseudonymKey, authn.Policy{})
+	return authn.NewMachine(authn.Config{Tenant: tenant, Keys: keys(), PseudonymKey: pseudonymKey})
 }
 
 // wrong returns a different code of the same length.

@@ -69,13 +69,16 @@ func (s *keyed) Save(ctx context.Context, key string, old uint64, r authn.Record
 	return s.Store.Save(ctx, key, old, r)
 }
 
-// fill stores the account n times, under keys that begin with the group.
+// fill stores the account n times, under keys of its tenant that go on with the
+// group.
 func (t *template) fill(s authn.Store, group uint64, n int) error {
 	var p [16]byte
 	binary.BigEndian.PutUint64(p[:], group)
+	own := t.m.Key("anybody")
+	mark := own[:len(own)-hex.EncodedLen(len(p))]
 	for i := range n {
 		binary.BigEndian.PutUint64(p[8:], uint64(i)*0x9e3779b97f4a7c15)
-		key := hex.EncodeToString(p[:])
+		key := mark + hex.EncodeToString(p[:])
 		r := authn.Record{Value: t.m.Seal(&t.account, key), Version: version(), Due: t.due}
 		if err := s.Save(context.Background(), key, 0, r); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/authnfsm/authn/internal/servers"
 )
 
 const help = `Usage: go run ./bench [-quick] [-only PART] [-o DIR]
@@ -18,9 +20,9 @@ prints one line for each comparison (name, value, bound, ok or over), writes not
 exits with status 1 if any is over. The bounds tolerate noise, but not a doubling.
 
 Comparisons are ratios within one run. AUTHN_TEST_POSTGRES, AUTHN_TEST_MYSQL and
-AUTHN_TEST_REDIS are the addresses of PostgreSQL, MariaDB and Redis, by default on this
-machine. A server that cannot be reached is skipped, or counts as over if
-AUTHN_TEST_SERVICES is "required".
+AUTHN_TEST_REDIS are the addresses of a PostgreSQL, MariaDB and Redis for tests, as in
+.ci/services. A server that is not named or cannot be reached is skipped, or counts as
+over if AUTHN_TEST_SERVICES is "required".
 
 `
 
@@ -49,7 +51,7 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 		return 1
 	}
 	if *quick || *only != "" {
-		if !judge(stdout, outcomes(all), os.Getenv("AUTHN_TEST_SERVICES") == "required") {
+		if !judge(stdout, outcomes(all), servers.Required()) {
 			return 1
 		}
 		return 0

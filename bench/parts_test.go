@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn/internal/servers"
 )
 
 // tiny returns a plan with short laps, which are enough because contestants
@@ -67,10 +69,7 @@ func TestTrips(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			b, err := k.reach()
 			if err != nil {
-				if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
-					t.Fatal(err)
-				}
-				t.Skipf("%s is not running, or its address is not set: %v", k.name, err)
+				servers.Missing(t, "no %s for tests: %v", k.name, err)
 			}
 			defer b.close()
 			h := newHost()
@@ -88,9 +87,24 @@ func TestTrips(t *testing.T) {
 }
 
 func TestUnreachableStoreIsSkipped(t *testing.T) {
-	t.Setenv("AUTHN_TEST_REDIS", "redis://127.0.0.1:1")
+	t.Setenv(servers.Redis, "redis://127.0.0.1:1")
 	if _, err := openRedis(context.Background()); err == nil {
 		t.Fatal("there is a server on port 1")
+	}
+}
+
+// TestUnnamedStoreIsSkipped checks that no server is used that nobody named.
+func TestUnnamedStoreIsSkipped(t *testing.T) {
+	for _, variable := range []string{servers.PostgreSQL, servers.MySQL, servers.Redis} {
+		t.Setenv(variable, "")
+	}
+	for _, k := range kinds[2:] {
+		if b, err := k.reach(); err == nil {
+			b.close()
+			t.Errorf("%s: opened", k.name)
+		} else if !strings.Contains(err.Error(), "AUTHN_TEST_") {
+			t.Errorf("%s: %v", k.name, err)
+		}
 	}
 }
 

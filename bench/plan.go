@@ -80,6 +80,7 @@ type part struct {
 
 var parts = []part{
 	{"steps", steps},
+	{"proofs", proofs},
 	{"service", signIns},
 	{"http", overHTTP},
 	{"scaling", scaling}, // before databases use the other cores

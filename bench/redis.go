@@ -1,13 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
-	"os"
 
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/redisstore"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -23,7 +22,11 @@ return 1
 `)
 
 func openRedis(ctx context.Context) (*backend, error) {
-	o, err := redis.ParseURL(cmp.Or(os.Getenv("AUTHN_TEST_REDIS"), "redis://127.0.0.1:6379"))
+	address, err := addressOf(servers.Redis)
+	if err != nil {
+		return nil, err
+	}
+	o, err := redis.ParseURL(address)
 	if err != nil {
 		return nil, err
 	}

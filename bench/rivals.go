@@ -132,7 +132,7 @@ func next(from authn.State, label string) (authn.State, error) {
 		}
 	case authn.MFAChallenge:
 		switch label {
-		case "verify [right code]":
+		case "verify [right code, nothing required]":
 			return authn.Success, nil
 		case "verify [wrong code, tries left, no new back-off]", "resend [may send]":
 			return authn.MFAChallenge, nil

@@ -41,7 +41,7 @@ func scenes() ([]scene, error) {
 	}
 	factor := factorOf(user).ID
 	return []scene{
-		{"right code", c.step(m, authn.Verify{Code: c.code}, authn.Success), "verify [right code]", authn.Success, newDesk(tenant, factor, true)},
+		{"right code", c.step(m, authn.Verify{Code: c.code}, authn.Success), "verify [right code, nothing required]", authn.Success, newDesk(tenant, factor, true)},
 		{"wrong code", c.step(m, authn.Verify{Code: wrong(c.code)}, authn.MFAChallenge),
 			"verify [wrong code, tries left, no new back-off]", authn.MFAChallenge, newDesk(tenant, factor, false)},
 		{"refused event", c.refused(m, authn.Skip{}), "skip [nothing required]", "", nil},

@@ -6,8 +6,8 @@
 // drawn too, and so can the history of one transaction, as a path through the
 // table or alone.
 //
-// [Options] select what is shown. The views [Email], [Overview] and [Full] are
-// predefined Options. The output depends only on the rows and the Options.
+// [Options] select what is shown. [Views] are predefined pictures, one for each
+// flow. The output depends only on the rows and the Options.
 //
 // Any field may contain any text. Quotes, brackets, colons, line breaks and the
 // markup of the format are escaped, and control characters are replaced by
@@ -71,6 +71,12 @@ type Options struct {
 	// states, if they have the same label and lead to the same state.
 	Fold []authn.EventName
 
+	// Groups are drawn as one box each, which lists the states of the group that
+	// occur, if there are several. Arrows within a group are those of a state that
+	// an event does not change. A state of several groups is in the first of them.
+	// Markdown, Matrix and SCXML ignore groups.
+	Groups []Group
+
 	// Initial is the initial state; "" means that of the first row.
 	Initial authn.State
 
@@ -92,11 +98,17 @@ type Options struct {
 	Notes map[authn.State]string
 }
 
+// A Group is several states that are drawn as one.
+type Group struct {
+	Name   string // the first line of the box
+	States []authn.State
+}
+
 // An Arrow is one arrow of a drawing, for tests and for hosts that render their
 // own drawings.
 type Arrow struct {
-	From   []authn.State // several states only if Fold has combined them
-	To     authn.State   // equals From if the event does not change the state
+	From   []authn.State // several states if Fold or a group has combined them
+	To     []authn.State // several states of a group; equals From if the event does not change the box
 	Labels []string      // the lines of the label
 	Rows   []authn.Transition
 }
@@ -119,7 +131,7 @@ func Arrows(ts []authn.Transition, o Options) []Arrow {
 }
 
 func (d *drawing) export(a *arrow) Arrow {
-	x := Arrow{From: d.nodes[a.from].states, To: d.nodes[a.to].states[0]}
+	x := Arrow{From: d.nodes[a.from].states, To: d.nodes[a.to].states}
 	for _, l := range a.lines {
 		x.Labels = append(x.Labels, l.String())
 		x.Rows = append(x.Rows, l.rows...)

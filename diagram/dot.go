@@ -59,7 +59,7 @@ func (d *drawing) dotState(out *writer, i int) {
 	n := &d.nodes[i]
 	c := n.look()
 	out.put("\t", n.id, " [label=", d.dotLabel(n), " class=", c.name, " fillcolor=\"", c.fill, "\" color=\"", c.stroke, "\" fontcolor=\"", c.ink, "\"")
-	if n.fold() {
+	if n.fold {
 		out.put(" style=\"rounded,dashed\"")
 	}
 	if n.final {

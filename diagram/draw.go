@@ -1,6 +1,7 @@
 package diagram
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +22,13 @@ type drawing struct {
 
 type node struct {
 	id      string        // a word in every format
-	states  []authn.State // several only in a fold
+	states  []authn.State // several in a group or a fold
+	title   string        // of a group or a fold
 	inside  []line        // events that do not change the state
 	refused []line
 	initial, final,
-	lit, walked bool
+	lit, walked,
+	fold bool
 }
 
 type arrow struct {
@@ -33,7 +36,8 @@ type arrow struct {
 	lines    []line
 }
 
-func (n *node) fold() bool { return len(n.states) > 1 }
+// only reports whether the box is that of one state.
+func (n *node) only(s authn.State) bool { return len(n.states) == 1 && n.states[0] == s }
 
 func (a *arrow) walked() bool {
 	return slices.ContainsFunc(a.lines, func(l line) bool { return len(l.steps) > 0 })
@@ -117,11 +121,44 @@ func (d *drawing) states() {
 	order := slices.DeleteFunc(d.walked(named), final)
 	for _, s := range append(order, named...) {
 		if _, ok := d.at[s]; !ok {
-			d.at[s] = d.box(string(s), s)
-			n := &d.nodes[d.at[s]]
-			n.initial, n.final, n.lit = s == d.o.Initial, final(s), s == d.o.Lit
+			n := d.place(s, named)
+			n.initial, n.lit = slices.Contains(n.states, d.o.Initial), slices.Contains(n.states, d.o.Lit)
+			n.final = !slices.ContainsFunc(n.states, func(s authn.State) bool { return !final(s) })
 		}
 	}
+}
+
+// place makes the box of a state: its own, or that of its group if others of the
+// group occur.
+func (d *drawing) place(s authn.State, named []authn.State) *node {
+	title, in := "", []authn.State{s}
+	if g := d.group(s); g != nil {
+		var found []authn.State
+		for _, m := range g.States {
+			if d.group(m) == g && slices.Contains(named, m) && !slices.Contains(found, m) {
+				found = append(found, m)
+			}
+		}
+		if len(found) > 1 {
+			title, in = g.Name, found
+		}
+	}
+	i := d.box(cmp.Or(title, string(s)), in...)
+	for _, m := range in {
+		d.at[m] = i
+	}
+	d.nodes[i].title = title
+	return &d.nodes[i]
+}
+
+// group returns the first group that a state is in; nil if it is in none.
+func (d *drawing) group(s authn.State) *Group {
+	for i := range d.o.Groups {
+		if g := &d.o.Groups[i]; slices.Contains(g.States, s) {
+			return g
+		}
+	}
+	return nil
 }
 
 // walked returns the states in the order of a breadth-first walk from the
@@ -196,30 +233,35 @@ func (d *drawing) folds(rows []authn.Transition) []int {
 		if !can(&rows[i]) || len(ss) < 2 {
 			continue
 		}
-		box[i] = slices.IndexFunc(d.nodes, func(n node) bool { return slices.Equal(n.states, ss) })
+		box[i] = slices.IndexFunc(d.nodes, func(n node) bool { return n.fold && alike(n.states, ss) })
 		if box[i] < 0 {
 			box[i] = d.box("ANY", ss...)
+			d.nodes[box[i]].title, d.nodes[box[i]].fold = "any of", true
 		}
 	}
 	return box
 }
 
+// alike reports whether two lists without repetition have the same states.
+func alike(a, b []authn.State) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(s authn.State) bool { return !slices.Contains(b, s) })
+}
+
 // add draws a row.
 func (d *drawing) add(t *authn.Transition, fold int) {
 	l := d.line(t)
-	from := d.at[t.From]
+	from, to := d.at[t.From], d.at[t.To]
 	n := &d.nodes[from]
 	switch {
 	case t.Refuse != nil:
 		n.refused = d.join(n.refused, l)
 		return
-	case t.From == t.To && d.o.Inside:
+	case from == to && d.o.Inside:
 		n.inside = d.join(n.inside, l)
 		return
 	case fold > 0:
 		from = fold
 	}
-	to := d.at[t.To]
 	for i := range d.arrows {
 		if a := &d.arrows[i]; a.from == from && a.to == to && (d.o.Merge || a.lines[0].like(&l)) {
 			a.lines = d.join(a.lines, l)

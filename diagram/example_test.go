@@ -19,7 +19,7 @@ func ExampleMermaid() {
 		{From: "ASKED", Event: "say", When: []string{"wrong word"}, To: "ASKED", Outcome: authn.WrongCode},
 		{From: "ASKED", Event: "say", When: []string{"third wrong word"}, To: authn.LockedOut},
 	}
-	if err := diagram.Mermaid(os.Stdout, ts, diagram.Overview()); err != nil {
+	if err := diagram.Mermaid(os.Stdout, ts, diagram.Options{Brief: true, Merge: true, Inside: true}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
@@ -93,7 +93,7 @@ func ExampleArrows() {
 		{From: authn.MFAChallenge, Event: "verify", When: []string{"right code"}, To: authn.Success},
 	}
 	for _, a := range diagram.Arrows(nil, diagram.Options{Path: taken}) {
-		fmt.Println(a.From[0], a.To, a.Labels)
+		fmt.Println(a.From[0], a.To[0], a.Labels)
 	}
 	// Output:
 	// MFA_REQUIRED MFA_CHALLENGE [1, 3. challenge [may send]]
@@ -101,11 +101,12 @@ func ExampleArrows() {
 	// MFA_CHALLENGE SUCCESS [4. verify [right code]]
 }
 
-// List the arrows between states in the Email view.
-func ExampleEmail() {
-	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Email()) {
-		if a.From[0] != a.To {
-			fmt.Println(a.From[0], "->", a.To)
+// List the arrows between states in a view.
+func ExampleNamed() {
+	v, _ := diagram.Named("email")
+	for _, a := range diagram.Arrows(v.Rows, v.Options) {
+		if a.From[0] != a.To[0] {
+			fmt.Println(a.From[0], "->", a.To[0])
 		}
 	}
 	// Unordered output:
@@ -119,17 +120,23 @@ func ExampleEmail() {
 	// MFA_CHALLENGE -> LOCKED_OUT
 }
 
-// Overview draws cancel, expire and lock once, for all states that allow them.
-func ExampleOverview() {
-	for _, a := range diagram.Arrows(authn.Transitions(), diagram.Overview()) {
-		if len(a.From) > 1 {
-			fmt.Println(a.Labels[0], "leads to", a.To)
+// Draw every view, for pages.
+func ExampleViews() {
+	for _, v := range diagram.Views() {
+		var b strings.Builder
+		if err := diagram.Mermaid(&b, v.Rows, v.Options); err != nil {
+			fmt.Println(err)
 		}
+		fmt.Println(v.Name, strings.HasPrefix(b.String(), "stateDiagram-v2"))
 	}
 	// Output:
-	// cancel leads to CANCELED
-	// expire leads to EXPIRED
-	// lock leads to LOCKED_OUT
+	// email true
+	// factors true
+	// passwords true
+	// claims true
+	// gates true
+	// overview true
+	// full true
 }
 
 // Write a reference of a few rows.
@@ -172,7 +179,8 @@ func ExampleMatrix() {
 // Write a drawing for Graphviz and a chart for tools that read SCXML. Different
 // tables have different digests.
 func ExampleDOT() {
-	o := diagram.Full()
+	v, _ := diagram.Named("full")
+	o := v.Options
 	o.Keep = func(t authn.Transition) bool { return t.Event == "previous" }
 	var dot, scxml strings.Builder
 	fmt.Println(diagram.DOT(&dot, authn.Transitions(), o), diagram.SCXML(&scxml, authn.Transitions(), o))

@@ -59,6 +59,9 @@ func anyOptions(t *rapid.T, ts []authn.Transition) Options {
 		for _, r := range some.Draw(t, "fold") {
 			o.Fold = append(o.Fold, r.Event)
 		}
+		for _, r := range some.Draw(t, "group") {
+			o.Groups = append(o.Groups, Group{nasty().Draw(t, "name"), []authn.State{r.From, r.To, ts[0].From}})
+		}
 		o.Notes = map[authn.State]string{ts[0].From: nasty().Draw(t, "note")}
 		o.Lit = ts[0].To
 	}
@@ -86,7 +89,7 @@ func FuzzText(f *testing.F) {
 			{From: authn.State(b), Event: authn.EventName(a), When: []string{b}, Refuse: errors.New(a), Why: a},
 			{From: authn.State(b), Event: authn.EventName(a), To: authn.State(b), Why: a},
 		}
-		for _, o := range []Options{{}, Overview(), Full()} {
+		for _, o := range []Options{{}, named("overview"), named("full")} {
 			o.Title, o.Notes = a, map[authn.State]string{authn.State(a): b}
 			checkAll(t, ts, o)
 		}

@@ -23,10 +23,10 @@ const (
 
 var classes = []class{
 	{"lit", func(n *node) bool { return n.lit }, "#bf8700", "#7d4e00", "#ffffff"},
-	{"good", func(n *node) bool { return n.states[0] == authn.Success && !n.fold() }, "#1f883d", "#116329", "#ffffff"},
-	{"bad", func(n *node) bool { return n.states[0] == authn.LockedOut && !n.fold() }, "#cf222e", "#a40e26", "#ffffff"},
+	{"good", func(n *node) bool { return n.only(authn.Success) }, "#1f883d", "#116329", "#ffffff"},
+	{"bad", func(n *node) bool { return n.only(authn.LockedOut) }, "#cf222e", "#a40e26", "#ffffff"},
 	{"walked", func(n *node) bool { return n.walked }, blue, "#033d8b", "#ffffff"},
-	{"any", (*node).fold, "transparent", gray, gray},
+	{"any", func(n *node) bool { return n.fold }, "transparent", gray, gray},
 	{"state", func(*node) bool { return true }, "#eef1fb", "#7c86c8", "#1f2328"},
 }
 
@@ -47,16 +47,17 @@ func (d *drawing) looks() (cs []class) {
 
 // name returns the first line of the box.
 func (n *node) name() string {
-	if n.fold() {
-		return "any of"
+	s := n.title
+	if len(n.states) == 1 {
+		s = string(n.states[0])
 	}
-	return strings.ReplaceAll(clean(string(n.states[0])), "\n", " ")
+	return strings.ReplaceAll(clean(s), "\n", " ")
 }
 
-// items returns the lines below the name: the states of a fold, or the events
-// that do not change the state and those that are refused.
+// items returns the lines below the name: the states of several, the events that do
+// not change the state, and those that are refused.
 func (n *node) items() (ss []string) {
-	if n.fold() {
+	if len(n.states) > 1 {
 		for _, s := range n.states {
 			ss = append(ss, strings.ReplaceAll(clean(string(s)), "\n", " "))
 		}
@@ -78,7 +79,7 @@ func (d *drawing) direction() Direction {
 }
 
 func (d *drawing) note(n *node) string {
-	if n.fold() {
+	if len(n.states) > 1 {
 		return ""
 	}
 	return d.o.Notes[n.states[0]]

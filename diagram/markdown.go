@@ -46,7 +46,7 @@ func Markdown(w io.Writer, ts []authn.Transition, o Options) error {
 // in how many cases it is refused, or that it has no row. Matrix uses the
 // Options Title, Omit, Keep, Final and Lit; it always counts refusals.
 func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
-	o.Refusals = true
+	o.Refusals, o.Groups = true, nil
 	d := draw(ts, o)
 	out := &writer{w: w}
 	out.title(o.Title)
@@ -64,7 +64,7 @@ func Matrix(w io.Writer, ts []authn.Transition, o Options) error {
 	out.row(slices.Repeat([]string{"---"}, len(head)))
 	for i := range d.nodes {
 		n := &d.nodes[i]
-		if n.fold() {
+		if n.fold {
 			continue
 		}
 		cells := []string{d.named(n.states[0])}

@@ -17,7 +17,7 @@ import (
 // transactions, outcomes and refusals are logged. Names that are not valid ids
 // are replaced, and kept in name attributes in a separate name space.
 func SCXML(w io.Writer, ts []authn.Transition, o Options) error {
-	o.Merge, o.Brief, o.Inside, o.Fold, o.Label, o.Path = false, false, false, nil, nil, nil
+	o.Merge, o.Brief, o.Inside, o.Fold, o.Groups, o.Label, o.Path = false, false, false, nil, nil, nil, nil
 	d := draw(ts, o)
 	x := &chart{writer: writer{w: w}, d: d, words: map[string]string{}, used: map[string]bool{}}
 	x.put("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scxml xmlns=\"http://www.w3.org/2005/07/scxml\" xmlns:t=\"urn:authnfsm:table\" version=\"1.0\" datamodel=\"ecmascript\"")

@@ -7,6 +7,6 @@ set -eu
 cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core graphviz plantuml libqt5scxml5-bin
+apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-liberation graphviz plantuml libqt5scxml5-bin
 cd mermaidcheck
 npm ci --ignore-scripts --no-audit --no-fund

@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 
 import { OktaAuth } from '@okta/okta-auth-js/authn'
 
-import { fresh, other, password, start } from './server.mjs'
+import { fresh, other, password, shown, start } from './server.mjs'
 
 let server, client
 
@@ -49,7 +49,7 @@ describe('a verified address', () => {
     let tx = await signIn(user)
     assert.equal(tx.status, 'MFA_REQUIRED')
     assert.equal(tx.user.profile.login, user)
-    assert.match(email(tx).profile.email, /^a\*\*\*@e\*\*\*\.com$/)
+    assert.match(email(tx).profile.email, /^a\.\.\..@example\.com$/)
     assert.equal((await server.mails(user)).length, 0, 'no mail before it is asked for')
 
     tx = await email(tx).verify()
@@ -181,7 +181,7 @@ describe('enrollment inside the sign-in', () => {
     tx = await tx.activate({ passCode: await server.code(user) })
     assert.equal(tx.status, 'SUCCESS')
     const subjects = (await server.mails(user)).map((m) => m.subject)
-    assert.match(subjects.at(-1), /codes by mail are set up/)
+    assert.match(subjects.at(-1), /a second factor was set up/)
     assert.equal((await signIn(user)).status, 'MFA_REQUIRED')
   })
 
@@ -207,6 +207,157 @@ describe('enrollment inside the sign-in', () => {
   })
 })
 
+describe('an authenticator app', () => {
+  const app = (tx) => tx.factors.find((f) => f.factorType === 'token:software:totp')
+
+  test('set up, and from then on asked for', async () => {
+    const user = fresh('radia')
+    let tx = await signIn(user)
+    assert.equal(tx.status, 'MFA_ENROLL')
+    assert.equal(app(tx).provider, 'GOOGLE')
+    tx = await app(tx).enroll()
+    assert.equal(tx.status, 'MFA_ENROLL_ACTIVATE')
+    assert.equal(tx.factor.profile.credentialId, user)
+    const { sharedSecret, encoding, timeStep, keyLength } = tx.factor.activation
+    assert.deepEqual([encoding, timeStep, keyLength], ['base32', 30, 6])
+    const { href, type } = tx.data._embedded.factor._embedded.activation._links.qrcode
+    assert.equal(type, 'image/png')
+    const png = Buffer.from(await (await fetch(href)).arrayBuffer())
+    assert.equal(png.subarray(1, 4).toString(), 'PNG')
+    const shows = (tx) => shown(sharedSecret, tx.data.authn.now)
+
+    const first = shows(tx)
+    await refused(403, 'E0000068', () => tx.activate({ passCode: other(first) }))
+    tx = await client.tx.resume()
+    assert.equal(tx.factor.activation.sharedSecret, sharedSecret, 'a reload shows the same secret')
+    tx = await tx.activate({ passCode: first })
+    assert.equal(tx.status, 'SUCCESS')
+
+    tx = await signIn(user)
+    assert.equal(tx.status, 'MFA_REQUIRED')
+    const e = await refused(403, 'E0000068', () => app(tx).verify({ passCode: first, rememberDevice: false }))
+    assert.match(e.errorCauses[0].errorSummary, /used before/)
+    await server.advance('30s')
+    tx = await client.tx.resume()
+    tx = await app(tx).verify({ passCode: shows(tx), rememberDevice: false })
+    assert.equal(tx.status, 'SUCCESS')
+    assert.deepEqual((await (await session(tx.sessionToken)).json()).amr, ['pwd', 'otp'])
+  })
+})
+
+describe('a phone that approves', () => {
+  const phone = (tx) => tx.factors.find((f) => f.factorType === 'push')
+
+  test('paired, asked, and polled for until it has answered', async () => {
+    const user = fresh('karen')
+    let tx = await phone(await signIn(user)).enroll()
+    assert.deepEqual([tx.status, tx.factorResult], ['MFA_ENROLL_ACTIVATE', 'WAITING'])
+    await server.scan(tx.data.stateToken)
+    let polled = tx.poll({ delay: 50 })
+    await server.phone(user, 'yes')
+    tx = await polled
+    assert.equal(tx.status, 'SUCCESS')
+
+    tx = await phone(await signIn(user)).verify()
+    assert.deepEqual([tx.status, tx.factorResult, phone({ factors: [tx.factor] }).profile.name], ['MFA_CHALLENGE', 'WAITING', `the phone of ${user}`])
+    polled = tx.poll({ delay: 50 })
+    await server.phone(user, 'no')
+    tx = await polled
+    assert.deepEqual([tx.status, tx.factorResult], ['MFA_CHALLENGE', 'REJECTED'])
+    await server.advance('1s')
+    tx = await tx.resend('push')
+    assert.equal(tx.factorResult, 'WAITING')
+    polled = tx.poll({ delay: 50 })
+    await server.phone(user, 'yes', String(tx.factor.challenge.correctAnswer))
+    tx = await polled
+    assert.equal(tx.status, 'SUCCESS')
+    assert.deepEqual((await (await session(tx.sessionToken)).json()).amr, ['pwd', 'swk'])
+  })
+})
+
+describe('recovery codes', () => {
+  test('a list, and one of its codes without a challenge', async () => {
+    const user = fresh('annie')
+    let tx = await email(await signIn(user)).verify()
+    tx = await tx.verify({ passCode: await server.code(user) })
+    assert.equal(tx.status, 'MFA_ENROLL')
+    const list = (tx) => tx.factors.find((f) => f.provider === 'CUSTOM')
+    tx = await list(tx).enroll()
+    const { codes } = tx.data.authn
+    assert.equal(codes.length, 10)
+    tx = await tx.activate({ passCode: codes[9] })
+    assert.equal(tx.status, 'SUCCESS')
+    tx = await list(await signIn(user)).verify({ passCode: codes[9] })
+    assert.deepEqual([tx.status, tx.data.authn.codesLeft], ['SUCCESS', 9])
+    tx = await signIn(user)
+    await refused(403, 'E0000068', () => list(tx).verify({ passCode: codes[9] }))
+  })
+})
+
+describe('every kind of factor', () => {
+  const of = (tx, type) => tx.factors.find((f) => f.factorType === type)
+  const nameless = { rememberDevice: false }
+
+  test('katherine chooses', async () => {
+    const user = fresh('katherine')
+    const { number, totp, recoveryCodes } = await server.phoneOf(user)
+    let tx = await signIn(user)
+    assert.deepEqual(tx.factors.map((f) => f.factorType), ['email', 'sms', 'call', 'token:software:totp', 'question', 'push', 'recovery_codes'])
+    for (const [type, proof] of [['token:software:totp', { passCode: totp[0].code }], ['recovery_codes', { passCode: recoveryCodes[0] }], ['question', { answer: 'Analytical Engine' }]]) {
+      tx = await of(await signIn(user), type).verify({ ...proof, ...nameless })
+      assert.equal(tx.status, 'SUCCESS', type)
+    }
+    for (const [type, to] of [['email', user], ['sms', number], ['call', number]]) {
+      tx = await of(await signIn(user), type).verify()
+      assert.equal(tx.status, 'MFA_CHALLENGE', type)
+      tx = await tx.verify({ passCode: await server.code(to) })
+      assert.equal(tx.status, 'SUCCESS', type)
+    }
+    tx = await of(await signIn(user), 'push').verify()
+    const polled = tx.poll({ delay: 50 })
+    const { push } = await server.phoneOf(user)
+    assert.ok(push[0].numbers.includes(tx.factor.challenge.correctAnswer))
+    assert.equal(await server.press(push[0].id, { answer: 'approve', number: tx.factor.challenge.correctAnswer }), 200)
+    assert.equal((await polled).status, 'SUCCESS')
+    assert.equal(await server.press(push[0].id, { answer: 'reject' }), 409)
+  })
+
+  test('margaret sets up what she likes', async () => {
+    const begun = async (tag) => {
+      const user = fresh(`margaret+${tag}`).replace(/\+([^@]*)\+/, '+$1-')
+      const tx = await signIn(user)
+      assert.equal(tx.status, 'MFA_ENROLL')
+      assert.ok(tx.factors.length === 7 && tx.factors.every((f) => f.enrollment === 'OPTIONAL') && !tx.skip)
+      return [user, tx]
+    }
+    for (const type of ['email', 'sms', 'call']) {
+      let [user, tx] = await begun(type)
+      tx = await of(tx, type).enroll({ profile: { phoneNumber: '+1 555 0100' } })
+      assert.equal(tx.status, 'MFA_ENROLL_ACTIVATE')
+      tx = await tx.activate({ passCode: await server.code(type === 'email' ? user : (await server.phoneOf(user)).number) })
+      assert.equal(tx.status, 'SUCCESS', type)
+    }
+    let [user, tx] = await begun('totp')
+    tx = await of(tx, 'token:software:totp').enroll()
+    const [app] = (await server.phoneOf(user)).totp
+    assert.equal(app.secret, tx.factor.activation.sharedSecret)
+    assert.equal((await tx.activate({ passCode: app.code })).status, 'SUCCESS');
+
+    [user, tx] = await begun('question')
+    tx = await of(tx, 'question').enroll({ profile: { question: 'disliked_food', answer: 'Brussels sprouts' } })
+    assert.equal(tx.status, 'SUCCESS')
+    tx = await of(await signIn(user), 'question').verify({ answer: 'brussels sprouts' })
+    assert.equal(tx.status, 'SUCCESS');
+
+    [user, tx] = await begun('push')
+    tx = await of(tx, 'push').enroll()
+    const polled = tx.poll({ delay: 50 })
+    const { enrolling } = await server.phoneOf(user)
+    assert.equal(await server.press(enrolling[0].id, { answer: 'approve' }), 200)
+    assert.equal((await polled).status, 'SUCCESS')
+  })
+})
+
 describe('the password', () => {
   test('enough for alan', async () => {
     const tx = await signIn(fresh('alan'))
@@ -215,8 +366,8 @@ describe('the password', () => {
   })
 
   test('right, wrong and unknown on a locked account', async () => {
-    assert.equal((await signIn('joan@example.com')).status, 'LOCKED_OUT')
-    for (const username of ['joan@example.com', 'ada@example.com', 'nobody@example.com']) {
+    assert.equal((await signIn('dorothy@example.com')).status, 'LOCKED_OUT')
+    for (const username of ['dorothy@example.com', 'joan@example.com', 'ada@example.com', 'nobody@example.com']) {
       await refused(401, 'E0000004', () => client.signInWithCredentials({ username, password: 'guess' }))
     }
   })

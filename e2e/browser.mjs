@@ -18,7 +18,7 @@ export const launch = () => chromium.launch({
 // open gives a window at a page; faults collects what must not happen on any.
 export async function open(browser, url, faults) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, permissions: ['clipboard-read', 'clipboard-write'] })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(30_000)
   context.on('console', (m) => {
     const refusal = /Failed to load resource: .*(status of 4\d\d|net::ERR_)/ // is told in words on the page
     if (m.type() === 'error' && !refusal.test(m.text())) faults.push(m.text())
@@ -69,6 +69,24 @@ export async function accessible(page) {
   await page.emulateMedia({ colorScheme: null, reducedMotion: null })
   return found
 }
+
+// contrast is that of an element's text with what is behind it: 1 to 21.
+export const contrast = (element) => element.evaluate((e) => {
+  const channels = (color) => {
+    const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+    c.fillStyle = color
+    c.fillRect(0, 0, 1, 1)
+    return c.getImageData(0, 0, 1, 1).data
+  }
+  const luminance = (color) => {
+    const [r, g, b] = [...channels(color)].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  let behind = e
+  while (channels(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement
+  const [a, b] = [luminance(getComputedStyle(e).color), luminance(getComputedStyle(behind).backgroundColor)]
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+})
 
 // focus describes what the keyboard would act on.
 export const focus = (page) => page.evaluate(() => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives examples/idp with Okta's own JavaScript client and sign-in widget, and
-# with a browser on its own page.
+# with a browser on its own page; and examples/oidc with a browser.
 #
 #   e2e/run.sh             installs what is needed, builds, runs all
 #   e2e/run.sh --pictures  also renews docs/img/idp-*.png
@@ -10,13 +10,13 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 work=$(mktemp -d)
-export IDP="$work/idp" IDP_PIDS="$work/pids"
+export IDP="$work/idp" OIDC="$work/oidc" IDP_PIDS="$work/pids"
 touch "$IDP_PIDS"
 
 cleanup() {
 	# The tests end their servers themselves, unless they were ended.
 	while read -r pid; do
-		if [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$IDP" ]; then kill -9 "$pid" 2>/dev/null || true; fi
+		case "$(readlink "/proc/$pid/exe" 2>/dev/null)" in "$IDP" | "$OIDC") kill -9 "$pid" 2>/dev/null || true ;; esac
 	done <"$IDP_PIDS"
 	rm -rf "$work"
 }
@@ -42,8 +42,9 @@ if [ "$(cat node_modules/.lock 2>/dev/null)" != "$lock" ]; then
 	printf '%s\n' "$lock" >node_modules/.lock
 fi
 
-echo "== building examples/idp"
+echo "== building examples/idp and examples/oidc"
 go build -C .. -o "$IDP" ./examples/idp
+go build -C .. -o "$OIDC" ./examples/oidc
 
 # The time is a guard against a hang: an idle machine of two cores needs a fraction of it.
-timeout --kill-after=10 300 node --test --test-reporter=spec authjs.test.mjs widget.test.mjs browser.test.mjs
+timeout --kill-after=10 600 node --test --test-reporter=spec authjs.test.mjs clients.test.mjs widget.test.mjs browser.test.mjs factors.test.mjs passwords.test.mjs recovery.test.mjs oidc.test.mjs

@@ -29,9 +29,9 @@ func TestMailer(t *testing.T) {
 
 func plain(m authn.Message) string {
 	if m.Kind != authn.CodeMessage {
-		return strconv.Quote(string(m.Kind)) + m.Until.UTC().Format(" 15:04")
+		return strconv.Quote(string(m.Kind)) + m.Until.UTC().Format(" 15:04 on 2 January")
 	}
-	return fmt.Sprintf("%s\ncode %d until %s", string(m.Code), m.Generation, m.Expires.UTC().Format("15:04"))
+	return fmt.Sprintf("%s\ncode %d to %s until %s", string(m.Code), m.Generation, strconv.Quote(string(m.Purpose)), m.Expires.UTC().Format("15:04"))
 }
 
 func TestKeyIsKeptOnce(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 var kills = flag.Int("kills", 0, "kill so many processes, at random points, after the sweep over all of them")
 
 // TestKilled kills a process before, during and after each call of a port, in
-// both paths, and also while it makes good what another one left undone. Then
+// every path, and also while it makes good what another one left undone. Then
 // another process goes on.
 func TestKilled(t *testing.T) {
 	for _, store := range []string{"SQLite", "PostgreSQL"} {
@@ -23,7 +24,7 @@ func TestKilled(t *testing.T) {
 			w := newWorld(t, places.Durable[store](t))
 			began := time.Now()
 			w.sweep()
-			least := 100
+			least := 250
 			if testing.Short() {
 				least = 40
 			}
@@ -49,10 +50,13 @@ func (w *world) sweep() {
 			continue
 		}
 		for at := range p.steps {
+			if p.kills != nil && !slices.Contains(p.kills, at) {
+				continue
+			}
 			for point := 1; w.must(crash{p, at, point, 0}); point++ {
 			}
 		}
-		for again := 1; w.must(crash{p, 1, afterFirstSave, again}); again++ {
+		for again := 1; p.again > 0 && (p.tended == 0 || again <= p.tended) && w.must(crash{p, p.again, afterFirstSave, again}); again++ {
 		}
 	}
 }
@@ -92,7 +96,8 @@ func (w *world) anyCrash() crash {
 // crash lets a fresh visitor walk a path on which a node is killed.
 func (w *world) crash(c crash) (died bool, err error) {
 	w.users++
-	l := &ledger{world: w, visitor: visitor{user: fmt.Sprint(c.user, w.users), now: epoch, inbox: w.post}}
+	l := &ledger{world: w, visitor: visitor{user: fmt.Sprint(c.user, w.users), now: epoch, inbox: w.post, phone: people(w.config.People)}}
+	l.key = w.survivor.keyOf(l.user)
 	if died, err = l.crash(c); err != nil {
 		return died, fmt.Errorf("%v: %w", c, err)
 	}
@@ -100,26 +105,35 @@ func (w *world) crash(c crash) (died bool, err error) {
 }
 
 // The test is seen to speak: what is acknowledged before it is done is found
-// missing.
+// missing, as is what is done before it is saved, or half.
 func TestKilledSpeaks(t *testing.T) {
 	for spoil, c := range map[string]struct {
+		user string
 		at   int
 		want string
 	}{
-		"mail later": {1, "it is lost"},
-		"save later": {0, "neither as before the step nor as after it"},
+		"mail later":       {regulars, 1, "it is lost"},
+		"save later":       {regulars, 0, "neither as before the step nor as after it"},
+		"push later":       {pushUsers, 1, "it is lost"},
+		"hands over first": {listUsers, 7, "and leaves 8, not 9"},
+		"keeps later":      {listUsers, 7, "it lists a factor as it was before what it has taken"},
+		"stores later":     {resetUsers, 3, `told of "stored" 0 times`},
+		"notes later":      {resetUsers, 4, `told of "passed" 0 times`},
+		"keeps half":       {listUsers, 7, "unexpected end of JSON input"},
 	} {
 		t.Run(spoil, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, places.SQLite(t))
 			w.config.Spoil = spoil
-			for point, died := 1, true; died; point++ {
-				var err error
-				died, err = w.crash(crash{paths[0], c.at, point, 0})
-				if err != nil && strings.Contains(err.Error(), c.want) {
-					return
-				} else if err != nil {
-					t.Fatal(err)
+			for range 20 { // some die at the wrong moment
+				for point, died := 1, true; died; point++ {
+					var err error
+					died, err = w.crash(crash{pathOf(c.user), c.at, point, 0})
+					if err != nil && strings.Contains(err.Error(), c.want) {
+						return
+					} else if err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			t.Errorf("after %d kills nothing is wrong", w.killed)

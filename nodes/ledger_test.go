@@ -1,7 +1,6 @@
 package nodes
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -15,15 +14,14 @@ import (
 type ledger struct {
 	*world
 	visitor
-	key      string // of the record; "" until the first save
+	key      string // of the record
 	last     save   // that came back, or is known to have happened
 	inFlight save   // that did not come back
-	before   save   // last, before the step that was killed
+	taken    bool   // the step that was killed was saved
 }
 
 // note takes down a save.
 func (l *ledger) note(s save) {
-	l.key = cmp.Or(l.key, s.Key)
 	switch {
 	case s.Key != l.key: // while tending
 	case s.Done:
@@ -40,7 +38,7 @@ func (s save) holds(r authn.Record) bool {
 }
 
 // recoveryTime is when others take over what a dead node had begun.
-const recoveryTime = 40 * time.Second
+const recoveryTime = 55 * time.Second
 
 // crash walks up to the step, dies in it, and lets the survivor go on. It says
 // whether there was such a point.
@@ -48,12 +46,20 @@ func (l *ledger) crash(c crash) (died bool, err error) {
 	if err := l.walk(l.mortal(0), c.path, 0, c.at); err != nil {
 		return false, err
 	}
-	l.before = l.last
+	before := l.last
 	l.now = l.now.Add(c.steps[c.at].after)
 	if err := l.step(l.mortal(c.point), c.path, c.at); !errors.Is(err, errDied) {
 		return false, err
 	}
 	if err := l.intact(); err != nil {
+		return true, err
+	}
+	if l.taken = l.last != before; l.taken {
+		l.done(c.steps[c.at], c.at)
+	} else {
+		delete(l.typed, c.at) // who types it again may have another one by then
+	}
+	if err := l.kept(); err != nil {
 		return true, err
 	}
 	if err := l.recover(c.again); err != nil {
@@ -71,13 +77,9 @@ func (l *ledger) intact() error {
 	if err := l.settled(l.t.Context()); err != nil {
 		return err
 	}
-	var r authn.Record
-	if l.key != "" {
-		var err error
-		r, err = l.survivor.storage.Store.Load(l.t.Context(), l.key)
-		if err != nil && !errors.Is(err, authn.ErrNotFound) {
-			return err
-		}
+	r, err := l.survivor.storage.Store.Load(l.t.Context(), l.key)
+	if err != nil && !errors.Is(err, authn.ErrNotFound) {
+		return err
 	}
 	if l.inFlight.New != 0 && l.inFlight.holds(r) {
 		l.last = l.inFlight
@@ -121,12 +123,12 @@ func (l *ledger) recover(again int) error {
 	return l.mailed(b)
 }
 
-// mailed says that each code that was saved came by mail, always the same with
-// the same Message-ID, and no other.
+// mailed says that each code that was saved came by mail, or each question to the
+// phone, always the same with the same Message-ID, and no other.
 func (l *ledger) mailed(a account) error {
 	sent, known := a.count("sends"), map[letter]bool{}
 	numbers := map[int]bool{}
-	for _, m := range l.inbox.letters(l.user) {
+	for _, m := range l.letters() {
 		if m.generation > sent {
 			return fmt.Errorf("code %d was mailed and never saved", m.generation)
 		}
@@ -143,17 +145,19 @@ func (l *ledger) mailed(a account) error {
 	return nil
 }
 
+// onlyOnce is what is said to those who repeat what has no idempotency key.
+var onlyOnce = map[string]error{"redeem": authn.ErrFinished, "respond": authn.ErrNoCode}
+
 // goOn repeats the step at the survivor, as somebody does who got no answer,
 // and walks on from there.
 func (l *ledger) goOn(c crash) error {
-	if s := c.steps[c.at]; s.event == "redeem" && l.last != l.before {
+	s := c.steps[c.at]
+	if want := onlyOnce[s.event]; want != nil && l.taken {
 		rs, err := l.live(l.now, l.request(s, c.at))
-		if err != nil || rs[0].Tally[authn.ErrFinished.Error()] != 1 {
-			return fmt.Errorf("redeemed twice: %+v, %v", rs, err)
+		if err != nil || rs[0].Tally[want.Error()] != 1 {
+			return fmt.Errorf("%s is taken twice: %+v, %v", s.event, rs, err)
 		}
-		return nil
-	}
-	if err := l.step(l.live, c.path, c.at); err != nil {
+	} else if err := l.step(l.live, c.path, c.at); err != nil {
 		return fmt.Errorf("at the survivor: %w", err)
 	}
 	return l.walk(l.live, c.path, c.at+1, len(c.steps))
@@ -166,48 +170,51 @@ func (l *ledger) over(c crash) error {
 	if err != nil {
 		return err
 	}
-	begun := 1
-	if c.at == 0 && l.before != l.last {
-		begun = 2 // the visitor never heard of the first
+	twice := -1
+	if c.steps[c.at].begins() && l.taken {
+		twice = c.at // the visitor never heard of the first
 	}
-	want, err := l.undisturbed(c.path, begun)
+	want, err := l.undisturbed(c.path, twice)
 	if err != nil {
 		return err
 	}
 	if got := a.shape(); got != want {
 		return fmt.Errorf("the account is\n%s\nand without a crash it is\n%s", got, want)
 	}
-	if err := l.mailed(a); err != nil {
-		return err
+	for _, check := range []func() error{func() error { return l.mailed(a) }, func() error { return l.heard(c.path) }, l.spentAll, l.kept} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	if err := l.heard(c.path); err != nil {
-		return err
-	}
-	return l.spent()
+	return nil
 }
 
 // heard says that the Directory and the Auditor were told of everything, each
-// time with the same key, and that the notices have arrived.
+// time with the same key, that the notices have arrived, and that the Directory
+// has the newest of what it was handed.
 func (l *ledger) heard(p path) error {
-	want := map[string]int{signedIn: 1}
 	notices := map[string]bool{}
-	for _, m := range l.inbox.letters(l.user) {
+	for _, m := range l.letters() {
 		if m.code == "" {
 			notices[m.id] = true
 		}
 	}
-	if p.user == newcomers {
-		want[activated], want[factorActivated] = 1, 1
+	if p.notices >= 0 && len(notices) != p.notices {
+		return fmt.Errorf("%d notices", len(notices))
 	}
-	for _, what := range []string{signedIn, activated, factorActivated} {
-		if n := len(distinct(people(l.config.People).told(l.user, what))); n != want[what] {
+	for _, what := range []string{signedIn, activated, factorActivated, stored, passed} {
+		if n := len(distinct(l.phone.told(l.user, what))); n != p.told[what] {
 			return fmt.Errorf("told of %q %d times", what, n)
 		}
 	}
-	if len(notices) != want[activated] {
-		return fmt.Errorf("%d notices", len(notices))
+	if p.factor == "" {
+		return nil
 	}
-	return nil
+	f, err := l.phone.newest(l.user, p.factor)
+	if err == nil && int(f.Revision) != p.revision {
+		err = fmt.Errorf("the Directory has revision %d of the factor, not %d", f.Revision, p.revision)
+	}
+	return err
 }
 
 func distinct(list []string) map[string]int {
@@ -218,15 +225,18 @@ func distinct(list []string) map[string]int {
 	return n
 }
 
-// spent says that no code and no token leads anywhere any more.
-func (l *ledger) spent() error {
+// spentAll says that no code and no token leads anywhere any more.
+func (l *ledger) spentAll() error {
 	tries := []request{{Event: "redeem", Token: l.session}}
 	ids := map[string]int{}
-	for _, m := range l.inbox.letters(l.user) {
+	for _, m := range l.letters() {
 		if ids[m.id]++; ids[m.id] > 1 {
 			l.repeated++
 		}
-		if m.code != "" {
+		switch {
+		case kind(l.user) == pushUsers:
+			tries = append(tries, request{Event: "respond", Token: m.code, Code: l.number})
+		case m.code != "":
 			tries = append(tries, request{Event: "verify", Token: l.token, Code: m.code}, request{Event: "activate", Token: l.token, Code: m.code})
 		}
 	}
@@ -239,17 +249,18 @@ func (l *ledger) spent() error {
 	return err
 }
 
-// undisturbed is the shape of an account after the path without a crash.
-func (w *world) undisturbed(p path, begun int) (string, error) {
-	name := fmt.Sprint(p.user, "-undisturbed-", begun)
+// undisturbed is the shape of an account after the path without a crash, on which
+// one step was made twice; -1: none.
+func (w *world) undisturbed(p path, twice int) (string, error) {
+	name := fmt.Sprint(p.user, "-undisturbed-", twice)
 	if w.shapes[name] == "" {
-		v := visitor{user: name, now: epoch, inbox: w.post}
-		for range begun - 1 {
-			if err := v.walk(w.reference.live, p, 0, 1); err != nil {
+		v := visitor{user: name, now: epoch, inbox: w.post, phone: w.elsewhere}
+		if twice >= 0 {
+			if err := v.walk(w.reference.live, p, 0, twice+1); err != nil {
 				return "", err
 			}
 		}
-		if err := v.walk(w.reference.live, p, 0, len(p.steps)); err != nil {
+		if err := v.walk(w.reference.live, p, max(twice, 0), len(p.steps)); err != nil {
 			return "", err
 		}
 		a, err := w.reference.account(context.Background(), name)

@@ -29,13 +29,18 @@ type pair struct {
 func newPair(t *testing.T, store, spoil string, policy authn.Policy) *pair {
 	t.Helper()
 	w := newWorld(t, store)
-	p := &pair{world: w, visitor: visitor{user: "old", now: epoch, inbox: w.post}}
+	p := &pair{world: w, visitor: visitor{user: regulars, now: epoch, inbox: w.post, phone: people(w.config.People)}}
+	w.config.Policy = policy
 	for i := range p.nodes {
-		c := w.config
-		c.Ahead, c.Policy, c.Spoil = skew*time.Duration(2*i-1), policy, spoil
-		p.nodes[i] = c.start(t)
+		p.nodes[i] = p.start(t, i, spoil)
 	}
 	return p
+}
+
+func (p *pair) start(t *testing.T, i int, spoil string) *process {
+	c := p.config
+	c.Ahead, c.Spoil = skew*time.Duration(2*i-1), spoil
+	return c.start(t)
 }
 
 // onBoth runs a test on stores that are servers.
@@ -111,6 +116,8 @@ var (
 	finished = authn.ErrFinished.Error()
 	tooSoon  = authn.ErrTooSoon.Error()
 	noCode   = authn.ErrNoCode.Error()
+	used     = authn.ErrUsed.Error()
+	waiting  = authn.ErrWaiting.Error()
 )
 
 // A thousand right codes at once are one sign-in, and a hundred redemptions

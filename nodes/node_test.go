@@ -17,7 +17,7 @@ import (
 type config struct {
 	Store  string        // as host.Open takes it
 	Relay  string        // where its mail goes
-	People string        // the folder of its Directory
+	People string        // the folder of its Directory, its Auditor and its users' phones
 	Ahead  time.Duration // how far its clock is
 	Spoil  string        // what is broken on purpose: see spoilers
 	Policy authn.Policy
@@ -26,6 +26,7 @@ type config struct {
 // A node is a host: a service on a store, with a Directory and real mail.
 type node struct {
 	svc     *authn.Service
+	keyOf   func(user string) string // of a record
 	storage *host.Storage
 	points  *points
 	ahead   time.Duration
@@ -57,11 +58,18 @@ func (c config) open(ctx context.Context, p *points) (*node, error) {
 		Keys:         []authn.Key{{ID: 1, Secret: []byte("the key of a test, which is no secret")}},
 		PseudonymKey: []byte("the other key of a test: no secret either"),
 		Store:        n.storage.Store, Mailer: mail, Directory: people(c.People), Auditor: people(c.People),
-		Policy: c.Policy, Now: n.now,
+		Types: []authn.FactorType{pushType}, Senders: map[string]authn.Sender{pushType.Channel: people(c.People)},
+		Policy: c.Policy, Now: n.now, Issuer: "Example",
+		Passwords: vault{people(c.People)}, Gates: []authn.Gate{{State: terms, Keeper: porter{people(c.People)}}},
 	}
 	if spoil := spoilers[c.Spoil]; spoil != nil {
 		spoil(&cfg)
 	}
+	m, err := authn.NewMachine(cfg)
+	if err != nil {
+		return nil, err
+	}
+	n.keyOf = m.Key
 	p.watch(&cfg)
 	n.svc, err = authn.New(cfg)
 	return n, err
@@ -69,11 +77,12 @@ func (c config) open(ctx context.Context, p *points) (*node, error) {
 
 // A request is what the users of a node do.
 type request struct {
-	Event string // "primary", "redeem", "tend", or one of authn.ParseEvent
-	User  string // of primary
-	Token string // of redeem the session token
-	Key   string // for authn.WithKey
-	Code  string
+	Event  string // "primary", "add", "redeem", "respond", "tend", or one of authn.ParseEvent
+	User   string // of primary, and of add, which is to add a factor
+	Token  string // of redeem the session token, of respond the phone's
+	Key    string // for authn.WithKey
+	Factor string // or its type
+	Code   string // of respond the number; or a password, or what is handed in to the gate
 
 	Callers int  // so many at once; 0 is one
 	Patient bool // they ask again as long as there is no verdict
@@ -88,7 +97,14 @@ type reply struct {
 	Session  string
 	User     string // of an assertion
 	Err      string
-	Tally    map[string]int
+
+	// What the user is shown.
+	Secret string   // for the app
+	Codes  []string // the list
+	Left   int      // of the list
+	Number string   // for the phone
+
+	Tally map[string]int
 }
 
 // serve lets all callers of all requests go at once, when the clock shows now.
@@ -131,7 +147,7 @@ func (n *node) call(ctx context.Context, r request) (reply, map[string]int) {
 		}
 		what := named(p, err)
 		tally[what]++
-		if !r.Patient || what != unavailable {
+		if !r.Patient || what != unavailable && what != waiting {
 			return p, tally
 		}
 	}
@@ -147,7 +163,7 @@ const (
 
 // named is how a call turned out, in a word.
 func named(p reply, err error) string {
-	for _, is := range []error{authn.ErrFinished, authn.ErrTooSoon, authn.ErrNoCode, authn.ErrExhausted, authn.ErrLocked, authn.ErrNotAllowed} {
+	for _, is := range []error{authn.ErrFinished, authn.ErrTooSoon, authn.ErrNoCode, authn.ErrUsed, authn.ErrWaiting, authn.ErrExhausted, authn.ErrLocked, authn.ErrNotAllowed} {
 		if errors.Is(err, is) {
 			return is.Error()
 		}
@@ -178,11 +194,16 @@ func (n *node) do(ctx context.Context, r request) (reply, error) {
 			return reply{}, err
 		}
 		return reply{User: who.User}, nil
-	case "primary":
-		return told(n.svc.Begin(ctx, authn.Login{User: r.User}))
+	case "primary", "add":
+		l := authn.Login{User: r.User, Adding: r.Event == "add"}
+		if kind(r.User) == resetUsers {
+			l.Password = authn.PasswordNeedsReset
+		}
+		return told(n.svc.Begin(ctx, l))
+	case "respond":
+		return told(n.svc.Respond(ctx, authn.Secret(r.Token), authn.Reply{Approve: true, Number: r.Code}))
 	}
-	factors := map[string]string{"enroll": authn.Email, "challenge": factorID}
-	ev, err := authn.ParseEvent(r.Event, factors[r.Event], authn.Code(r.Code))
+	ev, err := authn.ParseEvent(r.Event, authn.Fields{Factor: r.Factor, Code: authn.Code(r.Code), New: authn.Secret(r.Code), Gate: terms, Input: authn.Secret(r.Code)})
 	if err != nil {
 		return reply{}, err
 	}
@@ -196,5 +217,12 @@ func told(a *authn.Answer, err error) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{State: a.State, Outcome: a.Outcome, Delivery: a.Delivery, Token: string(a.Token), Session: string(a.Session)}, nil
+	r := reply{
+		State: a.State, Outcome: a.Outcome, Delivery: a.Delivery, Token: string(a.Token), Session: string(a.Session),
+		Secret: string(a.Prompt.Secret), Left: a.Prompt.Left, Number: a.Prompt.Number,
+	}
+	for _, c := range a.Prompt.Codes {
+		r.Codes = append(r.Codes, string(c))
+	}
+	return r, nil
 }

@@ -79,11 +79,21 @@ func (p *points) around(call func() error) error {
 // watch puts the points around the ports.
 func (p *points) watch(c *authn.Config) {
 	c.Store = watchedStore{c.Store, c.Store.(authn.Sweeper), p}
-	c.Mailer = watchedMailer{c.Mailer, p}
+	c.Mailer = watchedSender{c.Mailer, p}
+	for channel, s := range c.Senders {
+		c.Senders[channel] = watchedSender{s, p}
+	}
 	c.Directory = watchedDirectory{c.Directory, p}
-	c.Auditor = watchedAuditor{c.Auditor, p}
+	c.Passwords = watchedVault{c.Passwords, p}
+	for i := range c.Gates {
+		c.Gates[i].Keeper = watchedPorter{c.Gates[i].Keeper, p}
+	}
+	if c.Auditor != nil {
+		c.Auditor = watchedAuditor{c.Auditor, p}
+	}
 }
 
+// watchedStore is no [authn.Clock]: the clock of the test is not the server's.
 type watchedStore struct {
 	authn.Store
 	authn.Sweeper
@@ -111,12 +121,12 @@ func (s watchedStore) Save(ctx context.Context, key string, old uint64, r authn.
 	})
 }
 
-type watchedMailer struct {
+type watchedSender struct {
 	authn.Sender
 	p *points
 }
 
-func (m watchedMailer) Send(ctx context.Context, msg authn.Message) error {
+func (m watchedSender) Send(ctx context.Context, msg authn.Message) error {
 	return m.p.around(func() error { return m.Sender.Send(ctx, msg) })
 }
 

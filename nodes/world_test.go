@@ -24,7 +24,9 @@ type world struct {
 	survivor  *node
 	victim    *process          // nil: start one
 	reference *node             // nobody is killed there
+	elsewhere people            // of the reference
 	shapes    map[string]string // of accounts there
+	copy      *node             // on a store of its own, with the same Directory, which takes nothing from it
 	users     int
 	mark      string // how PostgreSQL knows the connections of the victim
 
@@ -40,7 +42,10 @@ func newWorld(t *testing.T, store string) *world {
 	}
 	w.survivor = w.open(w.config)
 	c := w.config
-	c.Store, c.People = host.Memory, t.TempDir()
+	c.Store, c.Spoil = host.Memory, "takes nothing"
+	w.copy = w.open(c)
+	w.elsewhere = people(t.TempDir())
+	c.People, c.Spoil = string(w.elsewhere), ""
 	w.reference = w.open(c)
 	return w
 }

@@ -53,9 +53,20 @@ type client struct {
 	h       *okta.Handler
 	user    string // whose codes are masked
 	token   string
+	host    string // if it is another than the request's own
 	cookies map[string]string
+	secret  map[string]string // what differs from run to run, and what is shown for it
 	story   strings.Builder
 	all     []*reply
+}
+
+// hide shows something else for what differs from run to run.
+func (c *client) hide(text, as string) string {
+	if c.secret == nil {
+		c.secret = map[string]string{}
+	}
+	c.secret[text] = as
+	return text
 }
 
 func (w *world) client(user string) *client {
@@ -68,11 +79,18 @@ func (c *client) do(r *http.Request) *reply {
 	for k, v := range c.cookies {
 		r.AddCookie(&http.Cookie{Name: k, Value: v})
 	}
+	if c.host != "" {
+		r.Host = c.host
+	}
 	rec := httptest.NewRecorder()
 	c.h.ServeHTTP(rec, r)
 	rep := &reply{ResponseRecorder: rec}
 	if rec.Body.Len() > 0 {
-		if err := json.Unmarshal(rec.Body.Bytes(), &rep.json); err != nil {
+		body := rec.Body.Bytes()
+		if body[0] == '[' {
+			body = fmt.Appendf(nil, `{"list":%s}`, body)
+		}
+		if err := json.Unmarshal(body, &rep.json); err != nil {
 			c.t.Fatalf("%s %s: the answer is no JSON object: %v", r.Method, r.URL, err)
 		}
 	}
@@ -190,13 +208,17 @@ var (
 		{regexp.MustCompile(`\b00[A-Za-z0-9_-]{64}`), "{stateToken}"},
 		{regexp.MustCompile(`\b20[A-Za-z0-9_-]{64}`), "{sessionToken}"},
 		{regexp.MustCompile(`oae[A-Za-z0-9_-]{22}`), "{errorId}"},
-		{regexp.MustCompile(`authn-success=[A-Za-z0-9_-]+`), "authn-success={cookie}"},
+		{regexp.MustCompile(`authn-success-[A-Za-z0-9_-]{8}=[A-Za-z0-9_-]+`), "authn-success-{token}={cookie}"},
+		{regexp.MustCompile(`authn-device-[A-Za-z0-9_-]{8}=[A-Za-z0-9_-]+`), "authn-device-{user}={deviceToken}"},
 		{regexp.MustCompile(`"passCode":"\d{6}"`), `"passCode":"{a wrong one}"`},
 	}
 )
 
 // mask replaces what differs from run to run. Times are shown from now on.
 func (c *client) mask(s string) string {
+	for text, as := range c.secret {
+		s = strings.ReplaceAll(s, text, as)
+	}
 	if code := c.code(c.user); code != "" {
 		s = strings.ReplaceAll(s, `"passCode":"`+code+`"`, `"passCode":"{the code}"`)
 	}
@@ -221,6 +243,9 @@ func (c *client) mask(s string) string {
 func (c *client) golden() {
 	c.t.Helper()
 	got := strings.TrimRight(c.story.String(), "\n") + "\n"
+	for text, as := range c.secret { // also what came before it was known
+		got = strings.ReplaceAll(got, text, as)
+	}
 	name := strings.NewReplacer("TestWalk", "", "/", "_").Replace(c.t.Name())
 	file := filepath.Join("testdata", name+".txt")
 	if *update {

@@ -10,17 +10,20 @@ import (
 
 // Limits of what is read, checked before any other work.
 const (
-	maxBody       = 8 << 10
-	maxDepth      = 8
-	maxUsername   = 254
-	maxPassword   = 1024
-	maxToken      = 128
-	maxRelayState = 2048
-	maxWord       = 64
+	maxBody        = 8 << 10
+	maxAttestation = 16 << 10 // a body with one
+	maxDepth       = 8
+	maxUsername    = 254
+	maxPassword    = 1024
+	maxToken       = 128
+	maxRelayState  = 2048
+	maxAnswer      = 1024
+	maxCredential  = 1364 // characters of 1,023 bytes, the most that WebAuthn allows
+	maxWord        = 64
 )
 
 // member is a set of the names that a request's object may have.
-type member uint16
+type member uint32
 
 const (
 	username member = 1 << iota
@@ -38,14 +41,37 @@ const (
 	profile
 	rememberDevice
 	autoPush
+	answer
+	clientData
+	authenticatorData
+	signatureData
+	attestation
+	credentialID
+	transports
+	clientExtensions
+	oldPassword
+	newPassword
+	revokeSessions
+	consent
+	registration
+	gateInput
+	recoveryToken
 )
 
 // input is a request's object. has tells a member that is empty from one that
-// is missing.
+// is missing, or null.
 type input struct {
 	has                                                        member
 	username, password, stateToken, sessionToken, passCode     string
 	relayState, factorType, provider, otherToken, anotherToken string
+	rememberDevice                                             string // true or false
+
+	answer, clientData, authenticatorData, signatureData, attestation, credentialID string
+	profile, transports, clientExtensions, options, context                         string // JSON text
+
+	oldPassword, newPassword       string
+	consent, registered, gateInput string // JSON text
+	recoveryToken                  string
 }
 
 // members has the type of each name and the place of its value. A value
@@ -54,6 +80,7 @@ var members = map[string]struct {
 	bit   member
 	max   int // bytes of a string; 0 for another type
 	flag  bool
+	any   bool // of any type
 	place func(*input) *string
 }{
 	"username":       {bit: username, max: maxUsername, place: func(in *input) *string { return &in.username }},
@@ -66,17 +93,35 @@ var members = map[string]struct {
 	"provider":       {bit: provider, max: maxWord, place: func(in *input) *string { return &in.provider }},
 	"sid":            {bit: sid, max: maxToken, place: func(in *input) *string { return &in.otherToken }},
 	"token":          {bit: token, max: maxToken, place: func(in *input) *string { return &in.anotherToken }},
-	"options":        {bit: options},
-	"context":        {bit: deviceContext},
-	"profile":        {bit: profile},
-	"rememberDevice": {bit: rememberDevice, flag: true},
+	"options":        {bit: options, place: func(in *input) *string { return &in.options }},
+	"context":        {bit: deviceContext, place: func(in *input) *string { return &in.context }},
+	"profile":        {bit: profile, place: func(in *input) *string { return &in.profile }},
+	"rememberDevice": {bit: rememberDevice, flag: true, place: func(in *input) *string { return &in.rememberDevice }},
 	"autoPush":       {bit: autoPush, flag: true},
+
+	"answer":            {bit: answer, max: maxAnswer, place: func(in *input) *string { return &in.answer }},
+	"clientData":        {bit: clientData, max: maxBody, place: func(in *input) *string { return &in.clientData }},
+	"authenticatorData": {bit: authenticatorData, max: maxBody, place: func(in *input) *string { return &in.authenticatorData }},
+	"signatureData":     {bit: signatureData, max: maxBody, place: func(in *input) *string { return &in.signatureData }},
+	"attestation":       {bit: attestation, max: maxAttestation, place: func(in *input) *string { return &in.attestation }},
+	"credentialId":      {bit: credentialID, max: maxCredential, place: func(in *input) *string { return &in.credentialID }},
+	"transports":        {bit: transports, any: true, place: func(in *input) *string { return &in.transports }},
+	"clientExtensions":  {bit: clientExtensions, any: true, place: func(in *input) *string { return &in.clientExtensions }},
+
+	"recoveryToken":  {bit: recoveryToken, max: maxToken, place: func(in *input) *string { return &in.recoveryToken }},
+	"oldPassword":    {bit: oldPassword, max: maxPassword, place: func(in *input) *string { return &in.oldPassword }},
+	"newPassword":    {bit: newPassword, max: maxPassword, place: func(in *input) *string { return &in.newPassword }},
+	"revokeSessions": {bit: revokeSessions, flag: true},
+	"consent":        {bit: consent, place: func(in *input) *string { return &in.consent }},
+	"registration":   {bit: registration, place: func(in *input) *string { return &in.registered }},
+	"input":          {bit: gateInput, any: true, place: func(in *input) *string { return &in.gateInput }},
 }
 
-// decode reads one JSON object with the members that are allowed. It refuses
-// what encoding/json alone would accept and another program may read in another
-// way: two equal names, other letter case, a second value, broken UTF-8. in is
-// filled only if there is no error.
+// decode reads one JSON object with the members that are allowed. A member that
+// is null is as good as none, whatever its name. decode refuses what
+// encoding/json alone would accept and another program may read in another way:
+// two equal names, other letter case, a second value, broken UTF-8. in is filled
+// only if there is no error.
 func (in *input) decode(body []byte, allowed member) error {
 	switch {
 	case len(body) == 0:
@@ -92,8 +137,22 @@ func (in *input) decode(body []byte, allowed member) error {
 	if s.next() != '{' {
 		return fault(unreadable, "body: a JSON object is expected")
 	}
+	var nulls map[string]bool
 	for s.i++; s.more(); {
-		if err := in.member(&s, s.text(), allowed); err != nil {
+		name := s.text()
+		if m := members[string(name)]; in.has&m.bit != 0 || nulls[string(name)] {
+			*in = input{}
+			return fault(unreadable, "%s: it is there twice", shown(string(name)))
+		}
+		if s.next() == 'n' { // a client that cannot leave a member out sends null, whatever the name
+			if nulls == nil {
+				nulls = map[string]bool{}
+			}
+			nulls[string(name)] = true
+			s.skip(2)
+			continue
+		}
+		if err := in.member(&s, name, allowed); err != nil {
 			*in = input{}
 			return err
 		}
@@ -101,28 +160,30 @@ func (in *input) decode(body []byte, allowed member) error {
 	return nil
 }
 
-// member reads one member of the object.
+// member reads one member of the object that is not null.
 func (in *input) member(s *scanner, name []byte, allowed member) error {
-	m, known := members[string(name)]
-	if !known || m.bit&allowed == 0 {
+	m := members[string(name)]
+	if m.bit&allowed == 0 {
 		return fault(invalid, "%s: it is not expected here", shown(string(name)))
 	}
-	if in.has&m.bit != 0 {
-		return fault(unreadable, "%s: it is there twice", name)
-	}
 	in.has |= m.bit
-	switch first := s.next(); {
-	case m.place != nil && first == '"':
+	first, start := s.next(), s.i
+	switch {
+	case m.max > 0 && first == '"':
 		v := s.text()
 		if len(v) > m.max {
 			return fault(invalid, "%s: longer than %d bytes", name, m.max)
 		}
 		*m.place(in) = string(v)
 		return nil
-	case m.flag && (first == 't' || first == 'f'), m.place == nil && !m.flag && (first == '{' || first == 'n'):
-		return s.skip(2)
+	case m.max > 0, m.flag && first != 't' && first != 'f', !m.flag && !m.any && first != '{':
+		return fault(invalid, "%s: wrong type", name)
 	}
-	return fault(invalid, "%s: wrong type", name)
+	err := s.skip(2)
+	if m.place != nil {
+		*m.place(in) = string(s.b[start:s.i])
+	}
+	return err
 }
 
 // A scanner finds the structure of text that json.Valid has accepted. (The

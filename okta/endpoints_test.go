@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -26,7 +27,7 @@ func listed() string {
 			if text != "" && o.does != "" {
 				text += ": "
 			}
-			fmt.Fprintf(&b, "//\t%-4s %-46s %s\n", e.method, e.path, text+o.does)
+			fmt.Fprintf(&b, "//\t%-4s %-51s %s\n", e.method, e.path, text+o.does)
 		}
 	}
 	return b.String()
@@ -58,15 +59,26 @@ func TestEveryEventHasAnEndpoint(t *testing.T) {
 	calls := []authn.EventName{
 		authn.EventPrimary, authn.EventEnroll, authn.EventActivate, authn.EventChallenge, authn.EventVerify, authn.EventResend,
 		authn.EventPrevious, authn.EventSkip, authn.EventCancel, authn.EventRedeem,
+		authn.EventChangePassword, authn.EventResetPassword, authn.EventPass, authn.EventAnswer,
 	}
-	h := &Handler{ways: ways(endpoints)}
-	for _, tr := range authn.Transitions() {
-		if tr.Refuse != nil || !slices.Contains(calls, tr.Event) {
+	h := &Handler{ways: ways(endpoints), builtIn: builtIn()}
+	h.cfg.Gates = map[authn.State]Gate{"SCOPES": {Status: string(consentRequired)}}
+	key := []byte("one 5Zb8w1kqXn3sPz7RtYv2cEh4Lm6D")
+	pseudo := []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L")
+	m, err := authn.NewMachine(authn.Config{
+		Keys: []authn.Key{{ID: 1, Secret: key}}, PseudonymKey: pseudo, Gates: []authn.Gate{{State: "TERMS"}, {State: "SCOPES"}, {State: profileRequired}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := m.Transitions()
+	for _, tr := range table {
+		if tr.Refuse != nil || !slices.Contains(calls, tr.Event) || tr.From == authn.FactorChallenge && tr.Event != authn.EventCancel { // Okta's API has no sign-in without a password
 			continue
 		}
 		n := 0
 		for _, w := range h.ways {
-			if w.event == tr.Event && (w.in == "" || w.in == tr.From) {
+			if w.event == tr.Event && h.has(w.operation, tr.From) {
 				n++
 			}
 		}
@@ -76,8 +88,8 @@ func TestEveryEventHasAnEndpoint(t *testing.T) {
 	}
 	for _, e := range endpoints {
 		for _, o := range e.does {
-			moves := func(tr authn.Transition) bool { return tr.Event == o.event && tr.From == o.in && tr.Refuse == nil }
-			if o.in != "" && !slices.ContainsFunc(authn.Transitions(), moves) {
+			moves := func(tr authn.Transition) bool { return tr.Event == o.event && h.has(&o, tr.From) && tr.Refuse == nil }
+			if o.in != "" && !slices.ContainsFunc(table, moves) {
 				t.Errorf("%s: nothing takes %s in %s", e.path, o.event, o.in)
 			}
 		}
@@ -90,13 +102,18 @@ func TestFind(t *testing.T) {
 	for path, want := range map[string]string{
 		authnPath:                                 authnPath,
 		authnPath + "/factors":                    authnPath + "/factors",
-		authnPath + "/factors/":                   "",
+		authnPath + "/":                           authnPath,
+		authnPath + "//":                          "",
+		authnPath + "/factors/":                   authnPath + "/factors",
+		authnPath + "/factors//":                  "",
 		authnPath + "/factors/verify":             "",
+		authnPath + "/factors/verify/":            "",
 		authnPath + "/factors/f1/verify":          factorPath + "/verify",
 		authnPath + "/factors/f1/verify/resend":   factorPath + "/verify/resend",
 		authnPath + "/factors/verify/verify":      factorPath + "/verify",
 		authnPath + "/factors/f1/verify/verify":   "",
-		authnPath + "/factors/f1/verify/":         "",
+		authnPath + "/factors/f1/verify/":         factorPath + "/verify",
+		authnPath + "/factors/f1/verify//":        "",
 		authnPath + "/factors/f%2F1/verify":       factorPath + "/verify",
 		authnPath + "/factors/{id}/verify":        factorPath + "/verify",
 		authnPath + "/factors/f1//verify":         "",
@@ -137,15 +154,77 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestFactorTypes: a type has Okta's provider and its address in the member
-// that Okta has for it; one that is not known shows no address.
+// TestFactorTypes: a type has Okta's name, its provider, and its address in the
+// member that Okta has for it; one that is not known shows no address.
 func TestFactorTypes(t *testing.T) {
-	for name, want := range map[string]factorProfile{
-		authn.Email: {Email: "masked"}, "sms": {Phone: "masked"}, "pigeon": {},
+	known, err := typesOf(map[string]FactorType{"acme:key": {Type: "token:hardware", Provider: "YUBICO"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &exchange{h: &Handler{types: known}}
+	for name, want := range map[string]factor{
+		authn.Email:         {Type: "email", Provider: "OKTA", Vendor: "OKTA", Profile: FactorProfile{Email: "masked"}},
+		authn.SMS:           {Type: "sms", Provider: "OKTA", Vendor: "OKTA", Profile: FactorProfile{Phone: "masked"}},
+		authn.Call:          {Type: "call", Provider: "OKTA", Vendor: "OKTA", Profile: FactorProfile{Phone: "masked"}},
+		authn.TOTP:          {Type: "token:software:totp", Provider: "GOOGLE", Vendor: "GOOGLE", Profile: FactorProfile{CredentialID: "ada"}},
+		authn.RecoveryCodes: {Type: "token:hotp", Provider: "CUSTOM", Vendor: "Recovery codes"},
+		"webauthn":          {Type: "webauthn", Provider: "FIDO", Vendor: "FIDO"},
+		"question":          {Type: "question", Provider: "OKTA", Vendor: "OKTA"},
+		"acme:key":          {Type: "token:hardware", Provider: "YUBICO", Vendor: "YUBICO"},
+		"pigeon":            {Type: "pigeon", Provider: "OKTA", Vendor: "OKTA"},
 	} {
-		f := showFactor(authn.Factor{ID: "f1", Type: name, Address: "masked"})
-		if f.ID != "f1" || f.Type != name || f.Provider != "OKTA" || f.Vendor != "OKTA" || f.Profile != want {
-			t.Errorf("%s: %+v", name, f)
+		want.ID = "f1"
+		f := authn.Factor{ID: "f1", Type: name, Address: "masked"}
+		if got := x.showFactor(f, user{ID: "u1", Profile: &Profile{Login: "ada"}}); got != want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestTypes: an enrollment finds a type by Okta's names for it, and New names what
+// cannot be told apart.
+func TestTypes(t *testing.T) {
+	known, err := typesOf(map[string]FactorType{"acme:key": {Type: "token:hardware", Provider: "YUBICO"}, "acme:ask": {Type: "question"}, "acme:app": {Type: "push"}})
+	if err != nil || !known.polls {
+		t.Fatal(err)
+	}
+	for ask, want := range map[[2]string]string{
+		{"email", "OKTA"}:                 authn.Email,
+		{"token:software:totp", "GOOGLE"}: authn.TOTP,
+		{"token:software:totp", "OKTA"}:   authn.TOTP,
+		{"token:hotp", "CUSTOM"}:          authn.RecoveryCodes,
+		{"token:hardware", "YUBICO"}:      "acme:key",
+		{"question", "OKTA"}:              "acme:ask",
+		{"push", "OKTA"}:                  "acme:app",
+		{"pigeon", "OKTA"}:                "pigeon",
+		{"totp", "OKTA"}:                  "", // is shown by another name
+		{"acme:key", "OKTA"}:              "",
+		{"recovery_codes", "OKTA"}:        "",
+	} {
+		if got, err := known.called(ask[0], ask[1]); got != want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", ask, got, err, want)
+		}
+	}
+	for ask, want := range map[[2]string]string{
+		{"email", "GOOGLE"}:               "OKTA",
+		{"token:software:totp", "YUBICO"}: "GOOGLE",
+		{"token:hardware", "OKTA"}:        "YUBICO",
+		{"webauthn", ""}:                  "FIDO",
+		{"pigeon", "CUSTOM"}:              "OKTA",
+	} {
+		_, err := known.called(ask[0], ask[1])
+		if f := (*failure)(nil); !errors.As(err, &f) || f.code != invalid || f.causes[0].Summary != "provider: "+want+" is expected" {
+			t.Errorf("%s: %v", ask, err)
+		}
+	}
+	for want, own := range map[string]map[string]FactorType{
+		`"b" has the Type and the Provider of "a"`: {"a": {Type: "push"}, "b": {Type: "push", Provider: "OKTA"}},
+		`"a": a name, a Type`:                      {"a": {}},
+		`"a b": a name`:                            {"a b": {Type: "push"}},
+		`"a": a name, a Type or a Provider is`:     {"a": {Type: "push", Provider: "Ö"}},
+	} {
+		if _, err := typesOf(own); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // alike says that two answers are one, but for the ids of the requests.
-func alike(t *testing.T, what string, a, b *reply) {
+func alike(t testing.TB, what string, a, b *reply) {
 	t.Helper()
 	text := func(r *reply) string {
 		r.Header().Del("Date")
@@ -97,7 +97,7 @@ func TestOneFactorAnswer(t *testing.T) {
 	}
 	c.unchanged(func() {
 		want := ask("emf-unknown")
-		for _, id := range []string{"emf-bob", "emf-spare", "__proto__", "email", "emf-ada%2Fx"} {
+		for _, id := range []string{"emf-bob", "emf-spare", "__proto__", "email", "webauthn", "token:software:totp", "emf-ada%2Fx"} {
 			alike(t, id, want, ask(id))
 		}
 	})
@@ -198,7 +198,7 @@ func TestThrottles(t *testing.T) {
 		c.wait(61 * time.Second)
 	}
 	c.is(r, 403, "E0000068")
-	if s := r.str("errorCauses.0.errorSummary"); s != "That was the last try for this code. Ask for a new one." {
+	if s := r.str("errorCauses.0.errorSummary"); s != "That was the last try for this code. Sign in again." {
 		t.Error(s)
 	}
 	c.is(c.send(verifyPath, "passCode", c.code("bob")), 403, "E0000068")
@@ -238,7 +238,7 @@ func TestIdempotencyKey(t *testing.T) {
 	mails(2)
 	for range 3 {
 		r := c.is(send(verifyPath, "k3", "passCode", c.wrong("bob")), 403, "E0000068")
-		if r.at("authn.triesLeft") != 9.0 {
+		if r.at("authn.triesLeft") != 4.0 {
 			t.Errorf("%v tries left", r.at("authn.triesLeft"))
 		}
 	}
@@ -268,7 +268,8 @@ func TestFaults(t *testing.T) {
 	check := func(r *reply, status int) {
 		t.Helper()
 		c.is(r, status, "E0000009")
-		if r.Header().Get("Retry-After") != "1" || strings.Contains(r.Body.String(), "network") {
+		retry := map[int]string{503: "1"}[status] // a 500 lasts
+		if r.Header().Get("Retry-After") != retry || strings.Contains(r.Body.String(), "network") {
 			t.Errorf("%v %s", r.Header(), r.Body)
 		}
 		if n := len(c.reported); n == 0 || !strings.HasPrefix(c.reported[n-1], r.Header().Get("X-Okta-Request-Id")) {
@@ -304,6 +305,57 @@ func TestFaults(t *testing.T) {
 	check(c.post("/api/v1/sessions", `{"sessionToken":"`+r.str("sessionToken")+`"}`), 500)
 }
 
+// TestFaultsThatLast: what trying again does not help is not told as passing.
+func TestFaultsThatLast(t *testing.T) {
+	last := func(c *client, r *reply, status int, what string) {
+		t.Helper()
+		if c.is(r, status, what); r.Header().Get("Retry-After") != "" || strings.Contains(strings.ToLower(r.Body.String()), "again") {
+			t.Errorf("%v %s", r.Header(), r.Body)
+		}
+	}
+	c := newWorld(t, authn.Policy{}).client("none")
+	last(c, c.login(), 403, "E0000085") // no factor at all
+	c.user = "odd"
+	for _, f := range []authn.Factor{ // one that cannot be proved here, for whatever reason
+		{ID: "f", Type: "pigeon", Address: "roof", Status: authn.Active},
+		{ID: "f", Type: authn.Email, Address: "", Status: authn.Active},
+		{ID: "f", Type: authn.Email, Address: "odd@", Status: authn.Active},
+		{ID: "", Type: authn.Email, Address: "odd@example.com", Status: authn.Active},
+	} {
+		for _, beside := range [][]authn.Factor{nil, {mailFactor("new", authn.NotSetUp)}} {
+			c.people.factors["user-odd"] = append([]authn.Factor{f}, beside...)
+			last(c, c.login(), 403, "E0000085")
+		}
+	}
+	c.user = "bob"
+	c.people.require["user-bob"] = authn.Requirement(9)
+	last(c, c.login(), 500, "E0000009") // a mistake of the host's
+	delete(c.people.require, "user-bob")
+
+	// A host that cannot make its session has used up the token, whatever it
+	// calls its error.
+	for _, broken := range []error{authn.ErrUnavailable, &authn.Refusal{Err: authn.ErrTooSoon}, authn.ErrFinished, okta.ErrPassword} {
+		c.people.broken = nil
+		c.user = "alan"
+		c.cookies = map[string]string{}
+		token := c.is(c.login(), 200, "SUCCESS").str("sessionToken")
+		c.people.broken = broken
+		reported := len(c.reported)
+		last(c, c.get(redirectPath+query("token", token, "redirectUrl", app)), 500, "E0000009")
+		if len(c.reported) != reported+1 || len(c.people.started) != 0 {
+			t.Errorf("%v: reported %q", broken, c.reported[reported:])
+		}
+	}
+	c.people.broken = nil
+
+	// A record that nobody can open.
+	c.user = "bob"
+	c.login()
+	c.store.damage()
+	last(c, c.send(verifyPath), 500, "E0000009")
+	last(c, c.login(), 500, "E0000009")
+}
+
 // TestConfig: New names the field that is wrong.
 func TestConfig(t *testing.T) {
 	w := newWorld(t, authn.Policy{})
@@ -318,6 +370,7 @@ func TestConfig(t *testing.T) {
 		"Origins: ":      func(c *okta.Config) { c.Origins = []string{"https://app.example.com/"} },
 		"Origins: \"n":   func(c *okta.Config) { c.Origins = []string{"null"} },
 		"RedirectURLs":   func(c *okta.Config) { c.RedirectURLs = []string{"/relative"} },
+		"Types: \"a\"":   func(c *okta.Config) { c.Types = map[string]okta.FactorType{"a": {}} },
 		"RedirectURLs: ": func(c *okta.Config) { c.RedirectURLs = []string{"https://a@b.example"} },
 	} {
 		cfg := okta.Config{Service: w.svc, Passwords: w.people}

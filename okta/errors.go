@@ -18,9 +18,10 @@ type code struct {
 	summary string
 }
 
-// retries reports whether the answer says when to try again.
+// retries reports whether the answer says when to try again: it does for what
+// passes by itself.
 func (c *code) retries() bool {
-	return c.status == http.StatusTooManyRequests || c.status >= http.StatusInternalServerError
+	return c.status == http.StatusTooManyRequests || c.status == http.StatusServiceUnavailable
 }
 
 var (
@@ -30,6 +31,7 @@ var (
 	badPassword = &code{"E0000004", http.StatusUnauthorized, "The user name or the password is wrong."}
 	badSession  = &code{"E0000005", http.StatusForbidden, "A state token is not a session, nor a key to this API."}
 	forbidden   = &code{"E0000006", http.StatusForbidden, "You may not do this."}
+	denied      = &code{"E0000006", http.StatusForbidden, "The sign-in was refused and has ended."}
 	noFactor    = &code{"E0000007", http.StatusNotFound, "There is no such factor here."}
 	noPath      = &code{"E0000008", http.StatusNotFound, "There is no such path."}
 	unavailable = &code{"E0000009", http.StatusServiceUnavailable, "The server cannot answer now. Try again."}
@@ -37,12 +39,16 @@ var (
 	badToken    = &code{"E0000011", http.StatusUnauthorized, "The token is unknown or no longer good. Sign in again."}
 	badType     = &code{"E0000021", http.StatusBadRequest, "The body is not of a type that is taken here."}
 	badMethod   = &code{"E0000022", http.StatusMethodNotAllowed, "This method is not taken here."}
-	tooMany     = &code{"E0000047", http.StatusTooManyRequests, "Too many tries. Wait, then try again."}
+	tooMany     = &code{"E0000047", http.StatusTooManyRequests, "Too many tries."}
+	badUpdate   = &code{"E0000014", http.StatusForbidden, "The password was not changed."}
+	noRecovery  = &code{"E0000034", http.StatusForbidden, "Passwords cannot be recovered here."}
+	badAnswer   = &code{"E0000087", http.StatusForbidden, "The answer is not right."}
+	badReset    = &code{"E0000080", http.StatusForbidden, "The new password is not good enough."}
 	wrongCode   = &code{"E0000068", http.StatusForbidden, "The code was not accepted."}
-	locked      = &code{"E0000069", http.StatusForbidden, "Too many wrong codes: this sign-in has ended."}
+	locked      = &code{"E0000069", http.StatusForbidden, "Too many wrong tries: this sign-in has ended."}
 	wrongState  = &code{"E0000079", http.StatusForbidden, "This is not allowed in the present state."}
-	noAccess    = &code{"E0000085", http.StatusForbidden, "A second factor is required, and this account has none."}
-	tooSoon     = &code{"E0000118", http.StatusTooManyRequests, "No further code can be sent yet."}
+	noAccess    = &code{"E0000085", http.StatusForbidden, "A second factor is required, and this account has none that can be used."}
+	tooSoon     = &code{"E0000118", http.StatusTooManyRequests, "No further code can be sent now."}
 )
 
 // A failure is an error on the wire. Its texts hold no secret and no address.
@@ -133,9 +139,10 @@ func (x *exchange) failure(err error) *failure {
 	return &failure{code: faultCode(err), err: err}
 }
 
-// faultCode returns the code of an error that is no verdict.
+// faultCode returns the code of an error that is no verdict. Only a fault that
+// may pass is unavailable; a record that cannot be opened stays so.
 func faultCode(err error) *code {
-	if errors.Is(err, authn.ErrUnavailable) {
+	if errors.Is(err, authn.ErrUnavailable) && !errors.Is(err, authn.ErrCorrupt) {
 		return unavailable
 	}
 	return internal
@@ -145,13 +152,14 @@ func faultCode(err error) *code {
 // answers what [authn.Service.Begin] or [authn.Service.Do] returned. It is for
 // a host that speaks Okta's language over a transport of its own. For what
 // [authn.Service.Redeem] returned, a is nil. A wrong code is an error there. The
-// code is "" with status 200 if the sign-in goes on, and for [authn.ErrLocked],
-// which is the status LOCKED_OUT.
+// code is "" with status 200 if the sign-in goes on, for [authn.ErrLocked], which is
+// the status LOCKED_OUT, and for [authn.ErrWaiting], which is the factorResult
+// WAITING.
 func ErrorCode(a *authn.Answer, err error) (code string, status int) {
 	var r *authn.Refusal
 	c := faultCode(err)
 	switch {
-	case errors.Is(err, authn.ErrLocked), err == nil && (a == nil || a.Outcome == authn.Done):
+	case errors.Is(err, authn.ErrLocked), errors.Is(err, authn.ErrWaiting), err == nil && (a == nil || outcomeCode(a) == nil):
 		return "", http.StatusOK
 	case err == nil:
 		c = outcomeCode(a)

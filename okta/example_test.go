@@ -3,6 +3,7 @@ package okta_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -37,11 +38,19 @@ func (shop) StartSession(w http.ResponseWriter, _ *http.Request, a *authn.Assert
 	return okta.Session{}, nil
 }
 
+// newKey makes a key. A server makes its keys once, and keeps them outside the
+// store.
+func newKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
+}
+
 // mount is all that a host on net/http has to write besides.
 func mount(mux *http.ServeMux, mail authn.Sender) error {
 	svc, err := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("32 random bytes or more, kept outside the store")}},
-		PseudonymKey: []byte("32 other random bytes, which never ever change"),
+		Keys:         []authn.Key{{ID: 1, Secret: newKey()}},
+		PseudonymKey: newKey(),
 		Store:        new(memstore.Store),
 		Mailer:       mail,
 		Directory:    shop{},
@@ -104,9 +113,13 @@ func Example() {
 func ExampleErrorCode() {
 	fmt.Println(okta.ErrorCode(nil, &authn.Refusal{State: authn.MFARequired, Event: "verify", Err: authn.ErrNotAllowed}))
 	fmt.Println(okta.ErrorCode(&authn.Answer{State: authn.MFAChallenge, Outcome: authn.WrongCode}, nil))
+	fmt.Println(okta.ErrorCode(nil, &authn.Refusal{State: authn.MFARequired, Event: "verify", Err: authn.ErrUsed}))
+	fmt.Println(okta.ErrorCode(nil, &authn.Refusal{State: authn.MFAChallenge, Event: "verify", Err: authn.ErrWaiting}))
 	fmt.Println(okta.ErrorCode(&authn.Answer{State: authn.Success}, nil))
 	// Output:
 	// E0000079 403
 	// E0000068 403
+	// E0000068 403
+	//  200
 	//  200
 }

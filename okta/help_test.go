@@ -58,6 +58,18 @@ func (s *spy) Save(ctx context.Context, key string, old uint64, r authn.Record) 
 	return nil
 }
 
+// damage makes every record one that cannot be opened.
+func (s *spy) damage() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, r := range s.records {
+		r.Value = bytes.Repeat([]byte{1}, len(r.Value))
+		if err := s.Store.Save(context.Background(), k, r.Version, r); err != nil {
+			panic(err)
+		}
+	}
+}
+
 // snapshot is everything stored, byte for byte.
 func (s *spy) snapshot() map[string]string {
 	s.mu.Lock()
@@ -74,6 +86,7 @@ type people struct {
 	mu      sync.Mutex
 	factors map[string][]authn.Factor
 	require map[string]authn.Requirement
+	login   func(*authn.Login) // what else the host knows; nil: nothing
 	started []*authn.Assertion
 	broken  error // of every port
 	panics  bool
@@ -94,7 +107,9 @@ func (p *people) Activated(_ context.Context, _, user string, f authn.Factor) er
 	defer p.mu.Unlock()
 	for i := range p.factors[user] {
 		if g := &p.factors[user][i]; g.ID == f.ID {
-			g.Status = authn.Active
+			if g.Status = authn.Active; f.Revision > g.Revision {
+				g.Data, g.Revision = bytes.Clone(f.Data), f.Revision
+			}
 		}
 	}
 	return nil
@@ -119,7 +134,9 @@ func (p *people) VerifyPassword(_ context.Context, name string, password authn.S
 	if _, ok := p.factors["user-"+first]; !ok && first != "ghost" || string(password) != goodPassword {
 		return okta.Verified{}, okta.ErrPassword
 	}
-	return okta.Verified{Login: authn.Login{User: "user-" + first, Require: p.require["user-"+first]}}, nil
+	v := okta.Verified{Login: authn.Login{User: "user-" + first, Require: p.require["user-"+first]}}
+	orNothing(p.login)(&v.Login)
+	return v, nil
 }
 
 func (p *people) StartSession(w http.ResponseWriter, _ *http.Request, a *authn.Assertion) (okta.Session, error) {
@@ -148,6 +165,8 @@ type world struct {
 	svc      *authn.Service
 	h        *okta.Handler
 	reported []string
+	authn    func(*authn.Config) // what else a host configures; nil: nothing
+	okta     func(*okta.Config)
 }
 
 func (w *world) now() time.Time {
@@ -186,18 +205,27 @@ func newWorld(t testing.TB, p authn.Policy) *world {
 	return w
 }
 
+func orNothing[T any](f func(*T)) func(*T) {
+	if f == nil {
+		return func(*T) {}
+	}
+	return f
+}
+
 // node makes one more process of the same host.
 func (w *world) node(p authn.Policy, tenant string) (*authn.Service, *okta.Handler) {
 	p.SessionLife = okta.SessionLife
-	svc, err := authn.New(authn.Config{
+	cfg := authn.Config{
 		Tenant: tenant, Keys: []authn.Key{{ID: 1, Secret: []byte("one 5Zb8w1kqXn3sPz7RtYv2cEh4Lm6D")}},
 		PseudonymKey: []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L"),
 		Store:        w.store, Mailer: w.mail, Directory: w.people, Policy: p, Now: w.now,
-	})
+	}
+	orNothing(w.authn)(&cfg)
+	svc, err := authn.New(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	h, err := okta.New(okta.Config{
+	wire := okta.Config{
 		Service: svc, Passwords: w.people, Sessions: w.people,
 		BaseURL: base, Origins: []string{app}, RedirectURLs: []string{app, "https://shop.example.com/welcome"},
 		CookieKey: []byte("cookies 8Hn2Vb6Tg0Rf4Ed9Ws3Qa7Zx"),
@@ -206,7 +234,9 @@ func (w *world) node(p authn.Policy, tenant string) (*authn.Service, *okta.Handl
 			defer w.mu.Unlock()
 			w.reported = append(w.reported, id+" "+err.Error())
 		},
-	})
+	}
+	orNothing(w.okta)(&wire)
+	h, err := okta.New(wire)
 	if err != nil {
 		w.t.Fatal(err)
 	}

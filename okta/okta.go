@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -96,11 +97,56 @@ type Config struct {
 	// a profile. If Profile is nil or fails, answers show the user's id alone.
 	Profile func(ctx context.Context, user string) (*Profile, error)
 
+	// Types says how Okta's clients see types of factors, by authn's name for
+	// them. It need not have e-mail, SMS, calls, TOTP or recovery codes, nor types
+	// with the names "webauthn" and "question". It must have each type that is
+	// Awaited, with the Type "push", or else clients that poll send messages. Any
+	// other type is shown by its name, with the provider OKTA.
+	Types map[string]FactorType
+	// QR returns a PNG of the text, for the link qrcode: of a TOTP factor its
+	// otpauth URI, of a type that is Awaited its [authn.Prompt].Pairing, which it
+	// may wrap. The link is the picture itself, a data URL: a page needs "img-src
+	// data:" to show it. If QR is nil or fails, there is no link.
+	QR func(f authn.Factor, text authn.Secret) ([]byte, error)
+	// Questions are those that a user may choose from for a factor of the type
+	// "question". Empty: there is no list.
+	Questions []Question
+
+	// Recovery serves recovery/password, recovery/unlock and what they lead to. The
+	// Service's Directory has to be an [authn.Finder]. A mail has the recoveryToken of a link
+	// in [authn.Message].Link; put it in the fragment of a URL of a page that posts it.
+	Recovery bool
+
+	// PasswordPolicy returns what clients are told of the rules for a new password. If it
+	// is nil or fails, they learn the rules from a refusal.
+	PasswordPolicy func(ctx context.Context, user string) (*PasswordPolicy, error)
+	// Gates says how clients see the host's own states, by their names. One that is not
+	// in it is shown by its own name.
+	Gates map[authn.State]Gate
+
+	// Remember is the [authn.Policy].Remember of the Service. 0: clients are told that
+	// no device is remembered, and what they ask for has no effect. Set CookieKey as
+	// well: it makes the names of the cookies.
+	Remember time.Duration
+	// RememberByDefault has clients offer it with the box checked.
+	RememberByDefault bool
+	// Trusted reports whether a request comes from a server of the host's own, by its key
+	// or certificate. Such a one gets the token of a device in the answer, and brings it
+	// in context.deviceToken; any other has a cookie for it. nil: none does. It must be
+	// safe for concurrent use, and is asked more than once for a request.
+	Trusted func(r *http.Request) bool
+
 	// BaseURL is where clients find the handler: scheme, host and, if it is
 	// mounted under a prefix, a path, without a slash at the end. Links in
-	// answers begin with it. If it is empty, links are paths on the host that
-	// was asked, which Okta's clients accept too. The Host header is never used.
+	// answers begin with it. Okta's native clients need it, or BaseURLs: without
+	// them links are paths, which only its JavaScript clients follow.
 	BaseURL string
+	// BaseURLs takes the place of BaseURL if clients find the handler at several
+	// hosts: links begin with the entry that has the host of the request's Host
+	// header, in any letter case. A request for a host that no entry has gets
+	// paths, so nothing that a client wrote into the header is in a link. Entries
+	// have the form of BaseURL, each with another host.
+	BaseURLs []string
 	// Origins are the web origins, "https://app.example.com", whose scripts
 	// may use the API with credentials. Empty: pages of the same origin only.
 	Origins []string
@@ -130,10 +176,14 @@ func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "okta.Config{BaseUR
 // Handler serves the endpoints. It is safe for concurrent use, keeps nothing
 // between requests, and starts no goroutine.
 type Handler struct {
-	cfg       Config
-	ways      []way // what links and errors may name
-	redirects []*url.URL
-	macs      sync.Pool // of hash.Hash: HMAC under the cookie key
+	cfg         Config
+	types       types
+	ways        []way // what links and errors may name
+	builtIn     map[authn.State]bool
+	remembering *policy
+	bases       map[string]string // by host, in small letters
+	redirects   []*url.URL
+	macs        sync.Pool // of hash.Hash: HMAC under the cookie key
 }
 
 const minCookieKey = 32
@@ -147,19 +197,37 @@ func New(cfg Config) (*Handler, error) {
 		return nil, errors.New("okta: Passwords is required")
 	case cfg.CookieKey != nil && len(cfg.CookieKey) < minCookieKey:
 		return nil, fmt.Errorf("okta: CookieKey: %d bytes, at least %d", len(cfg.CookieKey), minCookieKey)
+	case cfg.Remember < 0:
+		return nil, fmt.Errorf("okta: Remember: %v is less than 0", cfg.Remember)
 	}
 	if cfg.BaseURL != "" {
-		if _, err := absolute(cfg.BaseURL); err != nil || strings.HasSuffix(cfg.BaseURL, "/") || strings.ContainsAny(cfg.BaseURL, "?#") {
-			return nil, fmt.Errorf("okta: BaseURL: %q is not scheme, host and perhaps a path, without a slash at the end", cfg.BaseURL)
+		if _, err := baseURL(cfg.BaseURL); err != nil {
+			return nil, fmt.Errorf("okta: BaseURL: %w", err)
 		}
+	}
+	bases, err := basesOf(cfg.BaseURLs)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("okta: BaseURLs: %w", err)
+	case cfg.BaseURL != "" && len(bases) > 0:
+		return nil, errors.New("okta: BaseURLs: BaseURL is set as well")
 	}
 	for _, o := range cfg.Origins {
 		if u, err := absolute(o); err != nil || o != u.Scheme+"://"+u.Host {
 			return nil, fmt.Errorf("okta: Origins: %q is not a lower-case scheme and host, with a port only if it is not the usual one", o)
 		}
 	}
-	h := &Handler{cfg: cfg, ways: ways(endpoints)}
-	h.cfg.Origins, h.cfg.RedirectURLs = slices.Clone(cfg.Origins), nil
+	known, err := typesOf(cfg.Types)
+	if err != nil {
+		return nil, fmt.Errorf("okta: Types: %w", err)
+	}
+	h := &Handler{cfg: cfg, types: known, ways: ways(endpoints), builtIn: builtIn(), bases: bases}
+	h.remembering = &policy{Allow: cfg.Remember > 0, Minutes: int(cfg.Remember / time.Minute), ByDefault: cfg.RememberByDefault && cfg.Remember > 0}
+	if err := h.checkGates(); err != nil {
+		return nil, fmt.Errorf("okta: Gates: %w", err)
+	}
+	h.cfg.Origins, h.cfg.RedirectURLs, h.cfg.BaseURLs, h.cfg.Types = slices.Clone(cfg.Origins), nil, nil, nil
+	h.cfg.Questions, h.cfg.Gates = slices.Clone(cfg.Questions), maps.Clone(cfg.Gates)
 	for _, s := range cfg.RedirectURLs {
 		u, err := absolute(s)
 		if err != nil {
@@ -175,6 +243,40 @@ func New(cfg Config) (*Handler, error) {
 	h.cfg.CookieKey = nil
 	h.macs.New = func() any { return hmac.New(sha256.New, key) }
 	return h, nil
+}
+
+// baseURL parses what links may begin with.
+func baseURL(s string) (*url.URL, error) {
+	u, err := absolute(s)
+	if err != nil || strings.HasSuffix(s, "/") || strings.ContainsAny(s, "?#") {
+		return nil, fmt.Errorf("%q is not scheme, host and perhaps a path, without a slash at the end", s)
+	}
+	return u, nil
+}
+
+// basesOf indexes base URLs by the hosts that a request for them may name: with
+// the usual port, and without it.
+func basesOf(list []string) (map[string]string, error) {
+	bases := map[string]string{}
+	for _, s := range list {
+		u, err := baseURL(s)
+		if err != nil {
+			return nil, err
+		}
+		usual := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+		bare := strings.TrimSuffix(u.Host, usual)
+		hosts := []string{u.Host}
+		if u.Port() == "" || bare != u.Host {
+			hosts = []string{bare, bare + usual}
+		}
+		for _, host := range hosts {
+			if _, ok := bases[host]; ok {
+				return nil, fmt.Errorf("%q has the host of another", s)
+			}
+			bases[host] = s
+		}
+	}
+	return bases, nil
 }
 
 // absolute parses an absolute http or https URL that every program reads in

@@ -9,14 +9,18 @@ import (
 )
 
 // receive reads a POST request and refuses it if anything in it is out of place.
-func (x *exchange) receive(takes member) error {
+func (x *exchange) receive(e *endpoint) error {
 	if err := x.misplaced(); err != nil {
 		return err
 	}
 	if err := x.idempotencyKey(); err != nil {
 		return err
 	}
-	return x.read(takes)
+	most := maxBody
+	if e.long {
+		most = maxAttestation
+	}
+	return x.read(e.takes, most)
 }
 
 // idempotencyKey reads the header. It has no effect where no event is taken.
@@ -65,31 +69,31 @@ func (x *exchange) misplaced() error {
 	return nil
 }
 
-var inBodyOnly = []string{"stateToken", "sessionToken", "token", "sid", "passCode", "username", "password"}
+var inBodyOnly = []string{"stateToken", "sessionToken", "token", "sid", "passCode", "answer", "username", "password", "oldPassword", "newPassword", "deviceToken", "input", "recoveryToken"}
 
-var bodies = sync.Pool{New: func() any { return new([maxBody + 1]byte) }}
+var bodies = sync.Pool{New: func() any { return new([maxAttestation + 1]byte) }}
 
-// read reads the body and decodes it.
-func (x *exchange) read(takes member) error {
+// read reads the body, of at most so many bytes, and decodes it.
+func (x *exchange) read(takes member, most int) error {
 	head := x.r.Header
 	if ct := head["Content-Type"]; len(ct) != 1 || ct[0] != jsonType[0] && !isJSON(ct[0]) {
 		return fault(badType, "Content-Type: application/json is expected")
 	}
-	if head.Get("Content-Encoding") != "" {
-		return fault(badType, "Content-Encoding: none is expected")
+	if encoded(head["Content-Encoding"]) {
+		return fault(badType, "Content-Encoding: none is expected, or identity")
 	}
-	if x.r.ContentLength > maxBody {
-		return x.tooLong()
+	if x.r.ContentLength > int64(most) {
+		return x.tooLong(most)
 	}
-	buf := bodies.Get().(*[maxBody + 1]byte)
-	n, err := io.ReadFull(x.r.Body, buf[:])
+	buf := bodies.Get().(*[maxAttestation + 1]byte)
+	n, err := io.ReadFull(x.r.Body, buf[:most+1])
 	defer func() {
 		clear(buf[:n]) // there was a password or a code in it
 		bodies.Put(buf)
 	}()
 	switch {
 	case err == nil:
-		return x.tooLong()
+		return x.tooLong(most)
 	case err != io.EOF && err != io.ErrUnexpectedEOF:
 		return fault(unreadable, "body: it ended early")
 	}
@@ -97,9 +101,9 @@ func (x *exchange) read(takes member) error {
 }
 
 // tooLong refuses a body and closes the connection, so that the rest is not read.
-func (x *exchange) tooLong() error {
+func (x *exchange) tooLong(most int) error {
 	x.w.Header().Set("Connection", "close")
-	return fault(tooLarge, "body: longer than %d bytes", maxBody)
+	return fault(tooLarge, "body: longer than %d bytes", most)
 }
 
 func isJSON(contentType string) bool {
@@ -108,9 +112,22 @@ func isJSON(contentType string) bool {
 		return false
 	}
 	for k, v := range params {
-		if k != "charset" || !strings.EqualFold(v, "utf-8") {
+		if k != "charset" || !strings.EqualFold(v, "utf-8") && !strings.EqualFold(v, "utf8") {
 			return false
 		}
 	}
 	return true
+}
+
+// encoded reports whether the header says that the body is not as it is:
+// identity, which is no encoding, may be said any number of times.
+func encoded(contentEncoding []string) bool {
+	for _, v := range contentEncoding {
+		for e := range strings.SplitSeq(v, ",") {
+			if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
+				return true
+			}
+		}
+	}
+	return false
 }

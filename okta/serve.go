@@ -98,7 +98,7 @@ func (x *exchange) serve() (any, error) {
 		return nil, fault(badMethod, "")
 	}
 	if e.method == http.MethodPost {
-		if err := x.receive(e.takes); err != nil {
+		if err := x.receive(e); err != nil {
 			return nil, err
 		}
 	}

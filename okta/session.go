@@ -3,10 +3,13 @@ package okta
 import (
 	"crypto/hmac"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/authnfsm/authn"
 )
@@ -49,7 +52,8 @@ func (x *exchange) session() (any, error) {
 	return b, nil
 }
 
-// exchangeToken redeems a session token and has the host make its session.
+// exchangeToken redeems a session token and has the host make its session. If
+// the host cannot, there is no second time: the token is used.
 func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
 	a, err := x.h.cfg.Service.Redeem(x.r.Context(), unwrap[authn.SessionToken](sessionMark, t))
 	if err != nil {
@@ -57,48 +61,64 @@ func (x *exchange) exchangeToken(t string) (*authn.Assertion, Session, error) {
 	}
 	s, err := x.h.cfg.Sessions.StartSession(x.w, x.r, a)
 	if err != nil {
-		return nil, s, fmt.Errorf("okta: start session: %w", err)
+		return nil, Session{}, &failure{code: internal, err: fmt.Errorf("okta: start session: %w", err)}
 	}
 	return a, s, nil
 }
 
 // The cookie that ties a session token to the browser that was given it: a
 // keyed hash of the token. So nobody who has seen the token in a URL can make
-// the cookie, and nobody can plant a token of their own in another browser.
+// the cookie, and nobody can plant a token of their own in another browser. Each
+// token has a cookie of its own, named after the hash, so that tabs of one
+// browser may sign in at the same time.
 const (
-	cookieName  = "authn-success"
+	cookieName  = "authn-success-"
 	cookieLabel = "okta/v1/success cookie:"
+	cookieMark  = 8 // characters of the hash in the name
+	maxCookies  = 8 // of a kind in one browser
 )
 
-func (h *Handler) cookie(value string, maxAge int) *http.Cookie {
-	c := &http.Cookie{
-		Name: "__Host-" + cookieName, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	if h.cfg.InsecureCookie {
-		c.Name, c.Secure = cookieName, false
-	}
-	return c
-}
-
-func (h *Handler) cookieFor(sessionToken string) string {
+// cookie returns the one of a session token. It lives for maxAge seconds.
+func (h *Handler) cookie(sessionToken string, maxAge int) *http.Cookie {
 	sum := h.mac(cookieLabel, sessionToken)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	v := base64.RawURLEncoding.EncodeToString(sum[:])
+	return &http.Cookie{
+		Name: h.prefixed(cookieName) + v[:cookieMark], Value: v, Path: "/", MaxAge: maxAge,
+		Secure: !h.cfg.InsecureCookie, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
 }
 
-// remember sets the cookie on the answer that carries the session token.
-func (x *exchange) remember(a *authn.Answer) {
-	if !x.h.hasRedirects() {
-		return
+func (h *Handler) prefixed(name string) string {
+	if h.cfg.InsecureCookie {
+		return name
 	}
-	v := x.h.cookieFor(sessionMark + string(a.Session))
-	http.SetCookie(x.w, x.h.cookie(v, seconds(a.Expires.Sub(a.Now))))
+	return "__Host-" + name
+}
+
+// tie sets the cookie on the answer that carries the session token.
+func (x *exchange) tie(a *authn.Answer) {
+	if x.h.hasRedirects() {
+		x.setCookie(x.h.cookie(sessionMark+string(a.Session), seconds(a.Expires.Sub(a.Now))), x.h.prefixed(cookieName))
+	}
+}
+
+// setCookie sets a cookie, and takes back the oldest of its kind, which have the same
+// prefix, if the browser has too many. Browsers send the oldest first.
+func (x *exchange) setCookie(mine *http.Cookie, prefix string) {
+	others := slices.DeleteFunc(x.r.Cookies(), func(c *http.Cookie) bool {
+		return !strings.HasPrefix(c.Name, prefix) || len(c.Name) != len(prefix)+cookieMark || c.Name == mine.Name
+	})
+	for _, old := range others[:max(0, len(others)-(maxCookies-1))] {
+		http.SetCookie(x.w, &http.Cookie{Name: old.Name, Path: "/", MaxAge: -1, Secure: mine.Secure, HttpOnly: true, SameSite: mine.SameSite})
+	}
+	http.SetCookie(x.w, mine)
 }
 
 // redirect is GET /login/sessionCookieRedirect: the browser that got SUCCESS
 // exchanges its session token and is sent on. Okta's clients put the token in
 // the query. It is good once and for this browser alone, and no Referer passes
-// it on.
+// it on. The cookie stays as long as the token would have lasted, so that a
+// second click leads on as well, without a second session.
 func (x *exchange) redirect() (any, error) {
 	q, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil || len(q["token"]) != 1 || len(q["redirectUrl"]) != 1 {
@@ -111,14 +131,14 @@ func (x *exchange) redirect() (any, error) {
 	if !x.h.mayRedirect(to) {
 		return nil, fault(invalid, "redirectUrl: it is not on the list")
 	}
-	c, err := x.r.Cookie(x.h.cookie("", 0).Name)
-	if err != nil || !hmac.Equal([]byte(c.Value), []byte(x.h.cookieFor(t))) {
+	want := x.h.cookie(t, 0)
+	c, err := x.r.Cookie(want.Name)
+	if err != nil || !hmac.Equal([]byte(c.Value), []byte(want.Value)) {
 		return nil, fault(badToken, "")
 	}
-	if _, _, err := x.exchangeToken(t); err != nil {
+	if _, _, err := x.exchangeToken(t); err != nil && !errors.Is(err, authn.ErrFinished) {
 		return nil, err
 	}
-	http.SetCookie(x.w, x.h.cookie("", -1))
 	x.w.Header().Set("Location", to)
 	x.wrote = true
 	x.w.WriteHeader(http.StatusFound)
@@ -150,10 +170,10 @@ func (x *exchange) usersAPI() error {
 	}
 	buf := make([]byte, maxBody)
 	n, _ := io.ReadFull(x.r.Body, buf)
-	x.in.decode(buf[:n], stateToken|passCode|factorType|provider|profile)
+	x.in.decode(buf[:n], relayed|passCode|factorType|provider|profile)
 	clear(buf)
 	if !isStateToken(x.in.stateToken) {
-		return fault(noPath, "A factor is enrolled and confirmed inside the sign-in: POST to the links of its last answer, below %s.", x.h.cfg.BaseURL+authnPath)
+		return fault(noPath, "A factor is enrolled and confirmed inside the sign-in: POST to the links of its last answer, below %s.", x.base()+authnPath)
 	}
 	return x.wrongAPI(x.in.stateToken)
 }
@@ -165,11 +185,11 @@ func (x *exchange) wrongAPI(t string) error {
 	if isStateToken(t) {
 		if a, err := x.h.cfg.Service.Status(x.r.Context(), unwrap[authn.StateToken](stateMark, t)); err == nil && a.State != authn.Success {
 			f.answer = a
-			f.causes = append(f.causes, x.h.alternatives(a, "")...)
+			f.causes = append(f.causes, x.alternatives(a, "")...)
 			return f
 		}
 	}
-	at := x.h.cfg.BaseURL + authnPath
+	at := x.base() + authnPath
 	f.causes = append(f.causes, cause{Summary: "POST " + at + " with stateToken alone says where the transaction stands and what is allowed.", Href: at})
 	return f
 }

@@ -1,7 +1,10 @@
 package okta_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,7 +95,7 @@ func TestRedirectCookie(t *testing.T) {
 	if r := c.get(to); r.Code != http.StatusFound {
 		t.Fatalf("got %d %s", r.Code, r.Body)
 	}
-	if len(c.people.started) != 1 || c.cookies["__Host-authn-success"] != "" || c.cookies["session"] != "s1" {
+	if len(c.people.started) != 1 || c.cookies["session"] != "s1" {
 		t.Errorf("%d sessions, cookies %v", len(c.people.started), c.cookies)
 	}
 	state := newWorld(t, authn.Policy{}).client("bob")
@@ -112,7 +115,7 @@ func TestInsecureCookie(t *testing.T) {
 	c := w.client("alan")
 	c.h = h
 	r := c.is(c.login(), 200, "SUCCESS")
-	if v := r.Header().Get("Set-Cookie"); !strings.HasPrefix(v, "authn-success=") || strings.Contains(v, "Secure") {
+	if v := r.Header().Get("Set-Cookie"); !strings.HasPrefix(v, "authn-success-") || strings.Contains(v, "Secure") {
 		t.Error(v)
 	}
 	if r := c.get(redirectPath + query("token", r.str("sessionToken"), "redirectUrl", app)); r.Code != http.StatusFound {
@@ -214,5 +217,139 @@ func TestProfile(t *testing.T) {
 	r = c.is(c.send(r.str(firstVerify)), 200, "MFA_CHALLENGE")
 	if r.str("_embedded.user.id") != "user-bob" || r.str("_embedded.user.profile.firstName") != "Bob" {
 		t.Error(r.Body)
+	}
+}
+
+// TestTwoTabs: tabs of one browser that reach SUCCESS, in whichever order their
+// answers come, have a session each.
+func TestTwoTabs(t *testing.T) {
+	c, first := signedIn(t)
+	second := c.is(c.login(), 200, "SUCCESS").str("sessionToken")
+	for i, token := range []string{first, second} {
+		r := c.get(redirectPath + query("token", token, "redirectUrl", app))
+		if r.Code != http.StatusFound || len(c.people.started) != i+1 {
+			t.Errorf("tab %d: %d %s, %d sessions", i+1, r.Code, r.Body, len(c.people.started))
+		}
+	}
+}
+
+// TestManyTabs: a browser keeps the cookies of its last eight sign-ins that
+// succeeded, so that no header grows without end.
+func TestManyTabs(t *testing.T) {
+	const kept = 8
+	b := &browser{client: newWorld(t, authn.Policy{}).client("")}
+	b.cookies = []*http.Cookie{{Name: "other", Value: "stays"}, {Name: "__Host-authn-successor", Value: "stays"}}
+	var tokens []string
+	for i := range kept + 4 {
+		name := fmt.Sprint("tab", i)
+		b.people.factors["user-"+name], b.people.require["user-"+name] = nil, authn.RequireNothing
+		tokens = append(tokens, b.is(b.login(name), 200, "SUCCESS").str("sessionToken"))
+		if n := len(b.cookies); n != min(i+1, kept)+2 {
+			t.Fatalf("%d cookies after %d sign-ins", n, i+1)
+		}
+	}
+	for i, token := range tokens {
+		r := b.get(redirectPath + query("token", token, "redirectUrl", app))
+		if old := len(tokens) - i; r.Code != http.StatusFound && old <= kept || r.Code != http.StatusUnauthorized && old > kept {
+			t.Errorf("the last but %d: %d", old-1, r.Code)
+		}
+	}
+	if n := len(b.people.started); n != kept {
+		t.Errorf("%d sessions, want %d", n, kept)
+	}
+}
+
+// browser sends its cookies the oldest first, as browsers do.
+type browser struct {
+	*client
+	cookies []*http.Cookie
+}
+
+func (b *browser) login(name string) *reply {
+	return b.do("POST", authnPath, `{"username":"`+name+`","password":"`+goodPassword+`"}`)
+}
+
+func (b *browser) get(target string) *reply { return b.do("GET", target, "") }
+
+func (b *browser) do(method, target, body string) *reply {
+	b.t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	for _, k := range b.cookies {
+		r.AddCookie(k)
+	}
+	b.client.cookies = map[string]string{}
+	rep := b.client.do(r)
+	for _, k := range rep.Result().Cookies() {
+		i := slices.IndexFunc(b.cookies, func(o *http.Cookie) bool { return o.Name == k.Name })
+		switch {
+		case i >= 0 && k.MaxAge < 0:
+			b.cookies = slices.Delete(b.cookies, i, i+1)
+		case i >= 0:
+			b.cookies[i] = k
+		case k.MaxAge >= 0:
+			b.cookies = append(b.cookies, k)
+		}
+	}
+	return rep
+}
+
+// TestSecondClick: the browser that was given the token is sent on whenever it
+// asks; the session is made once. Whoever has no cookie for the token is not.
+func TestSecondClick(t *testing.T) {
+	c, token := signedIn(t)
+	to := redirectPath + query("token", token, "redirectUrl", app+"/orders?id=7")
+	for i := range 3 {
+		r := c.get(to)
+		if r.Code != http.StatusFound || r.Header().Get("Location") != app+"/orders?id=7" || r.Body.Len() > 0 {
+			t.Errorf("click %d: %d, to %q", i+1, r.Code, r.Header().Get("Location"))
+		}
+		if set := strings.Join(r.Header()["Set-Cookie"], " "); strings.Contains(set, "session=") != (i == 0) {
+			t.Errorf("click %d sets %s", i+1, set)
+		}
+	}
+	if n := len(c.people.started); n != 1 {
+		t.Errorf("%d sessions", n)
+	}
+	c.unchanged(func() {
+		c.is(c.get(redirectPath+query("token", token, "redirectUrl", "https://evil.example/")), 400, "E0000001")
+		c.is(c.client("alan").get(to), 401, "E0000011")
+	})
+
+	c, token = signedIn(t)
+	to = redirectPath + query("token", token, "redirectUrl", app)
+	// A fault of a port is no second click: the token may be good still.
+	c.store.down = true
+	c.is(c.get(to), 503, "E0000009")
+	c.store.down = false
+	// A late token makes no session, and there is nothing to wait for.
+	c.wait(okta.SessionLife)
+	if r := c.get(to); r.Code != http.StatusFound || len(c.people.started) != 0 {
+		t.Errorf("got %d %s, %d sessions", r.Code, r.Body, len(c.people.started))
+	}
+
+	c = newWorld(t, authn.Policy{}).client("bob")
+	c.login()
+	c.send(verifyPath)
+	token = c.is(c.send(verifyPath, "passCode", c.code("bob")), 200, "SUCCESS").str("sessionToken")
+	// Nor is a user who may not sign in any more sent on.
+	c.people.set("user-bob", 0, authn.NotSetUp)
+	c.is(c.get(redirectPath+query("token", token, "redirectUrl", app)), 401, "E0000011")
+}
+
+// TestPlantedCookie: a token that somebody else got, with the cookie of another
+// token, is no good, whatever the names of the cookies.
+func TestPlantedCookie(t *testing.T) {
+	c, mine := signedIn(t)
+	thief := c.client("alan")
+	theirs := thief.is(thief.login(), 200, "SUCCESS").str("sessionToken")
+	for name := range thief.cookies {
+		for _, value := range c.cookies {
+			c.cookies[name] = value
+		}
+	}
+	c.unchanged(func() { c.is(c.get(redirectPath+query("token", theirs, "redirectUrl", app)), 401, "E0000011") })
+	if r := c.get(redirectPath + query("token", mine, "redirectUrl", app)); r.Code != http.StatusFound {
+		t.Errorf("got %d %s", r.Code, r.Body)
 	}
 }

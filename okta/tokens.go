@@ -42,7 +42,7 @@ func (x *exchange) needState() error {
 	case x.in.stateToken == "":
 		return fault(invalid, "stateToken: it is required")
 	case hasForm(sessionMark, x.in.stateToken):
-		return fault(badToken, "stateToken: this is a session token; POST it as sessionToken to %s", x.h.cfg.BaseURL+sessionsPath)
+		return fault(badToken, "stateToken: this is a session token; POST it as sessionToken to %s", x.base()+sessionsPath)
 	}
 	return nil
 }

@@ -13,11 +13,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Errors of [New].
+// Errors of [New], and of [Store.Save] after a failover.
 var (
 	// ErrClient reports a client that would break the contract of a store: it
 	// reads from replicas or a cache, or moves keys between servers.
 	ErrClient = errors.New("the client is not suitable for a store")
+
+	// ErrReadOnly reports a server that takes no saves, or loses them: a
+	// replica.
+	ErrReadOnly = errors.New("the server is not a master")
 
 	// ErrVolatile reports a server whose settings let it lose records. The
 	// error that wraps it lists these settings.
@@ -26,6 +30,11 @@ var (
 	// ErrUnverified reports a server that does not return its settings, as is
 	// common for managed servers.
 	ErrUnverified = errors.New("the server does not return its settings, so it may lose records")
+
+	// ErrProbe reports that a record of the probe was not saved, loaded and
+	// deleted as it should be, for instance because the user lacks a right. The
+	// error that wraps it says which step failed, and how.
+	ErrProbe = errors.New("the probe failed")
 )
 
 // Config configures a [Store]. The zero value requires that no acknowledged
@@ -46,16 +55,17 @@ type Config struct {
 	AssumeDurable bool
 
 	// AllowVolatile accepts a server that may lose records, for tests and
-	// demos. New logs a warning for each of its settings that allows this.
+	// demos. New, and Save after a failover, log a warning for each of its
+	// settings that allows this.
 	AllowVolatile bool
 
-	// Logger receives the warnings. It defaults to [slog.Default].
+	// Logger receives the warnings, also that of a shard that [Store.Due] could
+	// not ask. It defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
-// check sets the defaults and returns an error unless the client and its
-// servers are suitable.
-func (c *Config) check(ctx context.Context, client redis.UniversalClient) error {
+// check sets the defaults and returns an error unless the client is suitable.
+func (c *Config) check(client redis.UniversalClient) error {
 	if c.Prefix == "" {
 		c.Prefix = "authn:"
 	}
@@ -65,14 +75,7 @@ func (c *Config) check(ctx context.Context, client redis.UniversalClient) error 
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if err := fit(client); err != nil {
-		return err
-	}
-	found, err := inspectAll(ctx, client)
-	if err != nil {
-		return err
-	}
-	return c.judge(ctx, found)
+	return fit(client)
 }
 
 // fit returns an error unless the client reads from masters and never moves a
@@ -104,37 +107,81 @@ type findings struct {
 }
 
 // inspectAll inspects each master.
-func inspectAll(ctx context.Context, client redis.UniversalClient) (*findings, error) {
+func (c *Config) inspectAll(ctx context.Context, client redis.UniversalClient) error {
 	f := new(findings)
+	var err error
 	if cluster, ok := client.(*redis.ClusterClient); ok {
-		return f, cluster.ForEachMaster(ctx, f.inspect)
+		err = cluster.ForEachMaster(ctx, f.inspect)
+	} else {
+		err = f.inspect(ctx, client.(*redis.Client))
 	}
-	return f, f.inspect(ctx, client.(*redis.Client))
+	if err != nil {
+		return err
+	}
+	return c.judge(ctx, f)
 }
 
-// inspect checks the settings of one server.
+// inspectOne inspects the master of a shard.
+func (c *Config) inspectOne(ctx context.Context, client redis.UniversalClient, sh *shard) error {
+	var server *redis.Client
+	var err error
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		server, err = cluster.MasterForKey(ctx, sh.due)
+	} else {
+		server = client.(*redis.Client)
+	}
+	f := new(findings)
+	if err == nil {
+		err = f.inspect(ctx, server)
+	}
+	if err != nil {
+		return err
+	}
+	return c.judge(ctx, f)
+}
+
+// settings are the names of those that matter.
+var settings = [...]string{"maxmemory-policy", "appendonly", "appendfsync", "save"}
+
+// inspect checks the role and the settings of one server, in one round trip.
+// Every user may ask for the role with HELLO; a server older than 6.2 does not
+// take that without arguments, and there the probe has to be enough.
 func (f *findings) inspect(ctx context.Context, c *redis.Client) error {
-	settings := map[string]string{}
-	for _, name := range []string{"maxmemory-policy", "appendonly", "appendfsync", "save"} {
-		got, err := c.ConfigGet(ctx, name).Result()
-		var refusal redis.Error
+	pipe := c.Pipeline()
+	hello := redis.NewMapStringInterfaceCmd(ctx, "hello")
+	_ = pipe.Process(ctx, hello)
+	var replies [len(settings)]*redis.MapStringStringCmd
+	for i, name := range settings {
+		replies[i] = pipe.ConfigGet(ctx, name)
+	}
+	_, _ = pipe.Exec(ctx) // each reply has its own error
+	var refusal redis.Error
+	if err := hello.Err(); err != nil && !errors.As(err, &refusal) {
+		return err
+	}
+	if role := hello.Val()["role"]; role != nil && role != "master" {
+		return fmt.Errorf("%w: its role is %v", ErrReadOnly, role)
+	}
+	got := map[string]string{}
+	for i, name := range settings {
+		all, err := replies[i].Result()
 		if err != nil && !errors.As(err, &refusal) {
 			return err
 		}
-		value, ok := got[name]
+		value, ok := all[name]
 		if !ok {
 			f.add(&f.silent, fmt.Sprintf("CONFIG GET %s: %v", name, cmp.Or[error](err, redis.Nil)))
 			return nil
 		}
-		settings[name] = value
+		got[name] = value
 	}
-	if p := settings["maxmemory-policy"]; p != "noeviction" && !strings.HasPrefix(p, "volatile-") {
+	if p := got["maxmemory-policy"]; p != "noeviction" && !strings.HasPrefix(p, "volatile-") {
 		f.add(&f.volatile, fmt.Sprintf("maxmemory-policy is %s: it evicts records", p))
 	}
-	switch sync := settings["appendfsync"]; {
-	case settings["appendonly"] != "yes":
+	switch sync := got["appendfsync"]; {
+	case got["appendonly"] != "yes":
 		f.add(&f.volatile, fmt.Sprintf("appendonly is %s (and save %q): a crash loses all saves after the last snapshot",
-			settings["appendonly"], settings["save"]))
+			got["appendonly"], got["save"]))
 	case sync == "everysec":
 		f.add(&f.everySec, "appendfsync is everysec: a power failure loses the last second or two")
 	case sync != "always":

@@ -62,7 +62,7 @@ func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	sv := serve(t)
 	if err := sv.client().Do(t.Context(), "ACL", "SETUSER", "app", "on", "nopass", "~authn:*", "-@all", "+@connection",
-		"+get", "+exists", "+zrangebyscore", "+eval", "+evalsha", "+getrange", "+set", "+del", "+zadd", "+zrem").Err(); err != nil {
+		"+get", "+exists", "+zrangebyscore", "+eval", "+evalsha", "+getrange", "+set", "+del", "+zadd", "+zrem", "+time").Err(); err != nil {
 		t.Fatal(err)
 	}
 	o := sv.options()
@@ -86,7 +86,8 @@ func TestSilentServer(t *testing.T) {
 		if x.cfg.AssumeDurable && s != nil {
 			_, load := s.Load(t.Context(), "none")
 			_, due := s.Due(t.Context(), now, 10)
-			if err := errors.Join(load, due, s.Save(t.Context(), "none", 0, authn.Record{}),
+			_, clock := s.Now(t.Context())
+			if err := errors.Join(load, due, clock, s.Save(t.Context(), "none", 0, authn.Record{}),
 				s.Save(t.Context(), "k", 0, record), s.Save(t.Context(), "k", 1, authn.Record{})); strings.Contains(err.Error(), "NOPERM") {
 				t.Errorf("the user's rights are not sufficient: %v", err)
 			}

@@ -2,7 +2,6 @@ package redisstore_test
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"flag"
@@ -13,10 +12,12 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/redisstore"
 	"github.com/authnfsm/authn/storetest"
 	"github.com/redis/go-redis/v9"
@@ -32,15 +33,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// address is the address of the shared server, which most tests use.
-func address() string {
-	return cmp.Or(os.Getenv("AUTHN_TEST_REDIS"), "redis://127.0.0.1:6379")
-}
-
-// options returns the options of a client of the shared server.
+// options returns the options of a client of the shared server, which most
+// tests use.
 func options(tb testing.TB) *redis.Options {
 	tb.Helper()
-	o, err := redis.ParseURL(address())
+	o, err := redis.ParseURL(servers.Named(tb, servers.Redis))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -54,8 +51,7 @@ func plain(o *redis.Options) *redis.Options {
 	return o
 }
 
-// dial returns a client of the shared server. If the server is not running, the
-// test is skipped, or fails if the environment requires the server.
+// dial returns a client of the shared server.
 func dial(tb testing.TB, o *redis.Options) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(o)
@@ -63,17 +59,9 @@ func dial(tb testing.TB, o *redis.Options) *redis.Client {
 	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
 	defer cancel()
 	if err := c.Ping(ctx).Err(); err != nil {
-		missing(tb, "start Redis, or say where it is in AUTHN_TEST_REDIS: %v", err)
+		servers.Missing(tb, "the server for tests does not answer: %v", err)
 	}
 	return c
-}
-
-func missing(tb testing.TB, format string, args ...any) {
-	tb.Helper()
-	if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
-		tb.Fatalf(format, args...)
-	}
-	tb.Skipf(format, args...)
 }
 
 // fresh returns a new prefix, whose keys are deleted after the test.
@@ -108,12 +96,18 @@ func open(tb testing.TB, c redis.UniversalClient, prefix string) *redisstore.Sto
 
 // openWhere returns a function for storetest.Serve. Its stores share a client.
 func openWhere() func(prefix string) (authn.Store, error) {
-	o, err := redis.ParseURL(address())
-	if err != nil {
-		panic(err)
-	}
-	c := redis.NewClient(plain(o))
+	client := sync.OnceValues(func() (*redis.Client, error) {
+		o, err := redis.ParseURL(os.Getenv(servers.Redis))
+		if err != nil {
+			return nil, err
+		}
+		return redis.NewClient(plain(o)), nil
+	})
 	return func(prefix string) (authn.Store, error) {
+		c, err := client()
+		if err != nil {
+			return nil, err
+		}
 		return redisstore.New(context.Background(), c, redisstore.Config{Prefix: prefix, AllowVolatile: true, Logger: silent})
 	}
 }
@@ -142,7 +136,7 @@ func (s *server) start() {
 	s.tb.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		missing(s.tb, "install redis-server: %v", err)
+		servers.Missing(s.tb, "install redis-server: %v", err)
 	}
 	s.cmd = exec.Command(path, append([]string{"--unixsocket", s.socket(), "--dir", s.dir, "--save", ""}, s.args...)...)
 	out, err := s.cmd.StdoutPipe()

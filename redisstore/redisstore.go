@@ -5,7 +5,7 @@
 //	store, err := redisstore.New(ctx, client, redisstore.Config{}) // an authn.Store
 //
 // Load is one GET, Save one EVALSHA of a script that compares and swaps
-// atomically, and Due one batch of range queries. A Save is never run twice,
+// atomically, Due one batch of range queries, and Now one TIME. A Save is never run twice,
 // whatever the client's options are: retries are off for its command. It is
 // sent again only after an answer which shows that it has not run: in full
 // (EVAL) if the server does not know the script, and to another node of a
@@ -16,7 +16,10 @@
 //
 // A lost record resets an account: its locks are gone, its budgets of guesses
 // are full again, and a used code may be valid again. [New] therefore refuses
-// a server that may lose records (see [Config]). These settings matter:
+// a server that may lose records (see [Config]), and [Store.Save] one that took
+// over and has such settings: it does not know the script yet, so it is looked
+// at. (A server older than Redis 7 may have got the script as a replica, and is
+// then not looked at.) These settings matter:
 //
 //   - maxmemory-policy noeviction keeps all records. The volatile policies do
 //     too, because no record has a time to live; the allkeys policies do not.
@@ -48,9 +51,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -60,14 +65,19 @@ import (
 var (
 	_ authn.Store   = (*Store)(nil)
 	_ authn.Sweeper = (*Store)(nil)
+	_ authn.Clock   = (*Store)(nil)
+	_ authn.Lister  = (*Store)(nil)
 )
 
-// Store is an [authn.Store] and an [authn.Sweeper] in Redis. It is safe for
-// concurrent use, and several processes may share its records. It starts no
+// Store is an [authn.Store], an [authn.Sweeper], an [authn.Clock] and an [authn.Lister]
+// in Redis. It is safe for concurrent use, and several processes may share its records. It starts no
 // goroutine. The caller owns the client and closes it.
 type Store struct {
 	client redis.UniversalClient
+	cfg    Config
 	shards [shards]shard
+	script string
+	hash   string // of the script
 }
 
 // shards is part of the stored form and must not change.
@@ -80,19 +90,34 @@ type shard struct {
 }
 
 // New returns a store in client, which must be a [redis.Client] (also from
-// NewFailoverClient) or a [redis.ClusterClient]. It checks the settings of each
-// master. Its error wraps [ErrClient], [ErrVolatile], [ErrUnverified] or the
-// client's error, or names a bad field of cfg.
+// NewFailoverClient) or a [redis.ClusterClient]. It checks the role and the
+// settings of each master, and saves, loads and deletes a record of its own on
+// each: over two connections, or over one if the client's pool has no second to
+// spare; on a cluster, as the client routes it. Its error wraps [ErrClient],
+// [ErrReadOnly], [ErrVolatile], [ErrUnverified], [ErrProbe] or the client's
+// error, or names a bad field of cfg.
 func New(ctx context.Context, client redis.UniversalClient, cfg Config) (*Store, error) {
-	if err := cfg.check(ctx, client); err != nil {
+	s, err := open(ctx, client, cfg)
+	if err != nil {
 		return nil, fmt.Errorf("redisstore: new: %w", err)
 	}
-	s := &Store{client: client}
+	return s, nil
+}
+
+func open(ctx context.Context, client redis.UniversalClient, cfg Config) (*Store, error) {
+	if err := cfg.check(client); err != nil {
+		return nil, err
+	}
+	if err := cfg.inspectAll(ctx, client); err != nil {
+		return nil, err
+	}
+	s := &Store{client: client, cfg: cfg, script: cfg.script()}
+	s.hash = redis.NewScript(s.script).Hash()
 	for i := range s.shards {
 		tag := fmt.Sprintf("%s{%02d}:", cfg.Prefix, i)
 		s.shards[i] = shard{tag + "r:", tag + "due"}
 	}
-	return s, nil
+	return s, s.probe(ctx)
 }
 
 // Load implements [authn.Store]. Its error wraps [authn.ErrNotFound] or the
@@ -109,7 +134,11 @@ func (s *Store) load(ctx context.Context, key string) (authn.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return authn.Record{}, err
 	}
-	b, err := s.client.Get(ctx, s.shard(key).records+key).Bytes()
+	return s.get(ctx, s.client, s.shard(key), key)
+}
+
+func (s *Store) get(ctx context.Context, on sender, sh *shard, key string) (authn.Record, error) {
+	b, err := on.Get(ctx, sh.records+key).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return authn.Record{}, authn.ErrNotFound
 	}
@@ -121,7 +150,9 @@ func (s *Store) load(ctx context.Context, key string) (authn.Record, error) {
 
 // Save implements [authn.Store]. Its error wraps [authn.ErrConflict], after
 // which the record is unchanged, or the error of the client or of ctx, after
-// which the save may have happened.
+// which the save may have happened. If the server is not the one that was
+// looked at last, as after a failover, Save looks at it as [New] does, and saves
+// nothing if its error wraps [ErrReadOnly], [ErrVolatile] or [ErrUnverified].
 func (s *Store) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
 	if err := s.save(ctx, key, old, r); err != nil {
 		return fmt.Errorf("redisstore: save %s: %w", key, err)
@@ -134,7 +165,7 @@ func (s *Store) save(ctx context.Context, key string, old uint64, r authn.Record
 		return err
 	}
 	sh := s.shard(key)
-	value, score := encode(r), ""
+	value := encode(r)
 	switch {
 	case len(r.Value) == 0 && old == 0:
 		n, err := s.client.Exists(ctx, sh.records+key).Result()
@@ -143,17 +174,28 @@ func (s *Store) save(ctx context.Context, key string, old uint64, r authn.Record
 		}
 		return err
 	case len(r.Value) == 0:
-		value = nil
+		value, r.Due = nil, time.Time{}
 	case r.Version == 0:
 		return errors.New("version is 0")
-	case !r.Due.IsZero():
-		score = strconv.FormatInt(r.Due.UnixMicro(), 10)
 	}
-	n, err := s.swap(ctx, sh, key, head(old), value, score)
+	n, err := s.swap(ctx, &change{sh, key, head(old), value, score(r.Due)})
 	if err == nil && n != 1 {
 		err = authn.ErrConflict
 	}
 	return err
+}
+
+// score returns the due time as the index has it, or "" for never.
+func score(due time.Time) string {
+	if due.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(due.UnixMicro(), 10)
+}
+
+// dueBy returns the range of the index that is due, up to limit keys.
+func dueBy(before time.Time, limit int) *redis.ZRangeBy {
+	return &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(before.UnixMicro(), 10), Count: int64(limit)}
 }
 
 // shard returns the shard of key, by its FNV-1a hash, which is part of the
@@ -211,7 +253,10 @@ func decode(b []byte) (authn.Record, error) {
 // the same due time are in their own order. The cost grows with limit or with
 // the number of due records, whichever is less, and up to 16 times limit keys
 // cross the network. A key may be returned a microsecond early, but never late.
-// Its error wraps that of the client or of ctx.
+//
+// A shard that cannot be asked does not hold up the others: Due returns the
+// keys of those and logs a warning. If they have no keys that are due, it
+// returns an error, which wraps that of the client or of ctx.
 func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	if limit < 1 && ctx.Err() == nil {
 		return nil, nil
@@ -230,25 +275,99 @@ func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]string,
 	return keys, nil
 }
 
-// due returns the most overdue keys of each shard.
+// due returns the most overdue keys of each shard that can be asked, and an
+// error if there are none and one cannot be asked.
 func (s *Store) due(ctx context.Context, before time.Time, limit int) ([]redis.Z, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	by := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(before.UnixMicro(), 10), Count: int64(limit)}
 	pipe := s.client.Pipeline()
 	var replies [shards]*redis.ZSliceCmd
 	for i := range s.shards {
-		replies[i] = pipe.ZRangeByScoreWithScores(ctx, s.shards[i].due, by)
+		replies[i] = pipe.ZRangeByScoreWithScores(ctx, s.shards[i].due, dueBy(before, limit))
 	}
 	_, _ = pipe.Exec(ctx) // each reply has its own error
 	var found []redis.Z
-	for _, r := range replies {
+	var failed int
+	var first error
+	for i, r := range replies {
 		zs, err := r.Result()
 		if err != nil {
-			return nil, err
+			failed++
+			first = cmp.Or(first, fmt.Errorf("shard %02d: %w", i, err))
+			continue
 		}
 		found = append(found, zs...)
 	}
+	if failed > 0 && len(found) == 0 {
+		return nil, first
+	}
+	if failed > 0 {
+		s.cfg.Logger.WarnContext(ctx, "redisstore: due: shards cannot be asked", "failed", failed, "of", shards, "first", first)
+	}
 	return found, nil
+}
+
+// page is how many keys [Store.Keys] asks for at a time.
+const page = 500
+
+// Keys implements [authn.Lister]: it scans the index, shard by shard, and leaves out
+// records that are never due. A key may come twice. A shard that cannot be asked is an
+// error: the list would not be whole.
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for i := range s.shards {
+			for cursor, more := uint64(0), true; more; more = cursor != 0 {
+				var found []string // keys, and behind each its score
+				err := ctx.Err()
+				if err == nil {
+					found, cursor, err = s.client.ZScan(ctx, s.shards[i].due, cursor, "", page).Result()
+				}
+				if err != nil {
+					yield("", fmt.Errorf("redisstore: keys: shard %02d: %w", i, err))
+					return
+				}
+				for j := 0; j < len(found); j += 2 {
+					if !yield(found[j], nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Now implements [authn.Clock] with the time of the server. On a cluster it is the
+// latest of those masters that can be asked: one that is down or behind does not hold
+// up the others. Its error wraps that of the client or of ctx.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	t, err := s.now(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("redisstore: now: %w", err)
+	}
+	return t.UTC(), nil
+}
+
+func (s *Store) now(ctx context.Context) (latest time.Time, err error) {
+	if err := ctx.Err(); err != nil {
+		return latest, err
+	}
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return s.client.Time(ctx).Result()
+	}
+	var mu sync.Mutex // guards latest
+	err = cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
+		t, err := c.Time(ctx).Result()
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && t.After(latest) {
+			latest = t
+		}
+		return err
+	})
+	if !latest.IsZero() {
+		return latest, nil
+	}
+	return latest, err
 }

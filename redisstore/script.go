@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -30,29 +31,54 @@ end
 return 1
 `
 
-var swapHash = redis.NewScript(swapText).Hash()
-
-// swap runs the script by its hash, or in full if the server does not know it
-// and thus has not run it. It returns 1 if the record was as expected, and 0
-// otherwise. An empty value deletes; an empty score means never due.
-func (s *Store) swap(ctx context.Context, sh *shard, key string, old, value []byte, score string) (int64, error) {
-	args := []any{"evalsha", swapHash, 2, sh.records + key, sh.due, old, value, score, key}
-	n, err := s.once(ctx, args)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		args[0], args[1] = "eval", swapText
-		n, err = s.once(ctx, args)
-	}
-	return n, err
+// script returns the text for stores that allow what c does. A server thus
+// knows it only if a store that allows as much has looked at that server.
+func (c *Config) script() string {
+	return swapText + fmt.Sprintf("-- everysec %t, unverified %t, volatile %t\n", c.AllowEverySecond, c.AssumeDurable, c.AllowVolatile)
 }
 
-// once sends a command without retries after it may have reached the server: a
-// save that runs twice conflicts with itself.
-func (s *Store) once(ctx context.Context, args []any) (int64, error) {
-	c := command{redis.NewCmd(ctx, args...)}
-	if err := s.client.Process(ctx, c); err != nil {
+// A change is what the script does to a record.
+type change struct {
+	shard *shard
+	key   string
+	old   []byte // the first bytes of the record; nil: there is none
+	value []byte // nil: delete
+	score string // "": never due
+}
+
+// swap makes the change. If the server does not know the script, it has not
+// run it and is not the server that was looked at last, as after a failover: it
+// is looked at first, and then gets the script in full.
+func (s *Store) swap(ctx context.Context, c *change) (int64, error) {
+	n, err := s.run(ctx, s.client, c, false)
+	if !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return n, err
+	}
+	if err := s.cfg.inspectOne(ctx, s.client, c.shard); err != nil {
 		return 0, err
 	}
-	return c.Int64()
+	return s.run(ctx, s.client, c, true)
+}
+
+// run runs the script, in full or by its hash. It returns 1 if the record was as
+// expected, and 0 otherwise. It never retries after the command may have reached
+// the server: a save that runs twice conflicts with itself.
+func (s *Store) run(ctx context.Context, on sender, c *change, full bool) (int64, error) {
+	name, script := "evalsha", s.hash
+	if full {
+		name, script = "eval", s.script
+	}
+	cmd := command{redis.NewCmd(ctx, name, script, 2, c.shard.records+c.key, c.shard.due, c.old, c.value, c.score, c.key)}
+	if err := on.Process(ctx, cmd); err != nil {
+		return 0, err
+	}
+	return cmd.Int64()
+}
+
+// A sender is a client, or one of its connections.
+type sender interface {
+	redis.Cmdable
+	Process(ctx context.Context, cmd redis.Cmder) error
 }
 
 // command is a command without retries.

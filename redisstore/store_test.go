@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/redisstore"
 	"github.com/authnfsm/authn/storetest"
 	"github.com/redis/go-redis/v9"
@@ -68,4 +69,10 @@ func TestServerKilled(t *testing.T) {
 			return again(t)
 		},
 	}.Run(t)
+}
+
+// TestClaimsLookAlike checks that a claim of somebody and of nobody look alike.
+func TestClaimsLookAlike(t *testing.T) {
+	c := dial(t, options(t))
+	testhost.ClaimsLookAlike(t, open(t, c, fresh(t, c)))
 }

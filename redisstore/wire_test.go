@@ -83,6 +83,7 @@ func TestOneCommand(t *testing.T) {
 	}
 	load := func() error { _, err := s.Load(t.Context(), "k"); return err }
 	due := func() error { _, err := s.Due(t.Context(), time.Now(), 10); return err }
+	now := func() error { _, err := s.Now(t.Context()); return err }
 	r := authn.Record{Value: make([]byte, 300), Version: 1, Due: time.Now()}
 	next := authn.Record{Value: make([]byte, 300), Version: 2}
 	_, _ = save(9, r)(), due() // loads the script, and opens the connection for batches
@@ -100,6 +101,7 @@ func TestOneCommand(t *testing.T) {
 		{"save", save(1, next), nil, 1},
 		{"lost save", save(1, next), authn.ErrConflict, 1},
 		{"due", due, nil, 0},
+		{"now", now, nil, 0},
 		{"lost delete", save(1, authn.Record{}), authn.ErrConflict, 1},
 		{"delete", save(2, authn.Record{}), nil, 1},
 	} {
@@ -164,7 +166,8 @@ func loseEach(t *testing.T, tap *tap, s *redisstore.Store) {
 }
 
 // TestForgottenScript removes the script from the server, as a restart does: a
-// save then takes one more round trip, and happens once.
+// save then takes two more round trips, one to look at the server and one to
+// send the script in full, and happens once.
 func TestForgottenScript(t *testing.T) {
 	t.Parallel()
 	sv := serve(t)
@@ -177,7 +180,7 @@ func TestForgottenScript(t *testing.T) {
 		if err := c.ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		for _, flights := range []int64{2, 1} {
+		for _, flights := range []int64{3, 1} {
 			r := authn.Record{Value: []byte("value"), Version: rand.Uint64() | 1}
 			tap.reset()
 			if err := s.Save(t.Context(), "k", old, r); err != nil {

@@ -50,7 +50,9 @@ func (b *bench) message(kind authn.MessageKind) authn.Message {
 		m.Code = authn.Code(fmt.Sprintf("%06d", 8104+211*b.n))
 		m.Expires = b.now.Add(5 * time.Minute).In(zone)
 	case authn.LockedMessage:
-		m.Until = b.now.Add(30 * time.Minute).In(zone)
+		// A day that no other number of a message is.
+		at := b.now.UTC()
+		m.Until = time.Date(at.Year(), at.Month()+1, 23, at.Hour(), at.Minute(), 0, 0, time.UTC).In(zone)
 	}
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,19 +14,26 @@ import (
 )
 
 var kinds = []authn.MessageKind{
-	authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage,
+	authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage, authn.RecoveryMessage, authn.StartsMessage,
+	authn.PasswordMessage,
 }
+
+// purposes are those of codes, beside PurposeSignIn.
+var purposes = []authn.Purpose{authn.PurposeEnroll, authn.PurposeRecover, authn.PurposeUnlock, authn.PurposeSignUp}
 
 func checkKinds(ctx context.Context, b *bench) error {
 	var ms []authn.Message
 	for _, k := range kinds {
 		ms = append(ms, b.message(k))
 	}
-	enroll := b.message(authn.CodeMessage)
-	enroll.Purpose = authn.PurposeEnroll
+	for _, p := range purposes {
+		m := b.message(authn.CodeMessage)
+		m.Purpose, m.Code = p, ms[0].Code // so that no text differs by its code
+		ms = append(ms, m)
+	}
 	forever := b.message(authn.LockedMessage)
 	forever.Until = time.Time{}
-	ms = append(ms, enroll, forever)
+	ms = append(ms, forever)
 	got, err := b.send(ctx, ms...)
 	if err != nil {
 		return err
@@ -37,7 +45,7 @@ func checkKinds(ctx context.Context, b *bench) error {
 			return fmt.Errorf("kind %q has no text", ms[i].Kind)
 		}
 		if other, ok := seen[text]; ok {
-			return fmt.Errorf("kinds %q and %q have the same text", other, ms[i].Kind)
+			return fmt.Errorf("messages of kinds %q and %q have the same text", other, ms[i].Kind)
 		}
 		seen[text] = ms[i].Kind
 	}
@@ -92,6 +100,13 @@ func checkTimes(ctx context.Context, b *bench) error {
 			if !strings.Contains(s, want) {
 				return fmt.Errorf("the %s part does not have %s, the time in UTC", part, want)
 			}
+		}
+	}
+	// A lock may end on another day.
+	day := locked.Until.UTC().Day()
+	for part, s := range got[1].parts() {
+		if !regexp.MustCompile(fmt.Sprintf(`(^|[^0-9:])0?%d($|[^0-9:])`, day)).MatchString(s) {
+			return fmt.Errorf("the %s part does not have %d, the day in UTC on which the lock ends", part, day)
 		}
 	}
 	return nil

@@ -224,15 +224,20 @@ func (p *paper) text(m authn.Message) string {
 		case "secret":
 			code = fmt.Sprint(m.Code)
 		}
-		s += fmt.Sprintf("to %s: %s\n", clean(string(m.Purpose)), code)
+		if purpose := clean(string(m.Purpose)); !p.has("one text for purposes") {
+			s += "to " + purpose + "\n"
+		}
+		s += code + "\n"
 		if !p.has("no generation") {
 			s += fmt.Sprintf("code %d\n", m.Generation)
 		}
 		s += zone.Format("15:04") + " UTC\n"
 	case p.has("one text for notices"):
 		s = "something happened\n"
-	default:
+	case p.has("no day"):
 		s += clean(string(m.Kind)) + m.Until.UTC().Format(" 15:04 UTC\n")
+	default:
+		s += clean(string(m.Kind)) + m.Until.UTC().Format(" 15:04 UTC on 2 January\n")
 	}
 	if m.Kind != authn.CodeMessage && p.has("code in notices") || p.has("sends unknown kinds") {
 		s += string(m.Code)

@@ -19,7 +19,8 @@ import (
 // A Harness is a sender and the test server that it sends to.
 type Harness struct {
 	// Sender is under test. It must print the generation of a code, times as
-	// HH:MM in UTC, and codes without spaces.
+	// HH:MM in UTC, the day of the month on which a lock ends, and codes without
+	// spaces.
 	Sender authn.Sender
 
 	// Inbox returns every message that has arrived, the oldest first. If
@@ -91,10 +92,10 @@ func (c testCase) run(ctx context.Context, h Harness) error {
 var errCannotShow = errors.New("the test server does not have the behavior")
 
 var cases = []testCase{
-	{"kinds", "a message of every kind arrives at its recipient only, and has a text different from other kinds", checkKinds},
+	{"kinds", "a message of every kind and purpose arrives at its recipient only, and has a text different from the others", checkKinds},
 	{"code", "every part of a message contains the exact code, with leading zeros", checkCode},
 	{"generation", "a message with a code says its generation", checkGeneration},
-	{"times", "a message says when its code expires or the lock ends, in UTC", checkTimes},
+	{"times", "a message says when its code expires, or at what time and on what day the lock ends, in UTC", checkTimes},
 	{"notice", "only a CodeMessage carries a code", checkNotice},
 	{"same key", "all attempts to send one message have the same ID", checkSameKey},
 	{"other key", "two messages have different IDs, however similar they are", checkOtherKey},

@@ -29,12 +29,14 @@ func TestCatches(t *testing.T) {
 	defer func() { promptly = 3 * time.Second }()
 	for _, c := range []struct{ bug, by string }{
 		{"one text for notices", "kinds"},
+		{"one text for purposes", "kinds"},
 		{"drops zeros", "code"},
 		{"groups digits", "code"},
 		{"html drops the code", "code"},
 		{"secret", "code"},
 		{"no generation", "generation"},
 		{"local time", "times"},
+		{"no day", "times"},
 		{"code in notices", "notice"},
 		{"a new id for each attempt", "same key"},
 		{"a new id for each attempt", "accepted, then failed"},

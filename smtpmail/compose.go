@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,17 +21,21 @@ const (
 	maxCode    = 64
 )
 
+// purposes are those that templates tell apart.
+var purposes = []authn.Purpose{authn.PurposeSignIn, authn.PurposeEnroll, authn.PurposeRecover, authn.PurposeUnlock, authn.PurposeSignUp}
+
 // Data is what a template gets. Nothing in it was typed by a user.
 type Data struct {
 	Service    string            // Config.Service
 	Contact    string            // Config.Contact, or its default
 	Kind       authn.MessageKind // as the file is named
 	Purpose    authn.Purpose     // of a code; "" if this package does not know it
+	First      bool              // of a code: nothing was proved before it, so anybody can have asked for it
 	Code       string            // CodeMessage only, and "" for the subject
 	Generation int               // CodeMessage only
-	Expires    time.Time         // CodeMessage only; in UTC
+	Expires    time.Time         // CodeMessage only; in Config.Zone
 	Minutes    int               // CodeMessage only: until Expires, rounded, at least 1
-	Until      time.Time         // LockedMessage only; in UTC, zero if only the host can unlock
+	Until      time.Time         // LockedMessage only; in Config.Zone, zero if only the host can unlock
 }
 
 // malformed reports that a message can never be sent.
@@ -43,11 +48,12 @@ func malformed(what string) error {
 type Composer struct {
 	service, contact string
 	templates        catalog
+	zone             *time.Location
 	now              func() time.Time
 }
 
-// NewComposer returns a Composer. Of c it takes Service, Contact, Templates
-// and Now, as [New] does; the error names the field, or the template, that is
+// NewComposer returns a Composer. Of c it takes Service, Contact, Templates,
+// Zone and Now, as [New] does; the error names the field, or the template, that is
 // missing or wrong.
 func NewComposer(c Config) (*Composer, error) {
 	w, err := newComposer(&c)
@@ -122,14 +128,14 @@ func (w *Composer) data(msg authn.Message, now time.Time) (Data, error) {
 		if !validCode(string(msg.Code)) {
 			return d, malformed("not a code")
 		}
-		if msg.Purpose == authn.PurposeSignIn || msg.Purpose == authn.PurposeEnroll {
-			d.Purpose = msg.Purpose
+		if slices.Contains(purposes, msg.Purpose) {
+			d.Purpose, d.First = msg.Purpose, msg.Factor == ""
 		}
-		d.Code, d.Generation, d.Expires = string(msg.Code), msg.Generation, msg.Expires.UTC()
+		d.Code, d.Generation, d.Expires = string(msg.Code), msg.Generation, msg.Expires.In(w.zone)
 		d.Minutes = max(1, int(left.Round(time.Minute)/time.Minute))
 	case authn.LockedMessage:
 		if !msg.Until.IsZero() {
-			d.Until = msg.Until.UTC()
+			d.Until = msg.Until.In(w.zone)
 		}
 	}
 	return d, nil

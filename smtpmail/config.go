@@ -85,7 +85,7 @@ func (m *Sender) setTexts(c *Config) (err error) {
 }
 
 func newComposer(c *Config) (w *Composer, err error) {
-	w = &Composer{service: c.Service, contact: c.Contact, now: c.Now}
+	w = &Composer{service: c.Service, contact: c.Contact, now: c.Now, zone: c.Zone}
 	if !printable(w.service, maxService) {
 		return nil, fmt.Errorf("Config.Service: want 1 to %d printable characters", maxService)
 	}
@@ -97,6 +97,9 @@ func newComposer(c *Config) (w *Composer, err error) {
 	}
 	if w.now == nil {
 		w.now = time.Now
+	}
+	if w.zone == nil {
+		w.zone = time.UTC
 	}
 	if w.templates, err = loadTemplates(c.Templates); err != nil {
 		return nil, err

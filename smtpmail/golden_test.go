@@ -27,10 +27,18 @@ func TestDefaultMails(t *testing.T) {
 	enroll.Purpose, enroll.Generation, enroll.Expires = authn.PurposeEnroll, 1, now.Add(50*time.Second)
 	other.Purpose, other.Generation = "", 0
 	locked.Until = now.Add(21 * time.Hour)
+	codeFor := func(p authn.Purpose) authn.Message {
+		m := code()
+		m.Purpose, m.Factor = p, ""
+		return m
+	}
 	for name, m := range map[string]authn.Message{
 		"code_sign_in": code(), "code_enroll": enroll, "code_other": other,
+		"code_sign_in_first": codeFor(authn.PurposeSignIn), "code_recover": codeFor(authn.PurposeRecover), "code_unlock": codeFor(authn.PurposeUnlock), "code_sign_up": codeFor(authn.PurposeSignUp),
 		"account_locked": locked, "account_locked_by_host": notice(authn.LockedMessage),
 		"failed_attempts": notice(authn.BackoffMessage), "factor_activated": notice(authn.ActivatedMessage),
+		"sign_in_limit": notice(authn.StartsMessage), "recovery_code": notice(authn.RecoveryMessage),
+		"password_changed": notice(authn.PasswordMessage),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := (&server{}).start(t)

@@ -3,6 +3,7 @@ package smtpmail_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,8 @@ func (s script) play(t *testing.T) (string, <-chan struct{}) {
 	return l.Addr().String(), stuck
 }
 
-// serve returns true where the script hangs.
+// serve returns true where the script hangs. After an answer to STARTTLS that
+// begins with 220 it goes on in TLS.
 func (s script) serve(c net.Conn) bool {
 	r := bufio.NewReader(c)
 	body := false
@@ -86,6 +88,14 @@ func (s script) serve(c net.Conn) bool {
 			}
 			if _, err := io.WriteString(c, answer+"\r\n"); err != nil {
 				return false
+			}
+			if word == "STARTTLS" && strings.HasPrefix(answer, "220") {
+				cert, err := authority()
+				if err != nil {
+					return false
+				}
+				c = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})
+				r = bufio.NewReader(c)
 			}
 		}
 		var err error

@@ -7,12 +7,13 @@ import (
 	"net"
 	"net/textproto"
 
+	"github.com/authnfsm/authn"
 	"github.com/wneessen/go-mail/smtp"
 )
 
 // maxAnswers bounds what is read from a server in one connection, certificates
 // included.
-const maxAnswers = 256 << 10
+const maxAnswers = 64 << 10
 
 // The steps of sending, as errors name them.
 const (
@@ -27,75 +28,98 @@ const (
 )
 
 // send hands one mail to the server, over a connection of its own.
-func (m *Sender) send(ctx context.Context, to string, raw []byte) error {
+func (m *Sender) send(ctx context.Context, msg *authn.Message, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.addr)
+	step, err := m.connect(ctx, msg.To, raw)
 	if err != nil {
-		return newFailure(ctx, stepConnect, err)
-	}
-	defer conn.Close()
-	// Closing the socket itself, below TLS, ends every read and write on it.
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	step, err := m.converse(ctx, &boundedConn{Conn: conn, left: maxAnswers}, to, raw)
-	if err != nil {
-		return newFailure(ctx, step, err)
+		return newFailure(ctx, step, msg.Kind, err)
 	}
 	return nil
 }
 
-// converse speaks SMTP. It returns the step at which it failed.
-func (m *Sender) converse(ctx context.Context, conn net.Conn, to string, raw []byte) (string, error) {
+// connect makes the connection. It returns the step at which sending failed.
+func (m *Sender) connect(ctx context.Context, to string, raw []byte) (string, error) {
+	socket, err := new(net.Dialer).DialContext(ctx, "tcp", m.addr)
+	if err != nil {
+		return stepConnect, err
+	}
+	defer socket.Close()
+	// Closing the socket itself, below TLS, ends every read and write on it.
+	defer context.AfterFunc(ctx, func() { socket.Close() })()
+	var conn net.Conn = &boundedConn{Conn: socket, left: maxAnswers}
 	if m.mode == ImplicitTLS {
-		secure := tls.Client(conn, m.tls)
-		if err := secure.HandshakeContext(ctx); err != nil {
+		if conn, err = m.encrypt(ctx, conn); err != nil {
 			return stepTLS, err
 		}
-		conn = secure
 	}
-	c, err := smtp.NewClient(conn, m.host)
-	if err != nil {
+	d := newDialog(conn)
+	if _, err := d.reply(done); err != nil {
 		return stepGreet, err
 	}
-	c.SkipSMTPUTF8(true) // addresses and headers are ASCII
-	if err := c.Hello(m.hello); err != nil {
+	if err := d.hello(m.hello); err != nil {
 		return stepGreet, err
 	}
-	step, err := m.deliver(c, to, raw)
+	if m.mode == StartTLS {
+		if d, err = m.secure(ctx, d, conn); err != nil {
+			return stepTLS, err
+		}
+	}
+	step, err := m.deliver(d, to, raw)
 	if answered := new(textproto.Error); err == nil || errors.As(err, &answered) {
-		c.Text.PrintfLine("QUIT") // out of politeness; its answer is not worth waiting for
+		_ = d.text.PrintfLine("QUIT") // out of politeness; its answer is not worth waiting for
 	}
 	return step, err
 }
 
-func (m *Sender) deliver(c *smtp.Client, to string, raw []byte) (string, error) {
-	if m.mode == StartTLS {
-		if ok, _ := c.Extension("STARTTLS"); !ok {
-			return stepTLS, errNoStartTLS
-		}
-		if err := c.StartTLS(m.tls); err != nil {
-			return stepTLS, err
-		}
+func (m *Sender) encrypt(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	c := tls.Client(conn, m.tls)
+	return c, c.HandshakeContext(ctx)
+}
+
+// secure goes on in TLS (RFC 3207). What was said in the clear is forgotten,
+// and must not go on after the server has agreed.
+func (m *Sender) secure(ctx context.Context, d *dialog, conn net.Conn) (*dialog, error) {
+	if !d.startTLS {
+		return nil, errNoStartTLS
 	}
+	if _, err := d.command(done, "STARTTLS"); err != nil {
+		return nil, err
+	}
+	if d.text.R.Buffered() > 0 {
+		return nil, errProtocol
+	}
+	conn, err := m.encrypt(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	d = newDialog(conn)
+	return d, d.hello(m.hello)
+}
+
+func (m *Sender) deliver(d *dialog, to string, raw []byte) (string, error) {
 	if m.auth != nil {
-		if err := c.Auth(m.auth()); err != nil {
+		if err := d.login(m.auth(), m.host, m.mode != Plaintext); err != nil {
 			return stepLogin, err
 		}
 	}
-	if err := c.Mail("<" + m.from.Address + ">"); err != nil {
+	if _, err := d.command(done, "MAIL FROM:<"+m.from.Address+">"); err != nil {
 		return stepFrom, err
 	}
-	if err := c.Rcpt("<" + to + ">"); err != nil {
+	if _, err := d.command(done, "RCPT TO:<"+to+">"); err != nil {
 		return stepTo, err
 	}
-	w, err := c.Data()
-	if err != nil {
+	if _, err := d.command(goOn, "DATA"); err != nil {
 		return stepMail, err
 	}
+	w := d.text.DotWriter()
 	if _, err := w.Write(raw); err != nil {
 		return stepMail, err
 	}
 	if err := w.Close(); err != nil {
+		return stepMail, err
+	}
+	if _, err := d.reply(done); err != nil {
 		return stepMail, err
 	}
 	return stepAccepted, nil

@@ -32,8 +32,17 @@
 // An answer of 5xx to the recipient or to the mail itself is final: the error
 // wraps authn.ErrUndeliverable. Anything else may be different next time: an
 // answer of 4xx, a server that cannot be reached or whose certificate is
-// wrong, a refused login. Errors hold the step and the number that the server
-// answered, never its words, which like to quote addresses and mails.
+// wrong.
+//
+// An answer of 5xx that is about the sender lasts until the host mends its
+// set-up: the error wraps [ErrSetup]. So does that of a refused login or sender,
+// and of a recipient or mail that is refused because the sender may not relay
+// (5.7.x) or has used up a limit. A notice is then tried again later, since it
+// is not the recipient's fault. A code is given up, so that the user is told at
+// once and may ask for another one. Whoever wraps a Sender can alert on ErrSetup.
+//
+// Errors hold the step and the number that the server answered, never its
+// words, which like to quote addresses and mails.
 package smtpmail
 
 import (
@@ -113,8 +122,19 @@ type Config struct {
 	// place of English, and KIND is an [authn.MessageKind]; all three files of
 	// a kind go together. A message takes the templates of its Locale, else
 	// those of the tag with its last subtags cut off, one by one, else the
-	// default; case does not matter. Each template is tried out by New.
+	// default; case does not matter. Each template is tried out by New, and is in
+	// UTF-8, with or without a byte order mark.
+	//
+	// A folder may be as a volume of Kubernetes or an editor leaves it: links are
+	// followed, and names that begin with a dot or end with "~", names between
+	// two "#", and lost+found, Thumbs.db, desktop.ini and __MACOSX are passed
+	// over. Any other file is an error, since it may be a misspelled template.
 	Templates fs.FS
+
+	// Zone is the time zone in which mails give times, with its abbreviation: the
+	// end of a code as time of day, and the end of a lock with its day. If nil,
+	// it is UTC.
+	Zone *time.Location
 
 	// Now is the clock, for the Date of a mail and the time left for a code.
 	// If nil, it is [time.Now].
@@ -142,9 +162,9 @@ type Sender struct {
 //
 // The error wraps [authn.ErrUndeliverable] if the server answered the
 // recipient or the mail with 5xx (but for those that ask for a login or for
-// encryption), and if m itself is at fault: an address that is none, an
-// unknown kind, a code that has expired or that is not 1 to 64 ASCII letters
-// and digits. It wraps the context's error if the context ended first or
+// encryption and, unless m is a code, for those about the sender, see
+// [ErrSetup]), and if m itself is at fault: an address that is none, an unknown
+// kind, a code that has expired or that is not 1 to 64 ASCII letters and digits. It wraps the context's error if the context ended first or
 // Config.Timeout had passed ([context.DeadlineExceeded]). If the connection
 // breaks after the whole mail was sent, the server may have it all the same.
 func (m *Sender) Send(ctx context.Context, msg authn.Message) error {
@@ -155,5 +175,5 @@ func (m *Sender) Send(ctx context.Context, msg authn.Message) error {
 	if err != nil {
 		return err
 	}
-	return m.send(ctx, msg.To, raw)
+	return m.send(ctx, &msg, raw)
 }

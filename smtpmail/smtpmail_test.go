@@ -31,7 +31,7 @@ func TestMailer(t *testing.T) {
 func code() authn.Message {
 	return authn.Message{
 		Key: "0f1e2d3c4b5a69788796a5b4c3d2e1f0-3-0", Kind: authn.CodeMessage, Tenant: "tenant-7", User: "user-4711",
-		To: "ada@example.com", Locale: "en", Purpose: authn.PurposeSignIn, Code: "012345", Generation: 2, Expires: now.Add(5 * time.Minute),
+		To: "ada@example.com", Locale: "en", Purpose: authn.PurposeSignIn, Factor: "ada-mail", Code: "012345", Generation: 2, Expires: now.Add(5 * time.Minute),
 	}
 }
 
@@ -113,7 +113,7 @@ func TestMalformed(t *testing.T) {
 		"no code":     func(m *authn.Message) { m.Code = "" },
 		"odd code":    func(m *authn.Message) { m.Code = "01<b>5" },
 		"long code":   func(m *authn.Message) { m.Code = authn.Code(strings.Repeat("1", 65)) },
-		"kind":        func(m *authn.Message) { m.Kind = "password_changed" },
+		"kind":        func(m *authn.Message) { m.Kind = "address_changed" },
 		"no kind":     func(m *authn.Message) { m.Kind = "" },
 		"no address":  func(m *authn.Message) { m.To = "" },
 		"two":         func(m *authn.Message) { m.To = "a@example.com,b@example.com" },

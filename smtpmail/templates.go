@@ -1,16 +1,19 @@
 package smtpmail
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 	texttemplate "text/template"
 	"time"
+	"unicode/utf8"
 
 	"github.com/authnfsm/authn"
 )
@@ -27,10 +30,13 @@ const (
 	defaultLocale = "default"
 	maxLocale     = 35 // of a tag: BCP 47 4.4.1
 	maxTemplate   = 64 << 10
+	maxDepth      = 2 // of folders in a folder, so that the error can name a file
 )
 
+var byteOrderMark = []byte("\ufeff")
+
 var (
-	kinds = []authn.MessageKind{authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage}
+	kinds = []authn.MessageKind{authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage, authn.RecoveryMessage, authn.StartsMessage, authn.PasswordMessage}
 	tag   = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 )
 
@@ -102,22 +108,16 @@ func loadTemplates(host fs.FS) (catalog, error) {
 // would else be a mail in the wrong language.
 func (c catalog) add(fsys fs.FS) error {
 	found := make(map[string]*template) // by name
-	err := fs.WalkDir(fsys, ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
+	err := eachFile(fsys, ".", func(path string, b []byte) error {
 		locale, file, _ := strings.Cut(path, "/")
 		kind, part, _ := strings.Cut(file, ".")
 		if locale != defaultLocale && (!tag.MatchString(locale) || len(locale) > maxLocale) ||
 			!slices.Contains(kinds, authn.MessageKind(kind)) {
 			return fmt.Errorf("%s: want LOCALE/KIND.PART", path)
 		}
-		b, err := fs.ReadFile(fsys, path)
-		if err != nil {
-			return err
-		}
-		if len(b) > maxTemplate {
-			return fmt.Errorf("%s: larger than %d bytes", path, maxTemplate)
+		b = bytes.TrimPrefix(b, byteOrderMark)
+		if !utf8.Valid(b) {
+			return fmt.Errorf("%s: not in UTF-8", path)
 		}
 		name := locale + "/" + kind
 		if found[name] == nil {
@@ -144,6 +144,50 @@ func (c catalog) add(fsys fs.FS) error {
 	return nil
 }
 
+// eachFile calls f with every file in a folder and below, also where a link
+// leads to one. It passes over what is nobody's template: see [Config].
+func eachFile(fsys fs.FS, folder string, f func(path string, b []byte) error) error {
+	entries, err := fs.ReadDir(fsys, folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if leftBehind(e.Name()) {
+			continue
+		}
+		name := path.Join(folder, e.Name())
+		info, err := fs.Stat(fsys, name) // of what a link leads to
+		switch {
+		case err != nil:
+		case info.IsDir() && strings.Count(name, "/") == maxDepth: // or a link to a folder above
+			err = fmt.Errorf("%s: want LOCALE/KIND.PART", name)
+		case info.IsDir():
+			err = eachFile(fsys, name, f)
+		case !info.Mode().IsRegular():
+			err = fmt.Errorf("%s: not a file", name)
+		case info.Size() > maxTemplate:
+			err = fmt.Errorf("%s: larger than %d bytes", name, maxTemplate)
+		default:
+			var b []byte
+			if b, err = fs.ReadFile(fsys, name); err == nil {
+				err = f(name, b)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftBehind says that a file or folder is of a system or an editor: hidden, as
+// what Kubernetes keeps the versions of a volume in, or a backup.
+func leftBehind(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
+		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#") ||
+		slices.Contains([]string{"lost+found", "Thumbs.db", "desktop.ini", "__MACOSX"}, name)
+}
+
 func (t *template) parse(path, part, s string) (err error) {
 	switch part {
 	case "subject":
@@ -158,30 +202,38 @@ func (t *template) parse(path, part, s string) (err error) {
 	return err
 }
 
-// tryTemplates renders every template once, so that a fault shows when the
-// program starts and not when somebody waits for a code.
+// tryTemplates renders every template once for each purpose, so that a fault shows when
+// the program starts and not when somebody waits for a code.
 func (w *Composer) tryTemplates() error {
-	const code = "074936180257"
-	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 	for _, kinds := range w.templates {
 		for kind, t := range kinds {
-			msg := authn.Message{Kind: kind, Purpose: authn.PurposeSignIn, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
-			d, err := w.data(msg, at)
-			if err != nil {
-				return err
-			}
-			out, err := t.render(d)
-			switch {
-			case err != nil:
-				return fmt.Errorf("Config.Templates: %w", err)
-			case out.subject == "" || strings.TrimSpace(out.text) == "" || strings.TrimSpace(out.html) == "":
-				return fmt.Errorf("Config.Templates: %s: a part is empty", t.name)
-			case d.Code != "" && t.subjectHas(d):
-				return fmt.Errorf("Config.Templates: %s: the subject must not have the code", t.name)
-			case d.Code != "" && (!strings.Contains(out.text, code) || !strings.Contains(out.html, code)):
-				return fmt.Errorf("Config.Templates: %s: .txt and .html have to print the code, digit by digit", t.name)
+			for _, p := range purposes {
+				if err := w.try(t, kind, p); err != nil {
+					return fmt.Errorf("Config.Templates: %w", err)
+				}
 			}
 		}
+	}
+	return nil
+}
+
+func (w *Composer) try(t *template, kind authn.MessageKind, p authn.Purpose) error {
+	const code = "074936180257"
+	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	d, err := w.data(authn.Message{Kind: kind, Purpose: p, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}, at)
+	if err != nil {
+		return err
+	}
+	out, err := t.render(d)
+	switch {
+	case err != nil:
+		return err
+	case out.subject == "" || strings.TrimSpace(out.text) == "" || strings.TrimSpace(out.html) == "":
+		return fmt.Errorf("%s: a part is empty", t.name)
+	case d.Code != "" && t.subjectHas(d):
+		return fmt.Errorf("%s: the subject must not have the code", t.name)
+	case d.Code != "" && (!strings.Contains(out.text, code) || !strings.Contains(out.html, code)):
+		return fmt.Errorf("%s: .txt and .html have to print the code, digit by digit", t.name)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func TestSubjectHasNoCode(t *testing.T) {
 func TestOddPurpose(t *testing.T) {
 	templates := german()
 	templates["de/code.txt"].Data = []byte("{{.Code}} for {{printf \"%q\" .Purpose}}")
-	for purpose, want := range map[authn.Purpose]string{authn.PurposeEnroll: `"enroll"`, "sign_in\r\n": `""`, "recover": `""`} {
+	for purpose, want := range map[authn.Purpose]string{authn.PurposeEnroll: `"enroll"`, "recover": `"recover"`, "sign_in\r\n": `""`, "later": `""`} {
 		m := code()
 		m.Locale, m.Purpose = "de", purpose
 		if _, text, _ := mailed(t, templates, m); text != "012345 for "+want {
@@ -168,8 +168,11 @@ func TestTemplatesRefused(t *testing.T) {
 		"de/code: .txt and .html have to":       func(m fstest.MapFS) { m["de/code.txt"].Data = []byte("{{printf \"%.3s\" .Code}}") },
 		"de/code: .txt and .html have to print": func(m fstest.MapFS) { m["de/code.html"].Data = []byte("<p>0</p>") },
 		"de/code: the subject must not":         func(m fstest.MapFS) { m["de/code.subject"].Data = []byte("{{.Code}} is your code") },
-		"de/code: a part is empty":              func(m fstest.MapFS) { m["de/code.subject"].Data = []byte(" \n") },
-		"de/code.txt: larger than":              func(m fstest.MapFS) { m["de/code.txt"].Data = make([]byte, 64<<10+1) },
+		"de/code: .txt and .html have to print the": func(m fstest.MapFS) {
+			m["de/code.txt"].Data = []byte(`{{if eq .Purpose "unlock"}}to unlock{{else}}{{.Code}}{{end}}`)
+		},
+		"de/code: a part is empty": func(m fstest.MapFS) { m["de/code.subject"].Data = []byte(" \n") },
+		"de/code.txt: larger than": func(m fstest.MapFS) { m["de/code.txt"].Data = make([]byte, 64<<10+1) },
 	} {
 		templates := german()
 		change(templates)

@@ -1,18 +1,33 @@
 package sqlstore
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 )
 
-// Why a database cannot be used as it is.
+// Errors of [New]: why a database cannot be used as it is.
 var (
 	ErrNotMigrated = errors.New("the tables are missing or older than this version: run Migrate")
 	ErrNewerSchema = errors.New("the tables are newer than this version: upgrade")
-	ErrSettings    = errors.New("the connections are not set up for a store")
+
+	// ErrSettings reports connections that make calls fail, or that do not all
+	// lead to the same database.
+	ErrSettings = errors.New("the connections are not set up for a store")
+
+	// ErrReadOnly reports a server or a file that takes no saves, such as a
+	// standby.
+	ErrReadOnly = errors.New("the database is read-only")
+
+	// ErrVolatile reports settings that let the database lose saves that it has
+	// acknowledged. The error that wraps it lists them.
+	ErrVolatile = errors.New("the database may lose saves")
+
+	// ErrProbe reports that a record of the probe was not saved, loaded and
+	// deleted as it should be, for instance because the user lacks a right. The
+	// error that wraps it says which step failed, and how.
+	ErrProbe = errors.New("the probe failed")
 )
 
 // Dialect is the kind of database.
@@ -36,6 +51,15 @@ type Config struct {
 	// letters, digits and underscores, a letter first. What schema or database
 	// the tables are in is the connection's business (its search_path, say).
 	Prefix string
+
+	// AllowVolatile accepts a database that may lose saves, instead of
+	// [ErrVolatile]: for tests and demos, or because the host knows that it
+	// keeps them in another way. New logs a warning for each setting that allows
+	// the loss.
+	AllowVolatile bool
+
+	// Logger receives the warnings. It defaults to [slog.Default].
+	Logger *slog.Logger `json:"-"`
 }
 
 var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
@@ -45,6 +69,9 @@ func (c *Config) valid() error {
 	if c.Prefix == "" {
 		c.Prefix = "authn_"
 	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
 	if !prefixes.MatchString(c.Prefix) {
 		return fmt.Errorf("config: Prefix %q: want up to 40 of a-z, 0-9 and _, a letter first", c.Prefix)
 	}
@@ -53,44 +80,4 @@ func (c *Config) valid() error {
 		return nil
 	}
 	return fmt.Errorf("config: Dialect %q: want one of %q", c.Dialect, []Dialect{PostgreSQL, SQLite, MySQL})
-}
-
-// check returns an error unless the database is ready for a store.
-func check(ctx context.Context, db *sql.DB, cfg *Config) error {
-	if err := cfg.valid(); err != nil {
-		return err
-	}
-	if err := cfg.settings(ctx, db); err != nil {
-		return err
-	}
-	have, err := cfg.version(ctx, db)
-	want := len(cfg.versions())
-	switch {
-	case err != nil:
-		return err
-	case have < want:
-		return fmt.Errorf("version %d of %d: %w", have, want, ErrNotMigrated)
-	case have > want:
-		return fmt.Errorf("version %d of %d: %w", have, want, ErrNewerSchema)
-	}
-	return nil
-}
-
-// settings returns an error unless connections are set up for a store.
-func (c *Config) settings(ctx context.Context, db asker) error {
-	name, bad := "autocommit", "0"
-	ask := "SELECT @@autocommit"
-	switch c.Dialect {
-	case PostgreSQL:
-		name, bad = "default_transaction_isolation", "serializable"
-		ask = "SELECT current_setting('default_transaction_isolation')"
-	case SQLite:
-		return nil
-	}
-	var got string
-	err := db.QueryRowContext(ctx, ask).Scan(&got)
-	if err == nil && got == bad {
-		err = fmt.Errorf("%w: %s is %s", ErrSettings, name, got)
-	}
-	return err
 }

@@ -1,13 +1,10 @@
 package sqlstore_test
 
 import (
-	"errors"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/authnfsm/authn/sqlstore"
-	"github.com/go-sql-driver/mysql"
 )
 
 func TestConfig(t *testing.T) {
@@ -26,24 +23,5 @@ func TestConfig(t *testing.T) {
 				t.Errorf("%+v: got %v", cfg, err)
 			}
 		}
-	}
-}
-
-func TestSettings(t *testing.T) {
-	for name, place := range map[string]func(t *testing.T) place{
-		"autocommit": func(t *testing.T) place {
-			return mysqlPlace(t, func(c *mysql.Config) { c.Params = map[string]string{"autocommit": "0"} })
-		},
-		"default_transaction_isolation": func(t *testing.T) place {
-			return postgresPlace(t, url.Values{"default_transaction_isolation": {"serializable"}})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := place(t)
-			_, err := sqlstore.New(t.Context(), p.open(t), p.Config)
-			if !errors.Is(err, sqlstore.ErrSettings) || !strings.Contains(err.Error(), name) {
-				t.Errorf("got %v", err)
-			}
-		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/sqlstore"
 	"github.com/authnfsm/authn/storetest"
 	"github.com/go-sql-driver/mysql"
@@ -70,8 +71,9 @@ func sqlitePlace(tb testing.TB) place {
 }
 
 func postgresPlace(tb testing.TB, settings url.Values) place {
-	dsn := env("AUTHN_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
-	admin := reach(tb, "pgx", dsn, "PostgreSQL with a database for tests", "AUTHN_TEST_POSTGRES")
+	tb.Helper()
+	dsn := servers.Named(tb, servers.PostgreSQL)
+	admin := reach(tb, "pgx", dsn)
 	schema := "authn_test_" + random()
 	run(tb, admin, "CREATE SCHEMA "+schema)
 	tb.Cleanup(func() { run(tb, admin, "DROP SCHEMA "+schema+" CASCADE") })
@@ -89,7 +91,8 @@ func postgresPlace(tb testing.TB, settings url.Values) place {
 }
 
 func mysqlPlace(tb testing.TB, set func(*mysql.Config)) place {
-	dsn := env("AUTHN_TEST_MYSQL", "root@tcp(127.0.0.1:3306)/test")
+	tb.Helper()
+	dsn := servers.Named(tb, servers.MySQL)
 	if u, err := url.Parse(dsn); err == nil && u.Scheme == "mysql" {
 		dsn = u.User.String() + "@tcp(" + u.Host + ")" + u.Path
 	}
@@ -98,7 +101,7 @@ func mysqlPlace(tb testing.TB, set func(*mysql.Config)) place {
 		tb.Fatal(err)
 	}
 	set(c)
-	admin := reach(tb, "mysql", dsn, "MariaDB or MySQL with a database for tests", "AUTHN_TEST_MYSQL")
+	admin := reach(tb, "mysql", dsn)
 	prefix := "authn_test_" + random() + "_"
 	tb.Cleanup(func() { dropLike(tb, admin, prefix) })
 	return place{"mysql", c.FormatDSN(), sqlstore.Config{Dialect: sqlstore.MySQL, Prefix: prefix}}
@@ -121,9 +124,8 @@ func dropLike(tb testing.TB, db *sql.DB, prefix string) {
 	}
 }
 
-// reach returns a handle of a server that answers. If none does, the test is
-// skipped, or fails if that is what the environment says.
-func reach(tb testing.TB, driver, dsn, what, variable string) *sql.DB {
+// reach returns a handle of a server that answers.
+func reach(tb testing.TB, driver, dsn string) *sql.DB {
 	tb.Helper()
 	db, err := sql.Open(driver, dsn)
 	if err == nil {
@@ -133,21 +135,9 @@ func reach(tb testing.TB, driver, dsn, what, variable string) *sql.DB {
 		err = db.PingContext(ctx)
 	}
 	if err != nil {
-		say := tb.Skipf
-		if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
-			say = tb.Fatalf
-		}
-		oneLine := strings.Join(strings.Fields(err.Error()), " ")
-		say("start %s, or say where it is in %s: %s", what, variable, oneLine)
+		servers.Missing(tb, "the server for tests does not answer: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return db
-}
-
-func env(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
 }
 
 func random() string { return strings.ToLower(rand.Text()[:10]) }

@@ -8,7 +8,8 @@
 //
 // # What a call costs
 //
-// Load, Save and Due are one statement each, outside any transaction, and
+// Load, Save, Due and Now are one statement each, Keys is one for each 500 keys. All
+// are outside any transaction, and
 // never sent twice by this package: Save uses a connection of its own, so that
 // database/sql does not repeat it either. How often a statement crosses the
 // network is the driver's business. pgx prepares it once for each connection,
@@ -30,16 +31,23 @@
 //
 // A record lives as long as what the database calls committed. Do not weaken
 // that: a save that is lost gives guesses back and lets a used code live again.
+// [New] returns [ErrVolatile] unless these hold:
 //
-//   - PostgreSQL: fsync and synchronous_commit on. A standby that takes over
-//     has every save only if synchronous_standby_names made them wait for it.
-//   - MySQL, MariaDB: innodb_flush_log_at_trx_commit=1, sync_binlog=1, and
-//     autocommit, which [New] checks. What holds for a standby holds here, too.
-//   - SQLite: synchronous=FULL, its default; NORMAL may lose the last saves in a
-//     power cut. One machine, a local disk.
+//   - PostgreSQL: fsync is on, synchronous_commit is not off, and the table is
+//     neither temporary nor unlogged.
+//   - MySQL, MariaDB: innodb_flush_log_at_trx_commit is 1, or 3 in MariaDB;
+//     sync_binlog is 1 if there is a binary log; the table's engine is InnoDB.
+//   - SQLite: a file; synchronous is FULL, its default, or EXTRA, since NORMAL
+//     may lose the last saves in a power cut; journal_mode is neither OFF nor
+//     MEMORY. One machine, a local disk.
+//
+// New cannot see whether a standby that takes over has every save. In
+// PostgreSQL it has them if synchronous_standby_names made them wait for it and
+// synchronous_commit is not local.
 //
 // Load must see the last Save, so the handle must reach the primary: no
-// read-only replica, and no proxy that sends reads to one.
+// read-only replica, and no proxy that sends reads to one. New returns
+// [ErrReadOnly] for a server that takes no saves.
 //
 // # SQLite
 //
@@ -47,6 +55,10 @@
 // 10 seconds or so, on every connection. There is one writer at a time in any
 // case, so a handful of connections is plenty. A save that had to wait for
 // longer fails with SQLITE_BUSY, which is an error and no conflict.
+//
+// A test may keep its database in memory with [Config].AllowVolatile. Each
+// connection to ":memory:" has a database of its own, so the handle then needs
+// SetMaxOpenConns(1), and no limit on the life of that connection.
 package sqlstore
 
 import (
@@ -54,6 +66,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -62,45 +75,74 @@ import (
 var (
 	_ authn.Store   = (*Store)(nil)
 	_ authn.Sweeper = (*Store)(nil)
+	_ authn.Clock   = (*Store)(nil)
+	_ authn.Lister  = (*Store)(nil)
 )
 
 // maxKey is how many bytes a key may have: what every dialect can index.
 const maxKey = 255
 
-// Store is an [authn.Store] and an [authn.Sweeper] in a SQL database. It is
-// safe for concurrent use, also by many processes on one database. It starts
-// no goroutine, and neither opens nor closes the handle it was given. Keys may
-// have 1 to 255 bytes. A due time is kept in whole microseconds.
+// Store is an [authn.Store], an [authn.Sweeper], an [authn.Clock] and an
+// [authn.Lister] in a SQL database. It is safe for concurrent use, also by many processes on one
+// database. It starts no goroutine, and neither opens nor closes the handle it was
+// given. Keys may have 1 to 255 bytes. A due time is kept in whole microseconds.
 type Store struct {
 	db      *sql.DB
 	dialect Dialect
 	query   statements
 }
 
-// New returns a store in db. Its error wraps [ErrNotMigrated] or
+// New returns a store in db, after it has looked at the settings, and has
+// saved, loaded and deleted a record of its own, as long as one can be, over two
+// connections, or over one if the handle has no second to spare. Its error wraps [ErrNotMigrated] or
 // [ErrNewerSchema] if the tables are not those of this package's version,
-// [ErrSettings] if the connections are set up so that calls would fail or
-// saves be lost, or is the driver's or the context's. The store works for as
-// long as db is open, which remains the caller's business.
+// [ErrSettings], [ErrReadOnly], [ErrVolatile] or [ErrProbe], or is the driver's
+// or the context's. The store works for as long as db is open, which remains
+// the caller's business.
 func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
-	if err := check(ctx, db, &cfg); err != nil {
+	s, err := open(ctx, db, &cfg)
+	if err != nil {
 		return nil, fmt.Errorf("sqlstore: new: %w", err)
 	}
-	return &Store{db, cfg.Dialect, cfg.statements()}, nil
+	return s, nil
+}
+
+func open(ctx context.Context, db *sql.DB, cfg *Config) (*Store, error) {
+	if err := cfg.valid(); err != nil {
+		return nil, err
+	}
+	s := &Store{db, cfg.Dialect, cfg.statements()}
+	a, b, err := cfg.two(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	defer b.Close()
+	if err := cfg.check(ctx, a, b); err != nil {
+		return nil, err
+	}
+	return s, s.probe(ctx, a, b)
 }
 
 // Load implements [authn.Store]. Its error wraps [authn.ErrNotFound], or is
 // the driver's or the context's.
 func (s *Store) Load(ctx context.Context, key string) (authn.Record, error) {
-	var r authn.Record
+	r, err := s.load(ctx, s.db, key)
+	if err != nil {
+		return authn.Record{}, fmt.Errorf("sqlstore: load %s: %w", key, err)
+	}
+	return r, nil
+}
+
+func (s *Store) load(ctx context.Context, db asker, key string) (r authn.Record, err error) {
 	var version int64
 	var due sql.NullInt64
-	err := s.db.QueryRowContext(ctx, s.query.load, key).Scan(&r.Value, &version, &due)
+	err = db.QueryRowContext(ctx, s.query.load, key).Scan(&r.Value, &version, &due)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = authn.ErrNotFound
 	}
 	if err != nil {
-		return authn.Record{}, fmt.Errorf("sqlstore: load %s: %w", key, err)
+		return authn.Record{}, err
 	}
 	r.Version = uint64(version)
 	if due.Valid {
@@ -147,6 +189,11 @@ func (s *Store) swap(ctx context.Context, query string, args ...any) error {
 		return err
 	}
 	defer conn.Close() // gives it back
+	return s.change(ctx, conn, query, args...)
+}
+
+// change is swap on a connection.
+func (s *Store) change(ctx context.Context, conn *sql.Conn, query string, args ...any) error {
 	res, err := conn.ExecContext(ctx, query, args...)
 	if err != nil {
 		return s.refused(err)
@@ -199,7 +246,35 @@ func (s *Store) due(ctx context.Context, before time.Time, limit int) ([]string,
 	if limit < 1 || ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	rows, err := s.db.QueryContext(ctx, s.query.due, before.UnixMicro(), limit)
+	return s.ids(ctx, s.query.due, before.UnixMicro(), limit)
+}
+
+// page is how many keys [Store.Keys] asks for at a time.
+const page = 500
+
+// Keys implements [authn.Lister], in the order of the keys. Between two statements,
+// which the primary key leads to, it holds no connection.
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for last, more := "", true; more; {
+			keys, err := s.ids(ctx, s.query.list, last, page)
+			if err != nil {
+				yield("", fmt.Errorf("sqlstore: keys: %w", err))
+				return
+			}
+			for _, last = range keys {
+				if !yield(last, nil) {
+					return
+				}
+			}
+			more = len(keys) == page
+		}
+	}
+}
+
+// ids returns what a query for keys finds.
+func (s *Store) ids(ctx context.Context, query string, args ...any) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +288,24 @@ func (s *Store) due(ctx context.Context, before time.Time, limit int) ([]string,
 		keys = append(keys, key)
 	}
 	return keys, rows.Err()
+}
+
+// Now implements [authn.Clock] with the time of the server. SQLite is no server:
+// its time is that of this machine, in milliseconds.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	t, err := s.now(ctx, s.db)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("sqlstore: now: %w", err)
+	}
+	return t, nil
+}
+
+func (s *Store) now(ctx context.Context, db asker) (time.Time, error) {
+	var us int64
+	if err := db.QueryRowContext(ctx, s.query.now).Scan(&us); err != nil {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(us).UTC(), nil
 }
 
 // micros returns t as it is stored: NULL for the zero time, else microseconds

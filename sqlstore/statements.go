@@ -7,7 +7,7 @@ import (
 
 // statements are what a store says to its database.
 type statements struct {
-	load, create, update, remove, count, due string
+	load, create, update, remove, count, due, list, now string
 }
 
 // A create must not fail where there is a record, since drivers do not agree on
@@ -19,6 +19,19 @@ type statements struct {
 
 // clashed is how many rows MySQL counts for a create where there is a record.
 const clashed = 2
+
+// clock is the query for microseconds since 1970. It does not go through the time
+// zone of the connection, in which an hour comes twice a year. PostgreSQL's now()
+// would be the time of the transaction. SQLite has milliseconds, as a fraction of days.
+func (d Dialect) clock() string {
+	switch d {
+	case PostgreSQL:
+		return "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+	case MySQL:
+		return "SELECT timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
+	}
+	return "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS integer) * 1000"
+}
 
 func (c *Config) statements() statements {
 	clash, touch := " ON CONFLICT (id) DO NOTHING", ""
@@ -39,5 +52,7 @@ func (c *Config) statements() statements {
 		remove: say("DELETE FROM %s WHERE id = ? AND version = ?"),
 		count:  say("SELECT count(*) FROM %s WHERE id = ?"),
 		due:    say("SELECT id FROM %s WHERE due <= ? ORDER BY due, id LIMIT ?"),
+		list:   say("SELECT id FROM %s WHERE id > ? ORDER BY id LIMIT ?"),
+		now:    c.Dialect.clock(),
 	}
 }

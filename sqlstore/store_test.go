@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/sqlstore"
 	"github.com/authnfsm/authn/storetest"
 )
@@ -64,4 +65,16 @@ func (h *harness) second(t *testing.T, _ authn.Store) authn.Store {
 func (h *harness) reopen(t *testing.T, _ authn.Store) authn.Store {
 	h.process.Kill()
 	return h.table.store(t)
+}
+
+// TestClaimsLookAlike checks that a claim of somebody and of nobody look alike on each kind
+// of database.
+func TestClaimsLookAlike(t *testing.T) {
+	for _, w := range worlds {
+		t.Run(w.name, func(t *testing.T) {
+			w.unlessShort(t)
+			p := w.place(t)
+			testhost.ClaimsLookAlike(t, newStore(t, p.migrated(t), p.Config))
+		})
+	}
 }

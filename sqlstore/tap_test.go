@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -20,6 +21,8 @@ type tap struct {
 	statements atomic.Int64 // that were carried out
 	prepared   atomic.Int64
 	flights    atomic.Int64 // times that something was sent after something was received
+
+	refuse string // if set, what a query that is refused has in it
 
 	after func() error // if set, what a statement returns after it was carried out
 }
@@ -79,6 +82,21 @@ type opener struct {
 func (o opener) Connect(context.Context) (driver.Conn, error) { return o.driver.Open(o.dsn) }
 func (o opener) Driver() driver.Driver                        { return o.driver }
 
+// turns opens connections to two places in turn.
+type turns struct {
+	opener
+	other string
+	n     int
+}
+
+func (o *turns) Connect(ctx context.Context) (driver.Conn, error) {
+	o.n++
+	if o.n%2 == 0 {
+		return o.driver.Open(o.other)
+	}
+	return o.opener.Connect(ctx)
+}
+
 // Connect implements [driver.Connector].
 func (t *tap) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := t.Connector.Connect(ctx)
@@ -111,6 +129,9 @@ func (c tapConn) ExecContext(ctx context.Context, query string, args []driver.Na
 }
 
 func (c tapConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.t.refuse != "" && strings.Contains(query, c.t.refuse) {
+		return nil, errors.New("no such function")
+	}
 	rows, err := c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 	return rows, c.t.done(err)
 }

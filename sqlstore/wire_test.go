@@ -80,6 +80,28 @@ func TestOneStatement(t *testing.T) {
 	})
 }
 
+// TestNowIsOneStatement is beside [TestOneStatement] because a query without
+// arguments crosses the network once in every driver.
+func TestNowIsOneStatement(t *testing.T) {
+	everywhere(t, func(t *testing.T, p place) {
+		p.migrated(t)
+		db, tap := p.tapped(t)
+		s := newStore(t, db, p.Config)
+		for warm := range 2 {
+			tap.reset()
+			if _, err := s.Now(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := tap.statements.Load(); n != 1 {
+				t.Errorf("%d statements", n)
+			}
+			if n := tap.flights.Load(); warm > 0 && n > 1 {
+				t.Errorf("%d flights, want 1 at most", n)
+			}
+		}
+	})
+}
+
 // TestNoRepeat meets a driver that says too late that its connection was bad:
 // after the statement was carried out. Save must not carry it out again, or it
 // would collide with itself.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"iter"
 	"math"
 	"sync"
 	"time"
@@ -17,6 +18,14 @@ type bent struct {
 	load func(ctx context.Context, key string) (authn.Record, error)
 	save func(ctx context.Context, key string, old uint64, r authn.Record) error
 	due  func(ctx context.Context, before time.Time, limit int) ([]string, error)
+	keys func(ctx context.Context, yield func(string, error) bool)
+}
+
+func (b *bent) Keys(ctx context.Context) iter.Seq2[string, error] {
+	if b.keys == nil {
+		return b.Store.Keys(ctx)
+	}
+	return func(yield func(string, error) bool) { b.keys(ctx, yield) }
 }
 
 func (b *bent) Load(ctx context.Context, key string) (authn.Record, error) {

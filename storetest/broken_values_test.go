@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"math"
@@ -52,6 +53,18 @@ var brokenValues = []broken{
 		r.Value = bytes.ToValidUTF8(r.Value, []byte("?"))
 		return r
 	})},
+	{"refuses 24 KiB unless they compress", "!bytes", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			var packed bytes.Buffer
+			w, _ := flate.NewWriter(&packed, flate.BestSpeed)
+			_, _ = w.Write(r.Value)
+			_ = w.Close()
+			if packed.Len() > 16<<10 {
+				return errors.New("value is too long")
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
 	{"refuses 32 KiB", "!bytes", func(b *bent) {
 		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
 			if len(r.Value) >= 32<<10 {

@@ -24,6 +24,7 @@ func Replay(t *testing.T, s authn.Store) {
 	if answers < leastAnswers {
 		t.Errorf("%d answers were compared, want at least %d", answers, leastAnswers)
 	}
+	replayKinds(t, s)
 }
 
 // leastAnswers is below the number of recorded answers, and far above the

@@ -48,7 +48,8 @@ func NewProcess(tb testing.TB) *Process {
 }
 
 // Store returns a client of the store that Serve's open returns for where. It
-// is an [authn.Sweeper]; its Due fails if the store in the process is not one.
+// is an [authn.Sweeper]; its Due fails if the store in the process is not one. It is
+// no [authn.Clock].
 func (p *Process) Store(where string) authn.Store { return remote{p, where} }
 
 // Kill ends the process at once, as a power failure would. Calls in progress

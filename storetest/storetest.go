@@ -13,7 +13,8 @@
 // "paths" is [Replay]: it runs a service on the store and compares the answers
 // with recorded ones. "model" compares the store with a map over random
 // sequences of calls; RAPID_CHECKS=1000 in the environment runs more of them.
-// The cases for an [authn.Sweeper] run if the store is one.
+// The cases for an [authn.Sweeper], an [authn.Clock] or an [authn.Lister] run if the
+// store is one.
 //
 // A store that keeps its records outside the process should use a [Harness].
 // With it, the suite uses two clients at once, and closes or kills the store
@@ -24,7 +25,8 @@
 // [Faulty] injects errors, delays, panics and damaged records according to a
 // [Plan]. [Gate] and [Interleave] hold each call of a client, so that the test
 // chooses the order. [Counter] counts calls. Each wraps any store and returns
-// an [authn.Sweeper] if the wrapped store is one.
+// an [authn.Sweeper] if the wrapped store is one. None returns an [authn.Clock],
+// so that the time of a test need not be the store's, and none an [authn.Lister].
 package storetest
 
 import (
@@ -75,6 +77,12 @@ func (h Harness) Run(t *testing.T) {
 			if _, ok := e.s.(authn.Sweeper); c.sweeps && !ok {
 				t.Skip("not an authn.Sweeper")
 			}
+			if c.tells && len(e.clocks()) == 0 {
+				t.Skip("not an authn.Clock")
+			}
+			if c.lists && len(e.listers()) == 0 {
+				t.Skip("not an authn.Lister")
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			if err := c.check(ctx, e); err != nil {
@@ -119,12 +127,14 @@ type testCase struct {
 	contract string // the rule that the case checks, printed on failure
 	check    func(context.Context, *env) error
 	sweeps   bool // needs an authn.Sweeper
+	tells    bool // needs a client that is an authn.Clock
+	lists    bool // needs a client that is an authn.Lister
 	reopens  bool // needs Harness.Reopen
 }
 
 func cases() []testCase {
 	var all []testCase
-	for _, cs := range [][]testCase{valueCases, versionCases, callCases, raceCases, dueCases, durableCases} {
+	for _, cs := range [][]testCase{valueCases, versionCases, callCases, raceCases, dueCases, listCases, clockCases, durableCases} {
 		all = append(all, cs...)
 	}
 	return all

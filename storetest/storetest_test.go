@@ -18,7 +18,7 @@ import (
 // each case detects at least one.
 func TestCatches(t *testing.T) {
 	useful := map[string]bool{}
-	for _, b := range slices.Concat(brokenVersions, brokenValues, brokenRaces, brokenDues) {
+	for _, b := range slices.Concat(brokenVersions, brokenValues, brokenRaces, brokenDues, brokenLists) {
 		by, notModel := strings.CutPrefix(b.by, "!")
 		t.Run(b.name, func(t *testing.T) {
 			open := func() *env {
@@ -32,7 +32,7 @@ func TestCatches(t *testing.T) {
 			}
 		})
 	}
-	for _, b := range brokenWorlds {
+	for _, b := range slices.Concat(brokenWorlds, brokenClocks) {
 		t.Run(b.name, func(t *testing.T) { catch(t, b.by, b.open, useful) })
 	}
 	for _, c := range cases() {
@@ -75,12 +75,16 @@ func modeled(open func() *env) (err error) {
 	return nil
 }
 
-// brokenWorlds are stores that are wrong for a second client or after a crash.
-var brokenWorlds = []struct {
+// A brokenWorld is a way to be wrong that takes more than a store's own methods, and
+// the cases that must detect it.
+type brokenWorld struct {
 	name string
 	by   string
 	open func() *env
-}{
+}
+
+// brokenWorlds are stores that are wrong for a second client or after a crash.
+var brokenWorlds = []brokenWorld{
 	{"caches what it loaded", "second client, stale version, lost update", func() *env {
 		m := new(memstore.Store)
 		return &env{s: cached(m), second: cached(m)}

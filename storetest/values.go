@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ func roundTrip(ctx context.Context, e *env) error {
 		[]byte("\xc3\x28 is not UTF-8, \xef\xbb\xbf is a mark"),
 		[]byte(`'"\%00 $1 ?`),
 		bytes.Repeat([]byte{0}, 4<<10),
+		unlike(24 << 10), // as long as an account can be, and nothing in it is repeated
 		bytes.Repeat(every, 64<<10/len(every)),
 	}
 	for i, v := range values {
@@ -73,6 +75,13 @@ func roundTrip(ctx context.Context, e *env) error {
 		}
 	}
 	return nil
+}
+
+// unlike returns n bytes that do not compress, always the same.
+func unlike(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // it never fails
+	return b
 }
 
 func dueRoundTrip(ctx context.Context, e *env) error {

@@ -31,7 +31,8 @@ type Call struct {
 }
 
 // wrap returns s with do around each call: do gets a description of the call
-// and a function that makes it. The result is an [authn.Sweeper] if s is.
+// and a function that makes it. The result is an [authn.Sweeper] if s is, and never
+// an [authn.Clock].
 func wrap(s authn.Store, do func(ctx context.Context, c Call, call func() error) error) authn.Store {
 	w := wrapper{s, do}
 	if sw, ok := s.(authn.Sweeper); ok {

@@ -5,9 +5,9 @@
 // Flags:
 //
 //	-format     mermaid, dot, plantuml, scxml, markdown, matrix, svg or png; mermaid by default
-//	-view       email, overview or full; overview by default
+//	-view       email, factors, passwords, claims, gates, overview or full; overview by default
 //	-o          the file to write; standard output by default
-//	-direction  TB or LR, the direction in which the drawing grows; TB by default
+//	-direction  TB or LR, the direction in which the drawing grows; that of the view by default
 //	-omit       events to omit, separated by commas
 //	-lit        the state to highlight
 //	-title      the title above the drawing
@@ -19,6 +19,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -39,9 +40,6 @@ func main() {
 		os.Exit(2)
 	}
 }
-
-// views by name.
-var views = map[string]func() diagram.Options{"email": diagram.Email, "overview": diagram.Overview, "full": diagram.Full}
 
 // A format writes a drawing.
 type format func(context.Context, io.Writer, []authn.Transition, diagram.Options) error
@@ -66,34 +64,34 @@ func plain(f func(io.Writer, []authn.Transition, diagram.Options) error) format 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	fs := flag.NewFlagSet("authn-diagram", flag.ContinueOnError)
 	name := fs.String("format", "mermaid", "mermaid, dot, plantuml, scxml, markdown, matrix, svg or png")
-	view := fs.String("view", "overview", "email, overview or full")
+	view := fs.String("view", "overview", viewNames())
 	file := fs.String("o", "", "the `file` to write; standard output by default")
-	direction := fs.String("direction", "TB", "TB or LR, the direction in which the drawing grows")
+	direction := fs.String("direction", "", "TB or LR, the direction in which the drawing grows; that of the view by default")
 	omit := fs.String("omit", "", "`events` to omit, separated by commas")
 	lit := fs.String("lit", "", "the `state` to highlight")
 	title := fs.String("title", "", "the `title` above the drawing")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	draw, options := formats[*name], views[*view]
+	draw := formats[*name]
+	v, known := diagram.Named(*view)
 	switch {
 	case fs.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	case draw == nil:
 		return fmt.Errorf("unknown format %q", *name)
-	case options == nil:
+	case !known:
 		return fmt.Errorf("unknown view %q", *view)
-	case *direction != string(diagram.Down) && *direction != string(diagram.Right):
+	case *direction != "" && *direction != string(diagram.Down) && *direction != string(diagram.Right):
 		return fmt.Errorf("unknown direction %q", *direction)
 	}
-	o := options()
-	o.Title, o.Direction, o.Lit = *title, diagram.Direction(*direction), authn.State(*lit)
-	ts := authn.Transitions()
-	if err := known(ts, *lit, *omit, &o); err != nil {
+	o := &v.Options
+	o.Title, o.Direction, o.Lit = *title, cmp.Or(diagram.Direction(*direction), o.Direction), authn.State(*lit)
+	if err := checkNames(v.Rows, *lit, *omit, o); err != nil {
 		return err
 	}
 	var out bytes.Buffer
-	if err := draw(ctx, &out, ts, o); err != nil {
+	if err := draw(ctx, &out, v.Rows, *o); err != nil {
 		return err
 	}
 	if *file == "" {
@@ -103,9 +101,18 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return os.WriteFile(*file, out.Bytes(), 0o666)
 }
 
-// known sets the events to omit, and fails on states and events that the table
+// viewNames lists the views.
+func viewNames() string {
+	var names []string
+	for _, v := range diagram.Views() {
+		names = append(names, v.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkNames sets the events to omit, and fails on states and events that the table
 // does not have.
-func known(ts []authn.Transition, lit, omit string, o *diagram.Options) error {
+func checkNames(ts []authn.Transition, lit, omit string, o *diagram.Options) error {
 	names := map[string]bool{"": true}
 	for _, t := range ts {
 		names[string(t.From)], names[string(t.To)] = true, true

@@ -1,5 +1,5 @@
-// Package host is what the examples share: a store that a flag names, and the
-// keys that go with it.
+// Package host opens a store that a flag names. It brings the drivers of every
+// kind of store with it.
 package host
 
 import (

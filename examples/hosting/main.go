@@ -1,5 +1,4 @@
-// Command hosting serves the host of package web on this machine, for one user
-// whose mail it prints.
+// Command hosting serves sign-ins on this machine, for one user whose mail it prints.
 package main
 
 import (
@@ -14,7 +13,7 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/hosting/people"
-	"github.com/authnfsm/authn/examples/hosting/web"
+	"github.com/authnfsm/authn/httphost"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -28,14 +27,24 @@ func (printer) Send(_ context.Context, m authn.Message) error {
 
 // check knows one user. A real one compares a slow hash, also for a name that
 // it does not know.
-func check(_ context.Context, name, password string) (user string, ok bool) {
-	return "u1", name == "ada" && password == "correct horse battery"
+func check(_ context.Context, name string, password authn.Secret) (authn.Login, error) {
+	if name != "ada" || password != "correct horse battery" {
+		return authn.Login{}, httphost.ErrPassword
+	}
+	return authn.Login{User: "u1"}, nil
 }
 
-func session(w http.ResponseWriter, a *authn.Assertion) error {
+// session makes a session, under a new id, from the assertion and from nothing else.
+func session(w http.ResponseWriter, _ *http.Request, a *authn.Assertion) error {
 	http.SetCookie(w, &http.Cookie{Name: "__Host-session", Value: rand.Text(), Path: "/", Secure: true, HttpOnly: true})
 	_, err := fmt.Println("a session for", a.User, a.Methods)
 	return err
+}
+
+func random() []byte {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return b
 }
 
 func main() {
@@ -44,8 +53,8 @@ func main() {
 	users := new(people.Directory)
 	users.Add("u1", "ada@example.com", true)
 	svc, err := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte(rand.Text() + rand.Text())}}, // a real host keeps them
-		PseudonymKey: []byte(rand.Text() + rand.Text()),
+		Keys:         []authn.Key{{ID: 1, Secret: random()}}, // a real host keeps them
+		PseudonymKey: random(),
 		Store:        new(memstore.Store),
 		Mailer:       printer{},
 		Directory:    users,
@@ -53,12 +62,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	host := &web.Host{Service: svc, Check: check, Session: session}
+	signIn, err := httphost.New(httphost.Config{Service: svc, Password: check, Session: session})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/signin/", http.StripPrefix("/signin", signIn))
 	ln, err := net.Listen("tcp", *addr)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("listening on http://%s\n", ln.Addr())
-	srv := &http.Server{Handler: host.Handler(), ReadTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second}
 	log.Fatal(srv.Serve(ln))
 }

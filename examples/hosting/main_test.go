@@ -14,15 +14,15 @@ func TestCheck(t *testing.T) {
 		name, password string
 		ok             bool
 	}{{"ada", "correct horse battery", true}, {"ada", "", false}, {"", "correct horse battery", false}} {
-		if _, ok := check(t.Context(), c.name, c.password); ok != c.ok {
-			t.Errorf("%q, %q: %t", c.name, c.password, ok)
+		if l, err := check(t.Context(), c.name, authn.Secret(c.password)); (err == nil) != c.ok || (l.User == "u1") != c.ok {
+			t.Errorf("%q, %q: %q, %v", c.name, c.password, l.User, err)
 		}
 	}
 }
 
 func TestSession(t *testing.T) {
 	w := httptest.NewRecorder()
-	if err := session(w, &authn.Assertion{User: "u1"}); err != nil {
+	if err := session(w, nil, &authn.Assertion{User: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := w.Result().Cookies(); len(c) != 1 || len(c[0].Value) < 26 || !c[0].HttpOnly || !c[0].Secure {

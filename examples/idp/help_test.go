@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"html"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -42,7 +44,7 @@ func serve(t *testing.T, args ...string) (s *server, stop func()) {
 	}
 	ts := httptest.NewUnstartedServer(nil)
 	base := "http://" + ts.Listener.Addr().String()
-	p, err := newProvider(t.Context(), o, st, base, log.New(&bytes.Buffer{}, "", 0))
+	p, err := newProvider(t.Context(), o, st, baseURL(ts.Listener.Addr().(*net.TCPAddr)), log.New(&bytes.Buffer{}, "", 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +56,29 @@ func serve(t *testing.T, args ...string) (s *server, stop func()) {
 			stopped = true
 			p.close()
 			ts.Close()
+			p.svc.Wait(context.Background())
 			st.Close()
 		}
 	}
 	t.Cleanup(stop)
 	return &server{p, base}, stop
+}
+
+// running runs the program on a free port, until ctx ends.
+func running(ctx context.Context, args ...string) (base string, done <-chan error) {
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, append(args, "-addr", "127.0.0.1:0"), in, io.Discard)
+		in.Close()
+	}()
+	for lines := bufio.NewScanner(out); base == "" && lines.Scan(); {
+		if at, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "Sign in"); ok {
+			base = strings.TrimSuffix(strings.TrimSpace(at), "/")
+		}
+	}
+	go io.Copy(io.Discard, out)
+	return base, ended
 }
 
 // browser is a client with cookies that follows no redirects by itself.
@@ -120,7 +140,13 @@ func (b *browser) post(path string, members ...string) *reply {
 		m[members[i]] = members[i+1]
 	}
 	body, _ := json.Marshal(m)
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.base+path, bytes.NewReader(body))
+	return b.send(path, string(body))
+}
+
+// send sends JSON as it is.
+func (b *browser) send(path, body string) *reply {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.base+path, strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -2,8 +2,16 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"io"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"image"
+	_ "image/png" // to look at a QR code
 	"net"
 	"net/http"
 	"net/url"
@@ -15,7 +23,9 @@ import (
 func TestAccounts(t *testing.T) {
 	s, _ := serve(t)
 	for name, state := range map[string]string{
-		"ada": "MFA_REQUIRED", "grace": "MFA_ENROLL", "mary": "MFA_REQUIRED", "edith": "MFA_ENROLL", "alan": "SUCCESS", "joan": "LOCKED_OUT",
+		"ada": "MFA_REQUIRED", "grace": "MFA_ENROLL", "mary": "MFA_REQUIRED", "edith": "MFA_ENROLL", "radia": "MFA_ENROLL", "kay": "MFA_ENROLL", "karen": "MFA_ENROLL",
+		"annie": "MFA_REQUIRED", "hedy": "MFA_REQUIRED", "betty": "MFA_REQUIRED", "alan": "SUCCESS", "dorothy": "LOCKED_OUT", "katherine": "MFA_REQUIRED",
+		"barbara": "MFA_REQUIRED", "frances": "SUCCESS",
 	} {
 		for _, user := range []string{name, name + "+7", strings.ToUpper(name), name + "+a_b-c"} {
 			s.browser(t).login(user+domain).is(200, state)
@@ -23,11 +33,13 @@ func TestAccounts(t *testing.T) {
 	}
 	wrong := s.browser(t).post("/api/v1/authn", "username", "ada"+domain, "password", "guess").is(401, "E0000004")
 	for user, pw := range map[string]string{
-		"joan" + domain:   "guess",
-		"joan+1" + domain: "guess",
-		"eve" + domain:    password,
-		"ada+" + domain:   password,
-		"ada+é" + domain:  password,
+		"dorothy" + domain:   "guess",
+		"dorothy+1" + domain: "guess",
+		"joan" + domain:      password, // no password is right while the account is locked
+		"joan+1" + domain:    password,
+		"eve" + domain:       password,
+		"ada+" + domain:      password,
+		"ada+é" + domain:     password,
 		"ada+" + strings.Repeat("x", maxTag+1) + domain: password,
 		"ada":           password,
 		"ada@evil.test": password,
@@ -114,7 +126,7 @@ func TestEnrollment(t *testing.T) {
 	b.get("/account").shows("Grace Hopper", user)
 	s.browser(t).login(user).is(200, "MFA_REQUIRED")
 	s.browser(t).login("grace"+domain).is(200, "MFA_ENROLL")
-	b.get("/inbox").shows("codes by mail are set up")
+	b.get("/inbox").shows("a second factor was set up")
 }
 
 func TestSkip(t *testing.T) {
@@ -122,6 +134,17 @@ func TestSkip(t *testing.T) {
 	b := s.browser(t)
 	r := b.login("edith"+domain).is(200, "MFA_ENROLL")
 	b.post(r.str("_links.skip.href")).is(200, "SUCCESS")
+}
+
+// What is due is done although the server's clock was set ahead of the store's.
+func TestDevClockTends(t *testing.T) {
+	s, _ := serve(t, "-dev", "-store", "sqlite:"+t.TempDir()+"/idp.db")
+	b := s.browser(t)
+	b.login("ada"+domain).is(200, "MFA_REQUIRED")
+	advance(t, b, "1h")
+	if did, err := s.svc.Tend(t.Context()); err != nil || did.Ended != 1 {
+		t.Errorf("%+v, %v", did, err)
+	}
 }
 
 func TestDevClock(t *testing.T) {
@@ -174,21 +197,8 @@ func TestRelay(t *testing.T) {
 func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(background(t))
 	defer stop()
-	out, in := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		done <- run(ctx, []string{"-addr", "127.0.0.1:0", "-store", "sqlite:" + t.TempDir() + "/idp.db", "-dev"}, in, io.Discard)
-		in.Close()
-	}()
-	lines := bufio.NewScanner(out)
-	base := ""
-	for base == "" && lines.Scan() {
-		if at, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "Sign in"); ok {
-			base = strings.TrimSpace(at)
-		}
-	}
-	go io.Copy(io.Discard, out)
-	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+"/live", nil)
+	base, done := running(ctx, "-store", "sqlite:"+t.TempDir()+"/idp.db", "-dev")
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, base+"/live", nil)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -202,4 +212,54 @@ func TestRun(t *testing.T) {
 	if err := <-done; err != nil || time.Since(began) > patience/2 {
 		t.Errorf("it ended with %v after %v", err, time.Since(began))
 	}
+}
+
+// TestApp: an authenticator app is set up, asked for, and its codes are good once, also
+// in another process on the same store.
+func TestApp(t *testing.T) {
+	store := "sqlite:" + t.TempDir() + "/idp.db"
+	s, stop := serve(t, "-dev", "-store", store)
+	b := s.browser(t)
+	r := b.login("radia"+domain).is(200, "MFA_ENROLL")
+	r = b.post(r.str("_embedded.factors.0._links.enroll.href"), "factorType", "token:software:totp", "provider", "GOOGLE").is(200, "MFA_ENROLL_ACTIVATE")
+	const activation = "_embedded.factor._embedded.activation."
+	secret, picture := r.str(activation+"sharedSecret"), r.str(activation+"_links.qrcode.href")
+	if r.str("_embedded.factor.profile.credentialId") != "radia"+domain || r.str("_embedded.factor.id")[:3] != "uft" {
+		t.Error(r.body)
+	}
+	png, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(picture, "data:image/png;base64,"))
+	if _, kind, err2 := image.DecodeConfig(bytes.NewReader(png)); err != nil || err2 != nil || kind != "png" {
+		t.Errorf("the picture is none: %v, %v", err, err2)
+	}
+	code := func(r *reply) string {
+		now, err := time.Parse(time.RFC3339, r.str("authn.now"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _ := base32.StdEncoding.DecodeString(secret)
+		return appCode(key, now)
+	}
+	used := code(r)
+	r = b.post(r.str("_links.next.href"), "passCode", used).is(200, "SUCCESS")
+	b.post("/api/v1/sessions", "sessionToken", r.str("sessionToken")).is(200, "ACTIVE")
+	if all, err := s.inbox.list(t.Context(), "radia"+domain); err != nil || len(all) != 1 {
+		t.Errorf("%d notices, %v", len(all), err)
+	}
+	r = b.login("radia"+domain).is(200, "MFA_REQUIRED")
+	b.post(r.str(firstVerify), "passCode", used).is(403, "E0000068")
+	stop()
+
+	s, _ = serve(t, "-dev", "-store", store)
+	b = s.browser(t)
+	advance(t, b, "30s")
+	r = b.login("radia"+domain).is(200, "MFA_REQUIRED")
+	b.post(r.str(firstVerify), "passCode", code(r)).is(200, "SUCCESS")
+}
+
+// appCode is what an authenticator app shows: RFC 6238.
+func appCode(key []byte, at time.Time) string {
+	h := hmac.New(sha1.New, key)
+	binary.Write(h, binary.BigEndian, at.Unix()/30)
+	sum := h.Sum(nil)
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fffffff%1_000_000)
 }

@@ -19,42 +19,53 @@ type mail struct {
 	Key     string
 	At      time.Time
 	Code    string
+	Link    string `json:",omitempty"`
 	To      string
 	Subject string
 	Text    string
 	HTML    string
+	By      string `json:",omitempty"` // how it went: "text message", "call"; "" is a mail
+	Ask     *ask   `json:",omitempty"` // not a mail: for the phone
 }
 
 const maxMails = 200
 
-// inbox plays the mail provider: it keeps what is sent, codes in the clear,
-// for whoever looks. No real server has such a thing.
+// inbox plays the mail provider and the phone: it keeps what is sent, codes in the
+// clear, for whoever looks. No real server has such a thing.
 type inbox struct {
 	mu   sync.Mutex // guards that a message is kept once
 	kept kept
 	now  func() time.Time
 	say  *smtpmail.Composer
+	told func() // what is sent after an answer has its own news
 }
 
-func newInbox(k kept, now func() time.Time) (*inbox, error) {
+func newInbox(k kept, now func() time.Time, told func()) (*inbox, error) {
 	say, err := smtpmail.NewComposer(smtpmail.Config{Service: serviceName, Now: now})
-	return &inbox{kept: k, now: now, say: say}, err
+	return &inbox{kept: k, now: now, say: say, told: told}, err
 }
 
 // Send implements authn.Sender.
 func (b *inbox) Send(ctx context.Context, m authn.Message) error {
-	msg := &mail{Key: m.Key, At: b.now(), Code: string(m.Code), To: m.To}
+	msg := &mail{Key: m.Key, Code: string(m.Code), To: m.To}
 	var err error
 	if msg.Subject, msg.Text, msg.HTML, err = b.say.Compose(m); err != nil {
 		return err
 	}
+	return b.keep(ctx, msg)
+}
+
+// keep keeps a message, once.
+func (b *inbox) keep(ctx context.Context, msg *mail) error {
+	defer b.told()
+	msg.At = b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all, err := b.list(ctx, "")
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(old mail) bool { return old.Key == m.Key }) {
+	if slices.ContainsFunc(all, func(old mail) bool { return old.Key == msg.Key }) {
 		return nil
 	}
 	for len(all) >= maxMails {

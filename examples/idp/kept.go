@@ -21,10 +21,14 @@ type kept interface {
 
 // The kinds.
 const (
-	factorKind  = "factor"  // set up; by factor id
-	sessionKind = "session" // by the hash of its cookie
-	mailKind    = "mail"    // that was sent; by time
-	traceKind   = "trace"   // of a visitor's sign-in; by visitor
+	factorKind   = "factor"   // set up; by factor id
+	heldKind     = "held"     // what the phone has of a factor; by factor id
+	handleKind   = "handle"   // whose it is; by the handle of a passkey
+	sessionKind  = "session"  // by the hash of its cookie
+	mailKind     = "mail"     // that was sent; by time
+	passwordKind = "password" // in the place of everybody's; by user
+	unlockedKind = "unlocked" // accounts whose lock has ended; by user
+	traceKind    = "trace"    // of a visitor's sign-in; by visitor
 )
 
 // newKept keeps it where the store is.

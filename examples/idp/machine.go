@@ -51,13 +51,14 @@ func (p *provider) look(r *http.Request) (v machineView, err error) {
 			return v, err
 		}
 	}
-	a, err := p.svc.Status(r.Context(), stateToken(r))
+	token := stateToken(r)
+	a, err := p.svc.Status(r.Context(), token)
 	switch {
 	case err == nil:
 		v.State, v.Answer = a.State, a
 		v.Allowed = allowedOf(a)
 	case errors.Is(err, authn.ErrFinished):
-		v.State = tr.ended()
+		v.State = tr.ended(token != "")
 	default:
 		return v, err
 	}

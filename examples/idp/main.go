@@ -5,8 +5,17 @@
 //
 //	go run ./examples/idp
 //
+// It has an account for each kind of factor: codes by mail, an authenticator app, a
+// security key or passkey, a phone that approves (the inbox plays it), recovery codes
+// and a question; one whose password has expired, and one whose password expires soon.
+// A password that is forgotten is recovered, and an account that is locked is unlocked,
+// by a mailed link, a text message or a call. A browser can be remembered. Browsers use a security key for a name and not for an IP address:
+// open http://localhost:8080. At 127.0.0.1 everything else works.
+//
 // It is an example of a host, not a product: whoever reaches it can read its
-// inbox. Serve it on the loopback address.
+// inbox, and approve what a phone is asked. Serve it on the loopback address. It
+// answers to its own names only, so that no other site's page can read the inbox
+// from a browser on this machine.
 package main
 
 import (
@@ -80,7 +89,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	p.close()
 	wait, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer stop()
-	err = srv.Shutdown(wait)
+	err = errors.Join(srv.Shutdown(wait), p.svc.Wait(wait))
 	tending.Wait()
 	return err
 }
@@ -103,11 +112,12 @@ func (p *provider) tend(ctx context.Context) {
 	}
 }
 
-// baseURL is where a browser on this machine finds the server.
+// baseURL is where a browser on this machine finds the server: by its name if it has
+// one, since security keys work for a name only.
 func baseURL(a *net.TCPAddr) string {
 	host := a.IP.String()
-	if a.IP.IsUnspecified() {
-		host = "127.0.0.1"
+	if a.IP.IsUnspecified() || a.IP.Equal(net.IPv4(127, 0, 0, 1)) || a.IP.Equal(net.IPv6loopback) {
+		host = keyDomain
 	}
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(a.Port))
 }

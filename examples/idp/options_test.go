@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -53,9 +55,13 @@ func TestNoStart(t *testing.T) {
 		"-smtp nowhere":     "-smtp",
 		"-store sqlite:":    "-store",
 	} {
-		err := run(t.Context(), append(strings.Fields(args), "-addr", "127.0.0.1:0", "-keys", t.TempDir()+"/keys"), io.Discard, io.Discard)
+		keys := t.TempDir() + "/keys"
+		err := run(t.Context(), append(strings.Fields(args), "-addr", "127.0.0.1:0", "-keys", keys), io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", args, err)
+		}
+		if _, err := os.Stat(keys); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: it has made keys: %v", args, err)
 		}
 	}
 }

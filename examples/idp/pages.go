@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
+
+	"github.com/authnfsm/authn/okta"
 )
 
 var (
@@ -17,7 +20,7 @@ var (
 	assetFiles embed.FS
 
 	pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-		"stamp": stamp, "utc": utc, "join": strings.Join,
+		"stamp": stamp, "utc": utc, "newestFirst": newestFirst,
 	}).ParseFS(pageFiles, "pages/*.html"))
 )
 
@@ -27,6 +30,15 @@ func stamp(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
+}
+
+// newestFirst turns a list around, of whatever type it is.
+func newestFirst(list any) (turned []any) {
+	v := reflect.ValueOf(list)
+	for i := v.Len() - 1; i >= 0; i-- {
+		turned = append(turned, v.Index(i).Interface())
+	}
+	return turned
 }
 
 func utc(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }
@@ -89,12 +101,17 @@ func (p *provider) part(name string, read func(*http.Request) (any, error)) http
 	}
 }
 
-func (p *provider) signInPage(w http.ResponseWriter, r *http.Request) {
+func (p *provider) signInPage(w http.ResponseWriter, r *http.Request) { p.signIn(w, r, "") }
+
+// signIn serves the page. What it recovers is "password", "unlock" or "".
+func (p *provider) signIn(w http.ResponseWriter, r *http.Request, recovers string) {
 	data := struct {
+		Recovers         string
 		Kinds            []kind
 		Domain, Password string
-		Relay            string
-	}{kinds, domain, password, p.relay}
+		Relay, KeyHost   string
+		Questions        []okta.Question
+	}{recovers, kinds, domain, password, p.relay, strings.TrimPrefix(p.site, "http://"), questions}
 	p.show(w, r, "signin", "Sign in", data)
 }
 
@@ -123,19 +140,28 @@ func (p *provider) signOut(w http.ResponseWriter, r *http.Request) {
 
 // inboxView is what the inbox shows: the newest mail first.
 type inboxView struct {
-	Mails []mail
+	Mails []inboxItem
 	To    string
 	Relay string
 }
 
+type inboxItem struct {
+	mail
+	Open bool   // the phone can answer
+	Back string // whose messages the page shows alone; "": all
+}
+
 func (p *provider) readInbox(r *http.Request) (v inboxView, err error) {
 	v.To, v.Relay = r.URL.Query().Get("to"), p.relay
-	if p.inbox == nil {
-		return v, nil
-	}
 	list, err := p.inbox.list(r.Context(), v.To)
+	now, asked := p.clock.now(), map[string]bool{}
 	for i := len(list) - 1; i >= 0; i-- {
-		v.Mails = append(v.Mails, list[i])
+		m := inboxItem{mail: list[i], Back: v.To}
+		if q := m.Ask; q != nil {
+			m.Open = q.openAt(now) && !asked[q.Factor]
+			asked[q.Factor] = !q.Pairing || asked[q.Factor] // a newer request takes the place of an older one
+		}
+		v.Mails = append(v.Mails, m)
 	}
 	return v, err
 }
@@ -149,13 +175,15 @@ func (p *provider) inboxPage(w http.ResponseWriter, r *http.Request) {
 	p.show(w, r, "inbox", "Inbox", v)
 }
 
-// inboxJSON is the inbox for programs: the oldest first.
+// inboxJSON is the inbox for programs: the oldest first. What a phone is asked says where
+// its answer is posted to.
 func (p *provider) inboxJSON(w http.ResponseWriter, r *http.Request) {
 	type message struct {
 		To      string `json:"to"`
 		Subject string `json:"subject"`
 		Text    string `json:"text"`
-		HTML    string `json:"html"`
+		HTML    string `json:"html,omitempty"`
+		Reply   string `json:"reply,omitempty"`
 	}
 	list := []message{}
 	v, err := p.readInbox(r)
@@ -165,7 +193,11 @@ func (p *provider) inboxJSON(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := len(v.Mails) - 1; i >= 0; i-- {
 		m := v.Mails[i]
-		list = append(list, message{m.To, m.Subject, m.Text, m.HTML})
+		said := message{To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML}
+		if m.Open {
+			said.Reply = "/inbox/reply/" + m.ID
+		}
+		list = append(list, said)
 	}
 	writeJSON(w, list)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestPages(t *testing.T) {
 	s, _ := serve(t)
 	b := s.browser(t)
 	b.signIn("ada" + domain)
-	for _, path := range []string{"/", "/inbox", "/machine", "/account", "/assets/style.css", "/assets/signin.js", "/assets/live.js", "/assets/api.js", "/assets/clock.js", "/assets/mark.svg"} {
+	for _, path := range []string{"/", "/inbox", "/machine", "/account", "/assets/style.css", "/assets/signin.js", "/assets/live.js", "/assets/api.js", "/assets/clock.js", "/assets/codes.js", "/assets/factors.js", "/assets/key.js", "/assets/renew.js", "/assets/mark.svg"} {
 		r := b.get(path)
 		csp := r.header.Get("Content-Security-Policy")
 		if r.status != 200 || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || r.header.Get("X-Content-Type-Options") != "nosniff" {
@@ -82,7 +83,7 @@ func TestInbox(t *testing.T) {
 
 func TestMails(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	b, err := newInbox(new(keptInMemory), func() time.Time { return at })
+	b, err := newInbox(new(keptInMemory), func() time.Time { return at }, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,14 +143,14 @@ func TestMachine(t *testing.T) {
 	look(b, "MFA_CHALLENGE", 2, "refused: too soon", "SUCCESS, LOCKED_OUT, stays", "1, sent")
 	look(s.browser(t), "UNAUTHENTICATED", 0)
 	r = b.post(r.str(next), "passCode", b.code("ada"+domain)).is(200, "SUCCESS")
-	look(b, "SUCCESS", 3, ">redeem<")
+	look(b, "SUCCESS", 3, ">cancel<")
 	b.post("/api/v1/sessions", "sessionToken", r.str("sessionToken")).is(200, "ACTIVE")
 	look(b, "SUCCESS", 3, "this sign-in is over")
 	b.login("grace"+domain).is(200, "MFA_ENROLL")
 	look(b, "MFA_ENROLL", 1)
 	b.post("/api/v1/authn/cancel")
 	look(b, "CANCELED", 2, "this sign-in is over")
-	b.login("joan"+domain).is(200, "LOCKED_OUT")
+	b.login("dorothy"+domain).is(200, "LOCKED_OUT")
 	look(b, "LOCKED_OUT", 0, "refused: account is locked")
 	b.login("alan"+domain).is(200, "SUCCESS")
 	look(b, "SUCCESS", 1)
@@ -161,6 +162,53 @@ func TestMachine(t *testing.T) {
 		t.Error(err)
 	}
 	look(b, "UNAUTHENTICATED", 0)
+}
+
+// A lock says until when.
+func TestMachineLock(t *testing.T) {
+	w := httptest.NewRecorder()
+	until := time.Date(2026, 3, 2, 12, 30, 0, 0, time.UTC)
+	v := machineView{State: authn.LockedOut, Answer: &authn.Answer{State: authn.LockedOut, Until: until}}
+	if err := writePage(w, "view", v); err != nil || !strings.Contains(w.Body.String(), "<dt>Locked until</dt><dd>2 March 2026, 12:30:00 UTC</dd>") {
+		t.Errorf("%v\n%s", err, w.Body)
+	}
+}
+
+// Whoever shows no password leaves no trace, whatever cookie comes along.
+func TestNoTrace(t *testing.T) {
+	s, _ := serve(t)
+	traces := func() int {
+		t.Helper()
+		all, err := s.tracer.kept.all(t.Context(), traceKind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	b := s.browser(t)
+	b.get("/")
+	b.post("/api/v1/authn", "username", "ada"+domain, "password", "guess").is(401, "E0000004")
+	b.post("/api/v1/authn", "username", "nobody"+domain, "password", password).is(401, "E0000004")
+	for _, token := range []string{"", "00made-up", "00" + strings.Repeat("A", 64)} {
+		b.token = token
+		b.post("/api/v1/authn")
+		b.post("/api/v1/authn/cancel")
+		b.post("/api/v1/authn/factors/emf1/verify", "passCode", "123456")
+		b.post("/api/v1/sessions", "sessionToken", token)
+	}
+
+	// The token of somebody else's sign-in is not this visitor's either.
+	other := s.browser(t)
+	other.login("ada"+domain).is(200, "MFA_REQUIRED")
+	b.token = other.token
+	b.post("/api/v1/authn/factors/emf1/verify", "passCode", "123456")
+	if n := traces(); n != 0 {
+		t.Errorf("%d traces without a password", n)
+	}
+	b.login("ada"+domain).is(200, "MFA_REQUIRED")
+	if n := traces(); n != 1 {
+		t.Errorf("%d traces of one visitor", n)
+	}
 }
 
 // TestLive: a page is told at once, and again when something happens.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -21,9 +22,10 @@ import (
 // is lit and not where things are.
 type drawing struct {
 	svg    string
-	groups []group         // in the order of svg
-	arrows []diagram.Arrow // those that are drawn as such
-	first  int             // number of the first arrow's group
+	groups []group                // in the order of svg
+	arrows []diagram.Arrow        // those that are drawn as such
+	first  int                    // number of the first arrow's group
+	boxes  map[authn.State]string // the titles of boxes that several states share
 }
 
 // group is a box or an arrow of the drawing.
@@ -39,14 +41,19 @@ var laidOut = sync.OnceValues(func() (*drawing, error) { return layOut(context.B
 var groupForm = regexp.MustCompile(`<g id="(node|edge)(\d+)" class="[^"]*(")>\s*<title>([^<]*)</title>`)
 
 func layOut(ctx context.Context) (*drawing, error) {
-	o := diagram.Overview()
-	d := new(drawing)
-	for _, a := range diagram.Arrows(table, o) {
-		if len(a.From) > 1 || a.From[0] != a.To {
+	view, _ := diagram.Named("overview")
+	d := &drawing{boxes: map[authn.State]string{}}
+	for _, g := range view.Options.Groups {
+		for _, st := range g.States {
+			d.boxes[st] = g.Name
+		}
+	}
+	for _, a := range diagram.Arrows(table, view.Options) {
+		if !slices.Equal(a.From, a.To) {
 			d.arrows = append(d.arrows, a)
 		}
 	}
-	raw, err := renderSVG(ctx, o)
+	raw, err := renderSVG(ctx, view.Options)
 	if err != nil {
 		return nil, fmt.Errorf("graphviz: %w", err)
 	}
@@ -98,7 +105,7 @@ func picture(lit authn.State, taken []authn.Transition) (template.HTML, error) {
 	}
 	walked := map[string]bool{}
 	for _, t := range taken {
-		walked[string(t.From)], walked[string(t.To)] = true, true
+		walked[d.box(t.From)], walked[d.box(t.To)] = true, true
 	}
 	var b strings.Builder
 	last := 0
@@ -109,7 +116,7 @@ func picture(lit authn.State, taken []authn.Transition) (template.HTML, error) {
 			if i := g.edge - d.first; i >= 0 && i < len(d.arrows) && slices.ContainsFunc(taken, drawnAs(d.arrows[i])) {
 				mark = " taken"
 			}
-		case g.title == string(lit):
+		case g.title == d.box(lit):
 			mark = " lit"
 		case walked[g.title]:
 			mark = " walked"
@@ -119,6 +126,9 @@ func picture(lit authn.State, taken []authn.Transition) (template.HTML, error) {
 	}
 	return template.HTML(b.String() + d.svg[last:]), nil // nothing in it but the table's words, escaped by Graphviz
 }
+
+// box is the title of the box that a state is in.
+func (d *drawing) box(st authn.State) string { return cmp.Or(d.boxes[st], string(st)) }
 
 // drawnAs says which rows an arrow stands for.
 func drawnAs(a diagram.Arrow) func(authn.Transition) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -11,8 +12,11 @@ import (
 	"net/url"
 	"strings"
 
+	"rsc.io/qr"
+
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/host"
+	"github.com/authnfsm/authn/examples/keys"
 	"github.com/authnfsm/authn/okta"
 )
 
@@ -22,62 +26,101 @@ type provider struct {
 	api      *okta.Handler
 	people   *people
 	sessions *sessions
-	inbox    *inbox // nil: mail goes to a relay
-	relay    string
+	inbox    *inbox
+	relay    string // takes the mail in the place of the inbox, unless it is ""
 	tracer   *tracer
 	clock    clock
 	changes  changes
 	dev      bool
 	base     string
+	site     string // where security keys work
+	addr     string // as -addr has it
 	log      *log.Logger
 	closing  chan struct{}
 }
 
 func newProvider(ctx context.Context, o options, st *host.Storage, base string, logger *log.Logger) (*provider, error) {
-	p := &provider{dev: o.dev, base: base, relay: o.smtp, log: logger, closing: make(chan struct{})}
-	k, err := host.OpenKeys(o.keys)
-	if err != nil {
-		return nil, fmt.Errorf("-keys: %w", err)
-	}
+	p := &provider{dev: o.dev, base: base, addr: o.addr, relay: o.smtp, log: logger, closing: make(chan struct{})}
 	kept, err := newKept(ctx, st)
 	if err != nil {
 		return nil, fmt.Errorf("-store: %w", err)
 	}
-	if p.people, err = newPeople(kept, o.cost); err != nil {
+	if p.people, err = newPeople(kept, o.cost, p.clock.now); err != nil {
 		return nil, err
 	}
 	p.sessions = &sessions{kept, p.clock.now}
 	p.tracer = &tracer{kept: kept, now: p.clock.now, say: logger.Printf}
-	cfg := authn.Config{
-		Tenant: "idp", Keys: k.KeyRing(), PseudonymKey: k.Pseudonym,
-		Store: st.Store, Directory: p.people, Auditor: p.tracer, Policy: o.policy(), Now: p.clock.now,
-	}
-	if o.smtp == "" {
-		if p.inbox, err = newInbox(kept, p.clock.now); err != nil {
-			return nil, err
-		}
-		cfg.Mailer = p.inbox
-	} else if cfg.Mailer, err = relay(o.smtp, p.clock.now); err != nil {
+	if p.inbox, err = newInbox(kept, p.clock.now, p.changes.tell); err != nil {
 		return nil, err
 	}
+	p.site = keySite(portOf(base))
+	known, err := types(p.site)
+	if err != nil {
+		return nil, err
+	}
+	cfg := authn.Config{
+		Tenant: "idp", Issuer: serviceName,
+		Store: st.Store, Directory: p.people, Passwords: p.people, Auditor: p.tracer, Policy: o.policy(), Now: p.clock.now,
+		Types: known, Senders: map[string]authn.Sender{pushType: phone{p.inbox}, authn.SMS: texts{p.inbox}, authn.Call: texts{p.inbox}},
+	}
+	if cfg.Questions, err = newAsker(p.people); err != nil {
+		return nil, err
+	}
+	if o.dev {
+		cfg.Store = clockless{st.Store, st.Store.(authn.Sweeper)}
+	}
+	var mailer authn.Sender = p.inbox
+	if o.smtp != "" {
+		if mailer, err = relay(o.smtp, p.clock.now); err != nil {
+			return nil, err
+		}
+	}
+	cfg.Mailer = letters{p.inbox, base, mailer}
+	k, err := keys.Open(o.keys) // at last: a start that fails makes no file
+	if err != nil {
+		return nil, fmt.Errorf("-keys: %w", err)
+	}
+	cfg.Keys, cfg.PseudonymKey = k.KeyRing(), k.Pseudonym
 	if p.svc, err = authn.New(cfg); err != nil {
 		return nil, err
 	}
+	p.people.imports = p.svc.Import
 	p.api, err = okta.New(okta.Config{
 		Service: p.svc, Passwords: p.people, Sessions: p.sessions, Profile: p.people.profile,
+		Types: wire, Questions: questions, QR: qrCode, Recovery: true,
+		PasswordPolicy: p.people.passwordPolicy, Remember: o.policy().Remember,
 		RedirectURLs: accountURLs(base), CookieKey: k.Cookie, InsecureCookie: true,
 		Report: func(_ context.Context, id string, err error) { logger.Printf("request %s: %v", id, err) },
 	})
 	return p, err
 }
 
+// qrCode is a picture of text, as a PNG.
+func qrCode(_ authn.Factor, text authn.Secret) ([]byte, error) {
+	code, err := qr.Encode(string(text), qr.M)
+	if err != nil {
+		return nil, errors.New("the text is too long for a QR code") // err may have it
+	}
+	return code.PNG(), nil
+}
+
 // accountURLs are where a sign-in may end, by each name of this machine.
 func accountURLs(base string) []string {
 	urls := []string{base + "/account"}
-	if u, err := url.Parse(base); err == nil && net.ParseIP(u.Hostname()).IsLoopback() {
-		urls = append(urls, "http://localhost:"+u.Port()+"/account")
+	if u, err := url.Parse(base); err == nil && u.Hostname() == "localhost" {
+		for _, ip := range []string{"127.0.0.1", "::1"} {
+			urls = append(urls, "http://"+net.JoinHostPort(ip, u.Port())+"/account")
+		}
 	}
 	return urls
+}
+
+func portOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
 }
 
 // close ends what would else never end.
@@ -85,15 +128,25 @@ func (p *provider) close() { close(p.closing) }
 
 func (p *provider) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/", p.watched(p.api))
+	mux.Handle("/api/v1/", p.watched(p.phoned(p.api)))
 	mux.Handle("/login/", p.watched(p.api))
 	mux.HandleFunc("GET /{$}", p.signInPage)
+	mux.HandleFunc("GET "+recoverPath, p.recoverPage("password"))
+	mux.HandleFunc("GET "+unlockPath, p.recoverPage("unlock"))
+	mux.HandleFunc("POST "+passkeyPath+"/request", p.requestPasskey)
+	mux.HandleFunc("POST "+passkeyPath, p.signInByPasskey)
 	mux.HandleFunc("GET /machine", p.machinePage)
 	mux.HandleFunc("GET /machine/part", p.part("view", func(r *http.Request) (any, error) { return p.look(r) }))
 	mux.HandleFunc("GET /inbox", p.inboxPage)
 	mux.HandleFunc("GET /inbox/part", p.part("mails", func(r *http.Request) (any, error) { return p.readInbox(r) }))
 	mux.HandleFunc("GET /inbox.json", p.inboxJSON)
 	mux.HandleFunc("GET /inbox/mail/{id}", p.inboxMail)
+	mux.HandleFunc("POST /inbox/scan", p.scan)
+	mux.HandleFunc("POST /inbox/reply/{id}", p.reply)
+	mux.HandleFunc("GET /phone", p.phonePage)
+	mux.HandleFunc("GET /phone/part", p.part("handset", func(r *http.Request) (any, error) { return p.handset(r.Context(), r.URL.Query().Get("of")) }))
+	mux.HandleFunc("GET /phone.json", p.phoneJSON)
+	mux.HandleFunc("POST /phone/push/{id}", p.press)
 	mux.HandleFunc("GET /live", p.live)
 	mux.HandleFunc("GET /account", p.accountPage)
 	mux.HandleFunc("POST /sign-out", p.signOut)
@@ -101,15 +154,15 @@ func (p *provider) handler() http.Handler {
 	if p.dev {
 		mux.HandleFunc("POST /dev/clock", p.advance)
 	}
-	return headers(http.NewCrossOriginProtection().Handler(known(mux)))
+	return headers(ownHosts(p.addr, http.NewCrossOriginProtection().Handler(known(mux))))
 }
 
 // headers are those of every answer. No page has a script or a style of its
-// own, and none loads anything from elsewhere.
+// own, and none loads anything from elsewhere; a QR code is part of an answer.
 func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "+
 			"frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -124,11 +177,11 @@ func headers(next http.Handler) http.Handler {
 func (p *provider) watched(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer p.changes.tell()
-		if visitor(r.Context()) == "" || r.URL.Path != "/api/v1/authn" {
+		if visitor(r.Context()) == "" || r.URL.Path != "/api/v1/authn" && !strings.HasPrefix(r.URL.Path, "/api/v1/authn/recovery/") {
 			next.ServeHTTP(w, r)
 			return
 		}
-		b := &held{ResponseWriter: w, status: http.StatusOK}
+		b := &buffered{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(b, r)
 		var answer struct{ StateToken string }
 		if b.status == http.StatusOK && json.Unmarshal(b.body.Bytes(), &answer) == nil {
@@ -143,23 +196,41 @@ func (p *provider) watched(next http.Handler) http.Handler {
 	})
 }
 
-// held is an answer that has not left yet.
-type held struct {
+// buffered is an answer that has not left yet.
+type buffered struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
 }
 
-func (h *held) WriteHeader(status int)      { h.status = status }
-func (h *held) Write(b []byte) (int, error) { return h.body.Write(b) }
+func (h *buffered) WriteHeader(status int)      { h.status = status }
+func (h *buffered) Write(b []byte) (int, error) { return h.body.Write(b) }
 
-// stateToken is the one behind the mark that package okta puts before it.
+// stateToken is the one in a cookie, behind the mark that package okta puts before it.
 func stateToken(r *http.Request) authn.StateToken {
 	c, err := r.Cookie(stateCookie)
 	if err != nil {
 		return ""
 	}
-	return authn.StateToken(strings.TrimPrefix(c.Value, "00"))
+	return unmarked(c.Value)
+}
+
+// What package okta puts before tokens.
+const (
+	stateMark   = "00"
+	sessionMark = "20"
+)
+
+// marked is a token as package okta takes it; "" is none.
+func marked[T authn.StateToken | authn.SessionToken](mark string, token T) string {
+	if token == "" {
+		return ""
+	}
+	return mark + string(token)
+}
+
+func unmarked(token string) authn.StateToken {
+	return authn.StateToken(strings.TrimPrefix(token, stateMark))
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -22,7 +24,33 @@ const (
 type session struct {
 	User, Transaction    string
 	Methods, Channels    []string
+	Remembered           bool // a device, in the place of a factor
 	Began, Made, Expires time.Time
+}
+
+// proofs are what a session's methods are called on the page: RFC 8176 has their names.
+// What is not here goes without saying.
+var proofs = map[string]string{
+	"pwd": "a password", "otp": "a one-time code", "pop": "a security key", "uv": "the PIN or the finger that it asked for",
+	"swk": "a phone", "kba": "an answer",
+}
+
+// Proved says what the user has proved.
+func (s *session) Proved() string {
+	var list []string
+	for _, m := range s.Methods {
+		if p := proofs[m]; p != "" {
+			list = append(list, p)
+		}
+	}
+	text := strings.Join(list, " and ")
+	if slices.Contains(s.Channels, authn.Email) {
+		text += ", by email"
+	}
+	if s.Remembered {
+		text += ", on a device that is remembered"
+	}
+	return text
 }
 
 // sessions keeps them. It is the okta.Sessions of the handler.
@@ -39,7 +67,7 @@ func (s *sessions) StartSession(w http.ResponseWriter, r *http.Request, a *authn
 	}
 	id := rand.Text()
 	made := s.now()
-	v := session{a.User, a.Transaction, a.Methods, a.Channels, a.Began, made, made.Add(sessionLife)}
+	v := session{a.User, a.Transaction, a.Methods, a.Channels, a.Remembered, a.Began, made, made.Add(sessionLife)}
 	if err := save(r.Context(), s.kept, sessionKind, hashed(id), v); err != nil {
 		return okta.Session{}, err
 	}

@@ -88,10 +88,15 @@ func (t *tracer) Audit(ctx context.Context, e authn.AuditEvent) error {
 	switch {
 	case err != nil:
 		return err
-	case e.Event == "primary":
+	case e.Event == authn.EventPrimary || e.Event == authn.EventPasskey && e.Err == "" || e.Event == authn.EventClaim: // the password or the passkey was right, or somebody is named
 		tr = &trace{Transaction: e.Transaction}
-	case e.Transaction != "" && e.Transaction != tr.Transaction:
-		return nil // another of the account's
+	case e.Event == authn.EventRecover || e.Event == authn.EventUnlock: // what was claimed is proved
+		if n := len(tr.Steps); n == 0 || tr.Steps[n-1].From != authn.RecoveryChallenge {
+			tr = new(trace) // in another browser
+		}
+		tr.Transaction = e.Transaction
+	case e.Transaction == "" || e.Transaction != tr.Transaction:
+		return nil // no sign-in of this visitor's: a stranger leaves no trace
 	}
 	if tr.Steps = append(tr.Steps, s); len(tr.Steps) > maxSteps {
 		tr.Steps = slices.Delete(tr.Steps, 0, 1)
@@ -142,8 +147,8 @@ func (s step) String() string {
 }
 
 // ended is the state that the trace has come to if the service does not know
-// the transaction any more.
-func (tr *trace) ended() authn.State {
+// the transaction any more, or if the browser has no state token for it.
+func (tr *trace) ended(hasToken bool) authn.State {
 	if len(tr.Steps) == 0 {
 		return authn.Unauthenticated
 	}
@@ -155,6 +160,9 @@ func (tr *trace) ended() authn.State {
 		if s.To != "" {
 			last = s.To
 		}
+	}
+	if last == authn.RecoveryChallenge && !hasToken {
+		return last // a mailed link has the rest
 	}
 	switch last {
 	case authn.Unauthenticated, authn.Success, authn.LockedOut, authn.Canceled:

@@ -1,15 +1,13 @@
 // Package places gives tests fresh places to keep a store in, on the servers
-// that there are.
+// that the environment names.
 package places
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,11 +16,13 @@ import (
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/authnfsm/authn/internal/servers"
 )
 
 // Durable are the kinds of store that outlive a program. Each makes an empty
 // place, which goes when the test does, and returns its name as host.Open
-// takes it. Where no server answers, the test is skipped, or fails if
+// takes it. Where no server is named, the test is skipped, or fails if
 // AUTHN_TEST_SERVICES is "required".
 var Durable = map[string]func(testing.TB) string{
 	"SQLite":     SQLite,
@@ -37,14 +37,13 @@ func SQLite(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(
 // PostgreSQL is a schema of its own.
 func PostgreSQL(tb testing.TB) string {
 	tb.Helper()
-	dsn := cmp.Or(os.Getenv("AUTHN_TEST_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
+	dsn := servers.Named(tb, servers.PostgreSQL)
 	schema := "authn_example_" + strings.ToLower(rand.Text()[:8])
 	u, err := url.Parse(dsn)
 	if err != nil {
 		tb.Fatal("AUTHN_TEST_POSTGRES cannot be parsed")
 	}
-	admin(tb, "pgx", dsn, "PostgreSQL with a database for tests", "AUTHN_TEST_POSTGRES",
-		"CREATE SCHEMA "+schema, "DROP SCHEMA "+schema+" CASCADE")
+	admin(tb, "pgx", dsn, "CREATE SCHEMA "+schema, "DROP SCHEMA "+schema+" CASCADE")
 	q := u.Query()
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
@@ -54,7 +53,7 @@ func PostgreSQL(tb testing.TB) string {
 // MySQL is a database of its own on MariaDB or MySQL.
 func MySQL(tb testing.TB) string {
 	tb.Helper()
-	dsn := cmp.Or(os.Getenv("AUTHN_TEST_MYSQL"), "root@tcp(127.0.0.1:3306)/test")
+	dsn := servers.Named(tb, servers.MySQL)
 	if u, err := url.Parse(dsn); err == nil && u.Scheme == "mysql" {
 		dsn = u.User.String() + "@tcp(" + u.Host + ")" + u.Path
 	}
@@ -63,21 +62,20 @@ func MySQL(tb testing.TB) string {
 		tb.Fatal("AUTHN_TEST_MYSQL cannot be parsed")
 	}
 	name := "authn_example_" + strings.ToLower(rand.Text()[:8])
-	admin(tb, "mysql", dsn, "MariaDB or MySQL with a database for tests", "AUTHN_TEST_MYSQL",
-		"CREATE DATABASE "+name, "DROP DATABASE "+name)
+	admin(tb, "mysql", dsn, "CREATE DATABASE "+name, "DROP DATABASE "+name)
 	u := url.URL{Scheme: "mysql", User: url.UserPassword(c.User, c.Passwd), Host: c.Addr, Path: "/" + name}
 	return u.String()
 }
 
 // admin makes a place in a server, until the test ends.
-func admin(tb testing.TB, driver, dsn, what, variable, create, drop string) {
+func admin(tb testing.TB, driver, dsn, create, drop string) {
 	tb.Helper()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { db.Close() })
-	reach(tb, what, variable, db.PingContext)
+	reach(tb, db.PingContext)
 	if _, err := db.Exec(create); err != nil {
 		tb.Fatal(err)
 	}
@@ -92,7 +90,7 @@ func admin(tb testing.TB, driver, dsn, what, variable, create, drop string) {
 // default one.
 func Redis(tb testing.TB) string {
 	tb.Helper()
-	o, err := redis.ParseURL(cmp.Or(os.Getenv("AUTHN_TEST_REDIS"), "redis://127.0.0.1:6379"))
+	o, err := redis.ParseURL(servers.Named(tb, servers.Redis))
 	if err != nil {
 		tb.Fatal("AUTHN_TEST_REDIS cannot be parsed")
 	}
@@ -112,7 +110,7 @@ func claim(tb testing.TB, o redis.Options) bool {
 	tb.Helper()
 	const mark = "taken by a test"
 	c := redis.NewClient(&o)
-	reach(tb, "Redis", "AUTHN_TEST_REDIS", func(ctx context.Context) error { return c.Ping(ctx).Err() })
+	reach(tb, func(ctx context.Context) error { return c.Ping(ctx).Err() })
 	mine, err := c.SetNX(tb.Context(), mark, 1, time.Hour).Result()
 	if err != nil {
 		tb.Fatal(err)
@@ -135,18 +133,12 @@ func claim(tb testing.TB, o redis.Options) bool {
 	return true
 }
 
-// reach skips the test if a server is not there, or fails it if it should be.
-func reach(tb testing.TB, what, variable string, ping func(context.Context) error) {
+// reach skips the test if a server does not answer, or fails it if it has to.
+func reach(tb testing.TB, ping func(context.Context) error) {
 	tb.Helper()
 	ctx, stop := context.WithTimeout(tb.Context(), 5*time.Second)
 	defer stop()
-	err := ping(ctx)
-	if err == nil {
-		return
+	if err := ping(ctx); err != nil {
+		servers.Missing(tb, "the server for tests does not answer: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
-	say := tb.Skipf
-	if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
-		say = tb.Fatalf
-	}
-	say("start %s, or say where it is in %s: %s", what, variable, strings.Join(strings.Fields(err.Error()), " "))
 }

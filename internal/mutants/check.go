@@ -129,7 +129,7 @@ func buildAll(ms []mutant, faults []string, jobs int) error {
 			overlay, err := m.apply(tmp)
 			if err == nil {
 				var out []byte
-				if out, err = exec.Command("go", "build", "-overlay="+overlay, m.pkg()).CombinedOutput(); err != nil {
+				if out, err = exec.Command("go", "build", "-o="+os.DevNull, "-overlay="+overlay, m.pkg()).CombinedOutput(); err != nil {
 					err = fmt.Errorf("%w: %w\n%s", errBuild, err, out)
 				}
 			}

@@ -22,6 +22,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authnfsm/authn/diagram"
 )
 
 // A step runs go with these arguments.
@@ -30,17 +32,18 @@ type step struct {
 	args []string
 }
 
-// steps in their order: pages show recorded walks, so these come first.
+// steps in their order: pages show recorded walks, so these come first. A picture of
+// each view follows.
 var steps = []step{
 	record("walks, matrix, counts and records", ".", "TestExplore|TestMatrix|TestRecordGolden"),
 	record("scenarios", "./internal/proof/scenarios", "TestScenarios"),
 	record("exchanges with Okta's clients", "./okta", "TestWalk"),
+	record("description for clients", "./httphost", "TestOpenAPI"),
 	record("mails", "./smtpmail", "TestDefaultMails"),
 	record("pages", "./internal/proof/pages", "TestDocs|TestProofPage"),
+	record("a host's own machine", "./examples/hosting/gates", "TestPage"),
+	record("an operator's output", "./operate", "TestGolden"),
 	record("drawings", "./diagram", "TestGolden"),
-	picture("email"),
-	picture("overview"),
-	picture("full"),
 }
 
 // record runs tests that record anew what they compare with.
@@ -70,10 +73,14 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	all := slices.Clip(steps)
+	for _, v := range diagram.Views() {
+		all = append(all, picture(v.Name))
+	}
 	before := first
 	for round := 1; ; round++ {
 		failed := 0
-		for _, s := range steps {
+		for _, s := range all {
 			if !s.run() {
 				failed++
 			}

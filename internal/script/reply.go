@@ -3,11 +3,11 @@ package script
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/authntest"
 )
 
 // A Reply is the result of one line.
@@ -75,11 +75,18 @@ func answered(a *authn.Answer, err error) Reply {
 	switch {
 	case a.State == authn.Success && a.Session != "":
 		r.add("a session token, good until %s", clock(a.Expires))
+	case a.State == authn.Success:
 	case !a.Expires.IsZero():
 		r.add("tries left: %d; ends at %s", a.TriesLeft, clock(a.Expires))
 	}
+	if a.Question != "" {
+		r.add("question: %s", a.Question)
+	}
 	if !a.Until.IsZero() {
 		r.add("the account is locked until %s", clock(a.Until))
+	}
+	if !a.PasswordExpires.IsZero() {
+		r.add("the password expires at %s", clock(a.PasswordExpires))
 	}
 	r.may(a)
 	return r
@@ -113,6 +120,10 @@ func redeemed(as *authn.Assertion, err error) Reply {
 		return told("", err)
 	}
 	r := Reply{Brief: "redeemed"}
+	if as.Name != "" {
+		r.add("%s was proved by %s", as.Name, strings.Join(as.Methods, " and "))
+		return r
+	}
 	r.add("%s has signed in by %s%s; the password was right at %s, all at %s", as.User, strings.Join(as.Methods, " and "), over(as.Channels), clock(as.Began), clock(as.At))
 	return r
 }
@@ -126,11 +137,13 @@ func over(channels []string) string {
 
 // noticed adds the messages and calls that the line caused.
 func (s *Stage) noticed(r Reply) Reply {
-	for _, id := range s.people.took {
-		r.add("the directory is told: %s is enrolled", id)
+	for _, c := range s.world.Calls(authntest.Activated) {
+		if c.Err == nil {
+			r.add("the directory is told: %s is enrolled", c.Factor.ID)
+		}
 	}
-	for _, m := range s.mailer.tried {
-		text := string(m.Kind)
+	for _, c := range s.world.Calls(authntest.Send) {
+		m, text := c.Message, string(c.Message.Kind)
 		switch m.Kind {
 		case authn.CodeMessage:
 			text = fmt.Sprintf("code %d to %s, good until %s", m.Generation, strings.ReplaceAll(string(m.Purpose), "_", " "), clock(m.Expires))
@@ -143,11 +156,17 @@ func (s *Stage) noticed(r Reply) Reply {
 			text = "several wrong codes after the right password"
 		case authn.ActivatedMessage:
 			text = "a factor was enrolled"
+		case authn.PasswordMessage:
+			text = "the password was changed"
+		case authn.RecoveryMessage:
+			text = "a recovery code was used"
+		case authn.StartsMessage:
+			text = "as many sign-ins were begun as an hour allows"
 		}
-		if slices.Contains(s.mailer.seen, m.Key) {
+		if s.seen[m.Key] {
 			text += " (the same message again)"
 		}
-		if s.mailer.seen = append(s.mailer.seen, m.Key); m.failed {
+		if s.seen[m.Key] = true; !c.Done {
 			text += ": not accepted"
 		}
 		r.add("mail to %s: %s", m.To, text)
@@ -160,8 +179,8 @@ func (s *Stage) noticed(r Reply) Reply {
 func clock(t time.Time) string {
 	t = t.UTC()
 	s := t.Format("15:04:05.999999999")
-	if y, m, d := t.Date(); d != curtain.Day() || m != curtain.Month() || y != curtain.Year() {
-		s = t.Format("2006-01-02 ") + s
+	if date := t.Format(time.DateOnly); date != authntest.Epoch().Format(time.DateOnly) {
+		s = date + " " + s
 	}
 	return s
 }

@@ -12,19 +12,20 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/authntest"
 )
 
-// A Stage is the environment of one script: a service on a store, a clock,
-// users, a mailer that can fail, and browser tabs.
+// A Stage is the environment of one script: a service in a world, and browser
+// tabs.
 type Stage struct {
-	now     time.Time
+	world   *authntest.World // its journal has the calls of the current line
 	policy  authn.Policy
 	keys    []authn.Key
 	service *authn.Service
-	store   *store
-	people  *people
-	mailer  *mailer
-	limiter *limiter
+	wait    time.Duration // for which the limiter asks
+	inputs  inputs
+	device  authn.Secret    // the last one that was remembered
+	seen    map[string]bool // keys of all messages
 	tabs    []*tab
 	at      int // the newest tab, from 1
 }
@@ -45,18 +46,13 @@ func (b *tab) last() authn.Code {
 	return b.codes[len(b.codes)-1]
 }
 
-// curtain is the time at which every script begins.
-var curtain = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
 // New returns a stage on an empty store, with the default policy and an empty
 // directory.
 func New(s authn.Store) *Stage {
-	st := &Stage{now: curtain, keys: []authn.Key{ring[0]}, store: &store{Store: s}, people: &people{users: map[string][]authn.Factor{}}, mailer: &mailer{}}
-	st.limiter = &limiter{now: st.clock}
+	st := &Stage{world: &authntest.World{Base: s}, keys: []authn.Key{ring[0]}, seen: map[string]bool{}}
+	st.world.Plan = st.limit
 	return st
 }
-
-func (s *Stage) clock() time.Time { return s.now }
 
 // ring has the available keys, by ID from 1.
 var ring = []authn.Key{
@@ -69,18 +65,18 @@ func (s *Stage) open() error {
 	if s.service != nil {
 		return nil
 	}
+	cfg := s.world.Config()
+	cfg.Keys, cfg.Policy, cfg.Auditor = s.keys, s.policy, nil
+	s.inputs.config(&cfg)
 	var err error
-	s.service, err = authn.New(authn.Config{
-		Tenant: "acme", Keys: s.keys, PseudonymKey: []byte("pseudonym key of scripts 0123456789ab"), Policy: s.policy,
-		Store: s.store, Mailer: s.mailer, Directory: s.people, Limiter: s.limiter, Now: s.clock,
-	})
+	s.service, err = authn.New(cfg)
 	return err
 }
 
 // Run plays one line and returns its result. An error means that the line
 // cannot be played.
 func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
-	s.mailer.tried, s.people.took = nil, nil
+	s.world.Forget()
 	n := s.at
 	if rest, ok := strings.CutPrefix(line, "tab "); ok {
 		no, cmd, _ := strings.Cut(rest, ": ")
@@ -101,11 +97,12 @@ func (s *Stage) Run(ctx context.Context, line string) (Reply, error) {
 		return Reply{}, err
 	}
 	b := &tab{token: "unknown"}
-	if words[0] != "begin" && n >= 1 && n <= len(s.tabs) {
+	begins := words[0] == "begin" || words[0] == "claim"
+	if !begins && n >= 1 && n <= len(s.tabs) {
 		b = s.tabs[n-1]
 	}
 	r, err := s.call(ctx, b, words)
-	if words[0] == "begin" && r.answer != nil {
+	if begins && r.answer != nil {
 		s.tabs = append(s.tabs, b)
 		s.at = len(s.tabs)
 	}
@@ -126,17 +123,20 @@ func (s *Stage) call(ctx context.Context, b *tab, words []string) (r Reply, err 
 	}()
 	<-done
 	if r.Brief == "nothing" { // the process ended: open another service
-		s.mailer.mood, s.service = "works", nil
+		s.service = nil
 	}
-	b.learn(r.answer, s.mailer.tried)
+	b.learn(r.answer, s.world.Calls(authntest.Send))
+	if r.answer != nil && r.answer.Device != "" {
+		s.device = r.answer.Device
+	}
 	b.show(&r)
 	return s.noticed(r), err
 }
 
 // learn stores the answer and the codes that a browser gets.
-func (b *tab) learn(a *authn.Answer, mails []attempt) {
-	for _, m := range mails {
-		if m.Kind == authn.CodeMessage && b.last() != m.Code {
+func (b *tab) learn(a *authn.Answer, mails []authntest.Call) {
+	for _, c := range mails {
+		if m := c.Message; m.Kind == authn.CodeMessage && b.last() != m.Code {
 			b.codes = append(b.codes, m.Code)
 		}
 	}
@@ -167,7 +167,7 @@ func (s *Stage) set(line string, words []string) (known bool, err error) {
 		if words[0] == "clock" {
 			d = -d
 		}
-		s.now = s.now.Add(d)
+		s.world.Advance(d)
 		return true, err
 	case "policy":
 		s.service = nil
@@ -181,28 +181,23 @@ func (s *Stage) set(line string, words []string) (known bool, err error) {
 		s.service = nil
 	case "user":
 		name, list, _ := strings.Cut(strings.TrimPrefix(line, "user "), ":")
-		err = s.people.set(name, list)
-	case "directory":
-		s.people.mood = what
+		err = s.user(name, list)
+	case "gates":
+		s.service, s.inputs.gates = nil, statesOf(words[1:])
+	case "names":
+		s.inputs.names = words[1:]
+	case "question":
+		s.inputs.question = what != "nothing"
+	case "needs":
+		s.inputs.needs = statesOf(words[1:])
 	case "limiter":
-		s.limiter.wait, err = time.ParseDuration(what)
-	case "mailer":
-		s.mailer.mood = what
-	case "store":
-		s.store.mood = what
+		s.wait, err = time.ParseDuration(what)
+	case "mailer", "directory", "store":
+		err = s.mode(words[0], what)
 	default:
 		return false, nil
 	}
-	if moods := allMoods[words[0]]; moods != nil && !slices.Contains(moods, what) {
-		err = fmt.Errorf("%q: unknown mode", line)
-	}
 	return true, err
-}
-
-var allMoods = map[string][]string{
-	"mailer":    {"works", "down", "refuses", "dies"},
-	"directory": {"works", "down", "deaf", "fixed"},
-	"store":     {"works", "down", "swallows"},
 }
 
 var hostCommands = []string{"tend", "revoke", "reinstate", "erase"}
@@ -244,9 +239,25 @@ func (s *Stage) client(ctx context.Context, b *tab, words []string) (Reply, erro
 				l.Require = authn.RequireNothing
 			case "as":
 				l.User = append(words, "")[i+1]
+			case "device":
+				l.Device = s.device
+			case "afresh":
+				l.Fresh = true
+			default:
+				if l.Password = max(l.Password, statuses[w]); l.Password == authn.PasswordExpiresSoon {
+					l.PasswordExpires = s.world.Now().Add(expiring)
+				}
 			}
 		}
 		return answered(s.service.Begin(ctx, l)), nil
+	case "claim":
+		c := authn.Claim{Name: append(words, "")[1], Require: authn.RequireIfActive}
+		if what := words[len(words)-1]; len(words) > 2 && what != "strictly" {
+			c.For, c.Require = authn.Purpose(what), authn.RequireFactor
+		} else if what == "strictly" {
+			c.Require = authn.RequireFactor
+		}
+		return s.settled(ctx)(s.service.Claim(ctx, c)), nil
 	case "status":
 		return answered(s.service.Status(ctx, b.token)), nil
 	case "redeem":
@@ -256,7 +267,17 @@ func (s *Stage) client(ctx context.Context, b *tab, words []string) (Reply, erro
 	if err != nil {
 		return Reply{}, err
 	}
-	return answered(s.service.Do(ctx, b.token, ev)), nil
+	return s.settled(ctx)(s.service.Do(ctx, b.token, ev)), nil
+}
+
+// settled is answered, after what follows an answer was done.
+func (s *Stage) settled(ctx context.Context) func(*authn.Answer, error) Reply {
+	return func(a *authn.Answer, err error) Reply {
+		if err := s.service.Wait(ctx); err != nil {
+			return told("", err)
+		}
+		return answered(a, err)
+	}
 }
 
 // event reads "verify wrong for mail once k1".
@@ -265,6 +286,8 @@ func (s *Stage) event(b *tab, words []string) (authn.Event, error) {
 	var code authn.Code
 	arg := append(words, "")[1]
 	switch words[0] {
+	case "change_password", "reset_password", "pass", "answer":
+		return s.input(words)
 	case "enroll", "challenge":
 		factor = arg
 	case "verify", "activate":
@@ -276,7 +299,7 @@ func (s *Stage) event(b *tab, words []string) (authn.Event, error) {
 	if i := slices.Index(words, "for"); i > 0 {
 		factor = append(words, "")[i+1]
 	}
-	ev, err := authn.ParseEvent(words[0], factor, code)
+	ev, err := authn.ParseEvent(words[0], authn.Fields{Factor: factor, Code: code, Remember: slices.Contains(words, "remember")})
 	if i := slices.Index(words, "once"); i > 0 && err == nil {
 		key := "key"
 		if i+1 < len(words) {

@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/hosting/apimail"
 	"github.com/authnfsm/authn/sendertest"
 )
@@ -69,4 +72,42 @@ func TestMailer(t *testing.T) {
 			},
 		}
 	})
+}
+
+// A service that quotes the mail in the line of its status, or in something that
+// is no HTTP, gets no word into errors.
+func TestErrors(t *testing.T) {
+	for _, first := range []string{"HTTP/1.1 422 ", "HTTP/1.1 503 ", ""} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			io.WriteString(conn, first+strings.ReplaceAll(string(body), " ", "-")+"\r\n\r\n")
+		}))
+		m := &apimail.Sender{URL: srv.URL, Token: "a token", Client: srv.Client()}
+		err := m.Send(t.Context(), authn.Message{Kind: authn.CodeMessage, To: "ada@example.com", Code: "012345"})
+		if err == nil || strings.Contains(err.Error(), "012345") || strings.Contains(err.Error(), "ada@") {
+			t.Errorf("%q: error %v", first, err)
+		}
+		srv.Close()
+	}
+}
+
+// The end of a lock has its day: a lock may last longer than one.
+func TestLock(t *testing.T) {
+	s := new(service)
+	srv := httptest.NewServer(s)
+	defer srv.Close()
+	m := &apimail.Sender{URL: srv.URL, Token: "a token", Client: srv.Client()}
+	until := time.Date(2026, 3, 2, 12, 30, 0, 0, time.UTC)
+	if err := m.Send(t.Context(), authn.Message{Kind: authn.LockedMessage, To: "ada@example.com", Until: until}); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.mails[0].Text; !strings.Contains(text, "until 12:30 UTC on 2 March 2026") {
+		t.Errorf("the mail says %q", text)
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/authnfsm/authn/authntest"
 	"github.com/authnfsm/authn/examples/hosting/chihost"
 	"github.com/authnfsm/authn/examples/hosting/internal/try"
-	"github.com/authnfsm/authn/examples/hosting/web"
 )
 
 // Whatever browsers do, over connections, and whatever fails meanwhile.
@@ -21,7 +20,7 @@ func TestAnyHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := new(try.Site)
-		srv := httptest.NewServer(chihost.Router(&web.Host{Service: svc, Check: s.Check, Session: s.Session}, nil))
+		srv := httptest.NewServer(chihost.Router(s.Handler(t, svc), nil))
 		t.Cleanup(srv.Close)
 		at, err := url.Parse(srv.URL)
 		if err != nil {

@@ -36,8 +36,7 @@ func openHost(t testing.TB, p authntest.Ports) authntest.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := grpc.NewServer()
-	pb.RegisterSignInServer(srv, &grpchost.Server{Service: svc, Check: func(_ context.Context, name, password string) (string, bool) {
+	srv := grpchost.New(&grpchost.Server{Service: svc, Check: func(_ context.Context, name, password string) (string, bool) {
 		return name, password == authntest.Password
 	}})
 	l := bufconn.Listen(1 << 16)

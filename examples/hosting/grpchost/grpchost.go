@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
@@ -24,6 +25,17 @@ type Server struct {
 	Check   func(ctx context.Context, name, password string) (user string, ok bool)
 }
 
+// maxMessage is many times what a request needs, in bytes: whoever sends one
+// has shown no password yet.
+const maxMessage = 16 << 10
+
+// New returns a gRPC server that serves s, with its options.
+func New(s *Server, opts ...grpc.ServerOption) *grpc.Server {
+	srv := grpc.NewServer(append([]grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage)}, opts...)...)
+	pb.RegisterSignInServer(srv, s)
+	return srv
+}
+
 // Begin checks the password and opens a transaction.
 func (s *Server) Begin(ctx context.Context, p *pb.Password) (*pb.Answer, error) {
 	user, ok := s.Check(ctx, p.Name, p.Password)
@@ -35,7 +47,7 @@ func (s *Server) Begin(ctx context.Context, p *pb.Password) (*pb.Answer, error) 
 
 // Do hands an event over.
 func (s *Server) Do(ctx context.Context, e *pb.Event) (*pb.Answer, error) {
-	ev, err := authn.ParseEvent(e.Event, e.Factor, authn.Code(e.Code))
+	ev, err := authn.ParseEvent(e.Event, authn.Fields{Factor: e.Factor, Code: authn.Code(e.Code)})
 	if err != nil {
 		return answer(nil, err)
 	}

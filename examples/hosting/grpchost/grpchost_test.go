@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -25,8 +26,10 @@ import (
 // dial serves a host and returns its client.
 func dial(t *testing.T, store authn.Store) (pb.SignInClient, *authn.Service, *memsender.Sender) {
 	svc, mail := try.Service(t, store, nil)
-	srv := grpc.NewServer()
-	pb.RegisterSignInServer(srv, &grpchost.Server{Service: svc, Check: try.Check})
+	srv := grpchost.New(&grpchost.Server{Service: svc, Check: func(ctx context.Context, name, password string) (string, bool) {
+		l, err := try.Check(ctx, name, authn.Secret(password))
+		return l.User, err == nil
+	}})
 	l := bufconn.Listen(1 << 16)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
@@ -95,6 +98,10 @@ func TestCodes(t *testing.T) {
 	for want, do := range map[codes.Code]func() error{
 		codes.Unauthenticated: func() error {
 			_, err := c.Begin(t.Context(), &pb.Password{Name: "ada", Password: "guess"})
+			return err
+		},
+		codes.ResourceExhausted: func() error { // nobody's 16 KiB are read before the password
+			_, err := c.Begin(t.Context(), &pb.Password{Name: "ada", Password: strings.Repeat("x", 16<<10)})
 			return err
 		},
 		codes.InvalidArgument: func() error {

@@ -19,7 +19,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/examples/hosting/web"
+	"github.com/authnfsm/authn/examples/hosting/client"
+	"github.com/authnfsm/authn/httphost"
 	"github.com/authnfsm/authn/smtpmail"
 	"github.com/authnfsm/authn/sqlstore"
 )
@@ -67,9 +68,10 @@ func run(ctx context.Context) error {
 
 // host is the service with its users.
 type host struct {
-	svc   *authn.Service
-	users *users
-	limit *limiter
+	svc    *authn.Service
+	signIn *httphost.Handler
+	users  *users
+	limit  *limiter
 }
 
 // newHost brings the tables up to date and makes the service.
@@ -82,7 +84,7 @@ func newHost(ctx context.Context, db *sql.DB, sender authn.Sender) (*host, error
 	if err != nil {
 		return nil, err
 	}
-	limit := &limiter{db: db, perHour: 30, header: os.Getenv("CLIENT_ADDRESS_HEADER")}
+	limit := &limiter{db: db, perHour: 30}
 	users, err := openUsers(ctx, db, limit)
 	if err != nil {
 		return nil, err
@@ -103,16 +105,18 @@ func newHost(ctx context.Context, db *sql.DB, sender authn.Sender) (*host, error
 	if err != nil {
 		return nil, err
 	}
-	return &host{svc, users, limit}, nil
+	signIn, err := httphost.New(httphost.Config{
+		Service: svc, Password: users.Check, Session: users.StartSession,
+		Report: func(ctx context.Context, err error) { slog.ErrorContext(ctx, "sign-in", "err", err) },
+	})
+	return &host{svc, signIn, users, limit}, err
 }
 
 func (h *host) handler() http.Handler {
-	signIn := &web.Host{Service: h.svc, Check: h.users.Check, Session: h.users.StartSession}
 	mux := http.NewServeMux()
-	mux.Handle("/signin", signIn.Handler())
-	mux.Handle("/signin/", signIn.Handler())
+	mux.Handle("/signin/", http.StripPrefix("/signin", h.signIn))
 	mux.HandleFunc("GET /{$}", h.users.Home)
-	return h.limit.withClient(mux)
+	return client.Handler(os.Getenv("CLIENT_ADDRESS_HEADER"), mux)
 }
 
 // serve answers requests and tends the store until ctx ends. Requests that are

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +19,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/hosting/client"
 	"github.com/authnfsm/authn/examples/hosting/internal/try"
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/memsender"
 )
 
@@ -33,17 +33,14 @@ func TestMain(m *testing.M) {
 // open returns a host over a schema of its own, and its mailbox.
 func open(t *testing.T) (*host, *memsender.Sender) {
 	t.Helper()
-	dsn := cmp.Or(os.Getenv("AUTHN_TEST_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
+	dsn := servers.Named(t, servers.PostgreSQL)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal("AUTHN_TEST_POSTGRES cannot be parsed")
 	}
 	admin := database(t, dsn)
 	if err := admin.PingContext(t.Context()); err != nil {
-		if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
-			t.Fatal(err)
-		}
-		t.Skipf("start a PostgreSQL with a database for tests, and name it in AUTHN_TEST_POSTGRES: %v", err)
+		servers.Missing(t, "the server for tests does not answer: %v", err)
 	}
 	schema := "authn_production_" + strings.ToLower(rand.Text()[:8])
 	if _, err := admin.Exec("CREATE SCHEMA " + schema); err != nil {
@@ -82,7 +79,7 @@ func database(t *testing.T, dsn string) *sql.DB {
 	return db
 }
 
-func secret() string { return base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())) }
+func secret() string { return base64.StdEncoding.EncodeToString(try.Key()) }
 
 func TestSignIn(t *testing.T) {
 	var log bytes.Buffer
@@ -93,9 +90,9 @@ func TestSignIn(t *testing.T) {
 	if got := b.Get("/"); got != "sign in\n" {
 		t.Errorf("a stranger sees %q", got)
 	}
-	b.Post("/signin", 401, "", "name", "ada", "password", "guess")
-	b.Post("/signin", 401, "", "name", "nobody", "password", try.Password)
-	v, _ := b.Post("/signin", 200, authn.MFARequired, "name", "ada", "password", try.Password)
+	b.Post("/signin/begin", 401, "", "name", "ada", "password", "guess")
+	b.Post("/signin/begin", 401, "", "name", "nobody", "password", try.Password)
+	v, _ := b.Post("/signin/begin", 200, authn.MFARequired, "name", "ada", "password", try.Password)
 	b.Post("/signin/challenge", 200, authn.MFAChallenge, "factor", v.Factors[0].ID)
 	b.Post("/signin/verify", 200, authn.MFAChallenge, "code", try.Wrong(mail, try.Ada))
 	b.Post("/signin/verify", 200, authn.Success, "code", try.Code(mail, try.Ada))
@@ -110,10 +107,10 @@ func TestSignIn(t *testing.T) {
 func TestEnroll(t *testing.T) {
 	h, mail := open(t)
 	b := try.NewBrowser(t, h.handler())
-	b.Post("/signin", 200, authn.MFAEnroll, "name", "grace", "password", try.Password)
+	b.Post("/signin/begin", 200, authn.MFAEnroll, "name", "grace", "password", try.Password)
 	b.Post("/signin/enroll", 200, authn.MFAEnrollActivate, "factor", authn.Email)
 	b.Post("/signin/activate", 200, authn.Success, "code", try.Code(mail, try.Grace))
-	b.Post("/signin", 200, authn.MFARequired, "name", "grace", "password", try.Password)
+	b.Post("/signin/begin", 200, authn.MFARequired, "name", "grace", "password", try.Password)
 	if fs, err := h.users.Factors(t.Context(), "id of grace"); err != nil || fs[0].Status != authn.Active {
 		t.Errorf("got %v, %v", fs, err)
 	}
@@ -134,11 +131,11 @@ func TestActivatedOldAddress(t *testing.T) {
 // Each client has attempts of its own, for each event by itself.
 func TestLimiter(t *testing.T) {
 	h, _ := open(t)
-	h.limit.perHour, h.limit.header = 2, "X-Client"
-	allow := func(client, event string) (allowed bool) {
+	h.limit.perHour = 2
+	allow := func(from, event string) (allowed bool) {
 		r, _ := http.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("X-Client", client)
-		h.limit.withClient(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		r.Header.Set("X-Client", from)
+		client.Handler("X-Client", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			at, err := h.limit.Allow(r.Context(), authn.Attempt{Event: authn.EventName(event)})
 			if err != nil {
 				t.Fatal(err)
@@ -151,10 +148,14 @@ func TestLimiter(t *testing.T) {
 		return allowed
 	}
 	for i, c := range []struct {
-		client, event string
-		want          bool
-	}{{"a", "resend", true}, {"a", "resend", true}, {"a", "resend", false}, {"a", "challenge", true}, {"b", "resend", true}} {
-		if got := allow(c.client, c.event); got != c.want && time.Now().Minute() > 0 { // a new hour has a new limit
+		from, event string
+		want        bool
+	}{
+		{"192.0.2.1", "resend", true}, {"192.0.2.1", "resend", true}, {"192.0.2.1", "resend", false},
+		{"192.0.2.1", "challenge", true}, {"192.0.2.2", "resend", true},
+		{"2001:db8::1", "resend", true}, {"2001:db8::2", "resend", true}, {"2001:db8::3", "resend", false}, // of one network
+	} {
+		if got := allow(c.from, c.event); got != c.want && time.Now().Minute() > 0 { // a new hour has a new limit
 			t.Errorf("attempt %d: %t", i, got)
 		}
 	}
@@ -182,15 +183,15 @@ func TestShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	form := "name=ada&password=" + url.QueryEscape(try.Password)
-	io.WriteString(conn, "POST /signin HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
-		"Expect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(form))+"\r\nConnection: close\r\n\r\n")
+	body := `{"name":"ada","password":"` + try.Password + `"}`
+	io.WriteString(conn, "POST /signin/begin HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Expect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\nConnection: close\r\n\r\n")
 	first := make([]byte, len("HTTP/1.1 100"))
 	if _, err := io.ReadFull(conn, first); err != nil || string(first) != "HTTP/1.1 100" {
-		t.Fatalf("%q, %v", first, err) // the handler reads the form
+		t.Fatalf("%q, %v", first, err) // the handler reads the body
 	}
 	stop()
-	io.WriteString(conn, form)
+	io.WriteString(conn, body)
 	if rest, err := io.ReadAll(conn); err != nil || !strings.Contains(string(rest), string(authn.MFARequired)) {
 		t.Errorf("got %q, %v", rest, err)
 	}

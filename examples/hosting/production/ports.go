@@ -6,13 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
-	"net"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/examples/hosting/client"
 )
 
 // auditor writes every event to the log. Events hold no secret and no address.
@@ -24,37 +23,22 @@ func (a auditor) Audit(ctx context.Context, e authn.AuditEvent) error {
 	return nil
 }
 
-// limiter is an [authn.Limiter]. It allows each client address a number of
+// limiter is an [authn.Limiter]. It allows each client's network a number of
 // attempts in a clock hour, for each event by itself. All nodes share the
 // counts.
 type limiter struct {
 	db      *sql.DB
 	perHour int
-	header  string // that a proxy sets to the client's address; "": there is no proxy
-}
-
-type clientKey struct{}
-
-// withClient puts the client's address into the context, where Allow finds it.
-func (l *limiter) withClient(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client, _, _ := net.SplitHostPort(r.RemoteAddr)
-		if l.header != "" {
-			client = r.Header.Get(l.header)
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, client)))
-	})
 }
 
 // Allow implements [authn.Limiter].
 func (l *limiter) Allow(ctx context.Context, a authn.Attempt) (retryAt time.Time, err error) {
-	client, _ := ctx.Value(clientKey{}).(string)
 	hour := time.Now().Truncate(time.Hour)
 	var n int
 	err = l.db.QueryRowContext(ctx, `
 		INSERT INTO attempts VALUES ($1, $2, $3, 1)
 		ON CONFLICT (client, event, hour) DO UPDATE SET n = attempts.n + 1
-		RETURNING n`, client, string(a.Event), hour).Scan(&n)
+		RETURNING n`, client.Network(ctx), string(a.Event), hour).Scan(&n)
 	if err == nil && n > l.perHour {
 		retryAt = hour.Add(time.Hour)
 	}

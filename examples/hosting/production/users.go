@@ -7,13 +7,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/httphost"
 )
 
 const (
@@ -60,19 +60,23 @@ func (u *users) Add(ctx context.Context, id, name, password, email string, verif
 	return err
 }
 
-// Check reports whether a user has this name and password. It does the same
-// work for a name that does not exist.
-func (u *users) Check(ctx context.Context, name, password string) (user string, ok bool) {
-	if retryAt, err := u.limit.Allow(ctx, authn.Attempt{Event: "password"}); err != nil || !retryAt.IsZero() {
-		return "", false
+// Check says who has this name and password. It does the same work for a name that does
+// not exist.
+func (u *users) Check(ctx context.Context, name string, password authn.Secret) (authn.Login, error) {
+	retryAt, err := u.limit.Allow(ctx, authn.Attempt{Event: "password"})
+	switch {
+	case err != nil:
+		return authn.Login{}, err
+	case !retryAt.IsZero():
+		return authn.Login{}, &authn.Refusal{Event: authn.EventPrimary, Err: authn.ErrTooSoon, RetryAt: retryAt}
 	}
-	hash := u.decoy
-	err := u.db.QueryRowContext(ctx, "SELECT id, password FROM users WHERE name = $1", name).Scan(&user, &hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		slog.ErrorContext(ctx, "check password", "err", err)
+	user, hash := "", u.decoy
+	err = u.db.QueryRowContext(ctx, "SELECT id, password FROM users WHERE name = $1", name).Scan(&user, &hash)
+	wrong := bcrypt.CompareHashAndPassword(hash, []byte(password))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && wrong != nil {
+		return authn.Login{}, httphost.ErrPassword
 	}
-	right := bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil
-	return user, right && err == nil
+	return authn.Login{User: user}, err
 }
 
 // Factors implements [authn.Directory].
@@ -98,10 +102,10 @@ func (u *users) Activated(ctx context.Context, _, user string, f authn.Factor) e
 
 // StartSession creates a session from the assertion. The database holds a hash
 // of its id.
-func (u *users) StartSession(w http.ResponseWriter, a *authn.Assertion) error {
+func (u *users) StartSession(w http.ResponseWriter, r *http.Request, a *authn.Assertion) error {
 	id := rand.Text()
 	hash := sha256.Sum256([]byte(id))
-	_, err := u.db.Exec("INSERT INTO sessions VALUES ($1, $2, $3)", hash[:], a.User, time.Now().Add(sessionLife))
+	_, err := u.db.ExecContext(r.Context(), "INSERT INTO sessions VALUES ($1, $2, $3)", hash[:], a.User, time.Now().Add(sessionLife))
 	if err != nil {
 		return err
 	}

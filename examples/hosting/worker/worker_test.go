@@ -3,8 +3,7 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,7 +11,9 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/examples/hosting/internal/try"
+	"github.com/authnfsm/authn/examples/hosting/people"
 	"github.com/authnfsm/authn/examples/hosting/worker"
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/memsender"
 	"github.com/authnfsm/authn/memstore"
 )
@@ -24,25 +25,34 @@ type front struct {
 	subject string
 	svc     *authn.Service
 	mail    *memsender.Sender
+	users   *people.Directory
 }
 
-// connect connects to the server, or skips the test if there is none.
+// connect connects to the server for tests, or skips the test if there is none.
 func connect(t *testing.T) *nats.Conn {
-	nc, err := nats.Connect(nats.DefaultURL)
+	t.Helper()
+	nc, err := nats.Connect(servers.Named(t, servers.NATS))
 	if err != nil {
-		if os.Getenv("AUTHN_TEST_SERVICES") == "required" {
-			t.Fatal(err)
-		}
-		t.Skipf("start a NATS server on %s: %v", nats.DefaultURL, err)
+		servers.Missing(t, "the server for tests does not answer, or has no JetStream: %v", err)
 	}
 	t.Cleanup(nc.Close)
 	return nc
 }
 
-func open(t *testing.T) *front {
+func open(t *testing.T) *front { return openWith(t, nil) }
+
+func openWith(t *testing.T, audit authn.Auditor) *front {
 	nc := connect(t)
-	svc, mail := try.Service(t, new(memstore.Store), nil)
-	f := &front{t, nc, "authn.test." + nats.NewInbox(), svc, mail}
+	users, mail := new(people.Directory), new(memsender.Sender)
+	users.Add("ada", try.Ada, true)
+	svc, err := authn.New(authn.Config{
+		Keys: []authn.Key{{ID: 1, Secret: try.Key()}}, PseudonymKey: try.Key(),
+		Store: new(memstore.Store), Mailer: mail, Directory: users, Auditor: audit,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{t, nc, "authn.test." + nats.NewInbox(), svc, mail, users}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
 	for range 2 {
@@ -106,14 +116,94 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// begins counts the sign-ins that were begun.
+type begins struct{ n atomic.Int64 }
+
+func (b *begins) Audit(_ context.Context, e authn.AuditEvent) error {
+	if e.Event == authn.EventPrimary {
+		b.n.Add(1)
+	}
+	return nil
+}
+
+// A request that begins a sign-in is done once, however often it comes and
+// whichever worker has it: no further sign-in takes the place of one in use.
+func TestBeginOnce(t *testing.T) {
+	n := new(begins)
+	f := openWith(t, n)
+	q := worker.Request{ID: "1", User: "ada"}
+	first := f.ask(q, authn.MFARequired)
+	for range 5 {
+		if again := f.ask(q, authn.MFARequired); again.Token != first.Token {
+			t.Error("a repetition began another sign-in")
+		}
+	}
+	f.ask(worker.Request{ID: "2", Token: first.Token, Event: "challenge", Factor: "mail"}, authn.MFAChallenge)
+	if again := f.ask(q, authn.MFAChallenge); again.Token != first.Token {
+		t.Error("a late repetition is not answered from where the sign-in stands")
+	}
+	if r := f.ask(worker.Request{ID: "1", User: "grace"}, ""); r.Error != "key_reused" {
+		t.Errorf("the same ID for another user: %+v", r)
+	}
+	if got := n.n.Load(); got != 1 {
+		t.Errorf("%d sign-ins were begun", got)
+	}
+
+	// Both workers at once.
+	b, err := json.Marshal(worker.Request{ID: "3", User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replies := make(chan worker.Reply)
+	for range 8 {
+		go func() {
+			var r worker.Reply
+			if m, err := f.nc.Request(f.subject, b, 10*time.Second); err != nil || json.Unmarshal(m.Data, &r) != nil {
+				r.Fault = "no reply"
+			}
+			replies <- r
+		}()
+	}
+	token := ""
+	for range 8 {
+		r := <-replies
+		switch {
+		case r.Fault == authn.ErrUnavailable.Error(): // sent again later
+		case r.State != authn.MFARequired, token != "" && r.Token != token:
+			t.Errorf("got %+v", r)
+		default:
+			token = r.Token
+		}
+	}
+	if got := f.ask(worker.Request{ID: "3", User: "ada"}, authn.MFARequired).Token; got != token {
+		t.Error("another sign-in")
+	}
+	if got := n.n.Load(); got != 2 {
+		t.Errorf("%d sign-ins were begun", got)
+	}
+}
+
+// What was refused was not begun: the same request may succeed later.
+func TestBeginRefused(t *testing.T) {
+	f := openWith(t, nil)
+	q := worker.Request{ID: "1", User: "late"}
+	for range 2 {
+		if r := f.ask(q, ""); r.Error != "no_user" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	f.users.Add("late", "late@example.com", true)
+	f.ask(q, authn.MFARequired)
+}
+
 func TestRefusals(t *testing.T) {
 	f := open(t)
 	for want, q := range map[string]worker.Request{
-		authn.ErrMalformed.Error(): {User: "ada"}, // no ID
-		authn.ErrNoUser.Error():    {ID: "1", User: "nobody"},
-		authn.ErrFinished.Error():  {ID: "2", Token: "stale", Event: "cancel"},
+		"malformed": {User: "ada"}, // no ID
+		"no_user":   {ID: "1", User: "nobody"},
+		"finished":  {ID: "2", Token: "stale", Event: "cancel"},
 	} {
-		if r := f.ask(q, ""); !strings.Contains(r.Refused, want) {
+		if r := f.ask(q, ""); r.Error != want {
 			t.Errorf("got %+v, want %s", r, want)
 		}
 	}

@@ -9,6 +9,7 @@ export class Refused extends Error {
     super(body.errorCauses?.[0]?.errorSummary || body.errorSummary || `The server answered ${status}.`)
     this.status = status
     this.code = body.errorCode || ''
+    this.reasons = (body.errorCauses || []).map((c) => c.errorSummary)
     this.authn = body.authn // where the sign-in stands, if it lives
   }
 }

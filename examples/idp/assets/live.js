@@ -22,16 +22,36 @@ function ago(seconds) {
   return n === 1 ? 'a minute ago' : n < 60 ? `${n} minutes ago` : `${Math.floor(n / 60)} h ago`
 }
 
-// replace keeps the focus, and what was unfolded.
+// center puts the present state into view: the drawing may be larger than its
+// frame.
+function center() {
+  const frame = region.querySelector('.picture')
+  const lit = frame?.querySelector('.node.lit')
+  if (!lit) return
+  const [a, b] = [lit.getBoundingClientRect(), frame.getBoundingClientRect()]
+  frame.scrollLeft += a.left + a.width / 2 - b.left - b.width / 2
+  frame.scrollTop += a.top + a.height / 2 - b.top - b.height / 2
+}
+
+// replace keeps the focus, what was typed and unfolded, and where the drawing was scrolled
+// to while the state is the same.
 function replace(html) {
+  const frame = region.querySelector('.picture')
+  const scrolled = [frame?.scrollLeft, frame?.scrollTop]
   const focused = region.contains(document.activeElement) ? document.activeElement.id : ''
   const open = Array.from(region.querySelectorAll('details[open]'), (d) => d.id)
+  const typed = Array.from(region.querySelectorAll('input[id]'), (e) => [e.id, e.value])
   region.innerHTML = html // our own server's, escaped there
   for (const id of open) document.getElementById(id)?.setAttribute('open', '')
+  for (const [id, value] of typed) if (document.getElementById(id)) document.getElementById(id).value = value
   if (focused) document.getElementById(focused)?.focus()
   draw()
+  region.querySelector('.picture')?.scrollTo(...scrolled)
   const news = region.querySelector('[data-announce]')?.dataset.announce
-  if (news && news !== announced) announcer.textContent = news
+  if (news && news !== announced) {
+    announcer.textContent = news
+    center()
+  }
   announced = news
 }
 
@@ -72,11 +92,28 @@ async function look() {
   }
 }
 
-new EventSource('/live').addEventListener('message', (event) => {
-  learn(Number(event.lastEventId))
-  look()
-})
+// follow listens while somebody can see the page. A browser opens only six
+// connections to a server, for all its tabs: those in the background leave them
+// to the others.
+let stream
+
+function follow() {
+  if (document.hidden) {
+    stream?.close()
+    stream = undefined
+  } else if (!stream) {
+    stream = new EventSource('/live')
+    stream.addEventListener('message', (event) => {
+      learn(Number(event.lastEventId))
+      look()
+    })
+  }
+}
+
+document.addEventListener('visibilitychange', follow)
+follow()
 
 learn(Number(region.dataset.now))
 draw()
+center()
 everySecond(draw)

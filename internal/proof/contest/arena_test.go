@@ -42,10 +42,15 @@ type client struct {
 // stage is a situation: a host, and what the clients know at the start.
 type stage struct {
 	*testhost.Host
-	user   string
-	answer *authn.Answer      // of the shared transaction
-	code   authn.Code         // of that transaction
-	tokens []authn.StateToken // of all transactions
+	user     string
+	answer   *authn.Answer      // of the shared transaction
+	code     authn.Code         // of that transaction
+	codes    []authn.Code       // of a list
+	claimed  []authn.Code       // of claims, by transaction
+	approval authn.Secret       // the token of the user's other device
+	tokens   []authn.StateToken // of all transactions
+	vault    *testhost.Vault    // the host's passwords, if it changes them
+	terms    *testhost.Guard    // of its gate
 }
 
 // arena runs a contest many times.
@@ -149,6 +154,10 @@ func (a *arena) play(s authn.Store, pick func(int) int) (outcome string, turns [
 func (a *arena) start(s authn.Store) {
 	a.fill(s)
 	a.World.Forget() // contests are many
+	if a.vault != nil {
+		a.vault.Forget()
+		a.terms.Forget()
+	}
 	for user, fs := range a.users {
 		a.World.SetFactors(user, fs...)
 	}
@@ -223,6 +232,13 @@ func (a *arena) outcome(told []string, s authn.Store) string {
 			fmt.Fprintf(&b, "session of client %d: %v\n", i, err)
 		}
 	}
+	if a.vault != nil {
+		fmt.Fprintf(&b, "password: %q, passed:", a.vault.Kept(a.user))
+		for _, c := range a.terms.Passes() {
+			fmt.Fprintf(&b, " %q%s", c.Data, since(" at ", c.At))
+		}
+		b.WriteString("\n")
+	}
 	codes := []authn.Code{a.code}
 	for _, m := range a.mail.All() {
 		fmt.Fprintf(&b, "mail: %s to %s, generation %d%s%s\n", m.Kind, m.To, m.Generation, since(", code until ", m.Expires), since(", locked until ", m.Until))
@@ -231,7 +247,10 @@ func (a *arena) outcome(told []string, s authn.Store) string {
 		}
 	}
 	for i, code := range codes {
-		fmt.Fprintf(&b, "code %d: %s\n", i, a.worth(code, s))
+		fmt.Fprintf(&b, "code %d: %s\n", i, a.worth(authn.Verify{Code: code}, s))
+	}
+	for i, code := range a.codes[:min(2, len(a.codes))] {
+		fmt.Fprintf(&b, "recovery code %d: %s\n", i, a.worth(authn.Verify{Factor: "list", Code: code}, s))
 	}
 	return b.String()
 }
@@ -239,7 +258,8 @@ func (a *arena) outcome(told []string, s authn.Store) string {
 // spare returns a service on a copy of the records.
 func (a *arena) spare(s authn.Store) *authn.Service {
 	spare := new(memstore.Store)
-	for k := range a.records {
+	keys, _ := s.(authn.Sweeper).Due(ctx, testhost.Start.Add(aYear), 100)
+	for _, k := range keys {
 		if r, err := s.Load(ctx, k); err == nil {
 			spare.Save(ctx, k, 0, r)
 		}
@@ -249,14 +269,14 @@ func (a *arena) spare(s authn.Store) *authn.Service {
 }
 
 // worth returns the result of verifying a code on a copy of the records.
-func (a *arena) worth(code authn.Code, s authn.Store) string {
+func (a *arena) worth(ev authn.Event, s authn.Store) string {
 	look := a.spare(s)
 	var all []string
 	for _, token := range slices.Concat(a.tokens, a.begun) {
 		if token == "" {
 			continue
 		}
-		if ans, err := look.Do(ctx, token, authn.Verify{Code: code}); err != nil {
+		if ans, err := look.Do(ctx, token, ev); err != nil {
 			all = append(all, fmt.Sprint(err))
 		} else {
 			all = append(all, fmt.Sprint(ans.State, ans.Outcome))

@@ -1,7 +1,7 @@
 // Package contest checks that concurrent requests are linearizable.
 //
 // Two or three clients use one account. The tests run every interleaving of their
-// calls to the store (8,071 schedules of 26 contests). The answers, the records,
+// calls to the store (11,881 schedules of 54 contests). The answers, the records,
 // the mails and the effect of each code afterward must equal those of some
 // sequential order. With a store that does not compare versions, every contest
 // fails. Other tests send hundreds of requests at once.
@@ -13,6 +13,6 @@ package contest
 
 // Contests and Schedules count what TestInterleavings runs, for proof.md.
 const (
-	Contests  = 26
-	Schedules = 8071
+	Contests  = 54
+	Schedules = 11881
 )

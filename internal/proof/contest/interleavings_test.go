@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
@@ -35,6 +37,37 @@ var contests = []contest{
 	{"same event, same event", 6, 1, inChallenge, clients{once(rightCode), once(rightCode)}},
 	{"challenge, challenge", 16, 2, inRequired, clients{challenge, challenge}},
 	{"activate, activate", 16, 2, inActivate, clients{activate, activate}},
+
+	{"one code of an app, in two transactions", 6, 2, twoTabs, clients{app, appToo}},
+	{"one recovery code, in two transactions", 16, 2, twoTabsPaper, clients{paper, paperToo}},
+	{"two recovery codes, in two transactions", 40, 1, twoTabsPaper, clients{paper, otherPaper}},
+	{"approve, cancel", 6, 2, asked, clients{approve, cancel}},
+	{"approve, reject", 6, 2, asked, clients{approve, reject}},
+	{"poll, poll once approved", 6, 2, approved, clients{poll, poll}},
+	{"poll once approved, cancel", 6, 2, approved, clients{poll, cancel}},
+	{"response, response", 16, 2, withKey, clients{response, response}},
+
+	{"new password, another one", 16, 2, inReset, clients{newPassword(0), newPassword(1)}},
+	{"new password, wrong old one", 11, 2, inExpired, clients{change(0, testhost.OldPassword), change(1, "a wrong one")}},
+	{"new password twice in one tab", 16, 2, inReset, clients{newPassword(0), newPassword(0)}},
+	{"new password, redeem in another tab", 11, 2, besideReset, clients{newPassword(0), redeem}},
+	{"redeem, redeem of a password that is owed", 72, 2, owedPassword, clients{redeem, redeem}},
+	{"redeem, Tend of a password that is owed", 558, 1, owedPassword, clients{redeem, tend.at(-30 * time.Second)}},
+	{"pass, pass", 16, 2, inGate, clients{pass, pass}},
+	{"pass, cancel", 14, 2, inGate, clients{pass, cancel}},
+	{"pass, Revoke", 14, 2, inGate, clients{pass, revoke}},
+
+	{"claim, claim of one name", 2300, 2, claimed, clients{claim, claim}},
+	{"claim, claim at the limit", 48, 2, claimedTwice, clients{claim, claim}},
+	{"claim, claim by two names of one mailbox", 262, 2, mailboxAtLimit, clients{claim, otherClaim}},
+	{"right code of a claim, twice", 30, 2, claimed, clients{prove(0), prove(0)}},
+	{"right code of a claim, twice with one key", 80, 1, claimed, clients{proveOnce(0), proveOnce(0)}},
+	{"right codes of two claims", 114, 1, claimedTwice, clients{prove(0), prove(1)}},
+	{"right code of a claim, resend", 65, 2, claimed, clients{prove(0), again}},
+	{"right code of a claim, last try", 18, 2, claimedOneTry, clients{prove(0), guess(0)}},
+	{"right code of a claim, Revoke", 15, 2, claimed, clients{prove(0), revoke}},
+	{"right code of a claim, Erase", 15, 2, claimed, clients{prove(0), erase}},
+	{"right code of a claim, new password", 33, 2, claimedBeside, clients{prove(1), newPassword(0)}},
 
 	{"right, right, right", 150, 3, inChallenge, clients{right, right, right}},
 	{"right, wrong, wrong", 382, 5, inChallenge, clients{right, wrong, wrong}},

@@ -103,7 +103,7 @@ func TestUnknownOutcome(t *testing.T) {
 	boom := errors.New("connection lost")
 	plan = next(storetest.Fault{Err: boom, After: true})
 	w := d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
-	if w.Outcome != authn.WrongCode || w.TriesLeft != 9 {
+	if w.Outcome != authn.WrongCode || w.TriesLeft != 4 {
 		t.Errorf("written, then an error: %+v", w)
 	}
 	plan = next(storetest.Fault{Err: boom})

@@ -2,7 +2,10 @@ package model
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/authnfsm/authn"
 	"pgregory.net/rapid"
@@ -15,7 +18,7 @@ func (w *world) use(t *rapid.T) { w.t = t }
 // there is none.
 func (w *world) pick(t *rapid.T) (*account, int) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
-	now, _ := a.o.clock(w.now)
+	now, _ := a.o.clock(w.Now())
 	from := a.o.open(now)
 	if any := rapid.IntRange(0, 9).Draw(t, "any"); any == 9 {
 		from = nil
@@ -25,9 +28,9 @@ func (w *world) pick(t *rapid.T) (*account, int) {
 	}
 	if len(from) == 0 {
 		if until, locked := a.o.lockedAt(now); rapid.Bool().Draw(t, "patient") && (!locked || !until.IsZero()) {
-			w.now = later(later(w.now, until), a.o.free(now, a.o.starts()))
+			w.wait(later(until, a.o.free(now, a.o.starts())))
 		}
-		w.begin(a, rapid.SampledFrom([]authn.Requirement{authn.RequireFactor, authn.RequireFactor, authn.RequireIfActive}).Draw(t, "require"))
+		w.login(a, w.drawLogin(t))
 		return a, len(a.tickets) - 1
 	}
 	return a, rapid.SampledFrom(from).Draw(t, "tx")
@@ -38,13 +41,20 @@ func (w *world) send(t *rapid.T, a *account, c call) {
 	if c.tx < 0 {
 		return
 	}
-	c.key = rapid.SampledFrom([]string{"", "", "", "k", "another key"}).Draw(t, "key")
+	if c.event != "respond" {
+		c.key = rapid.SampledFrom([]string{"", "", "", "k", "another key"}).Draw(t, "key")
+	}
 	w.do(a, c)
 }
 
 func (w *world) actBegin(t *rapid.T) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
-	w.begin(a, rapid.SampledFrom([]authn.Requirement{authn.RequireFactor, authn.RequireIfActive, authn.RequireNothing, authn.RequireFactor}).Draw(t, "require"))
+	r := rapid.SampledFrom([]authn.Requirement{authn.RequireFactor, authn.RequireIfActive, authn.RequireNothing, authn.RequireFactor}).Draw(t, "require")
+	l := authn.Login{Require: r, Adding: rapid.IntRange(0, 5).Draw(t, "adding") == 5}
+	if w.passwords {
+		w.drawPassword(t, &l)
+	}
+	w.login(a, l)
 }
 
 func (w *world) actNatural(t *rapid.T) {
@@ -56,7 +66,7 @@ func (w *world) actNatural(t *rapid.T) {
 		w.redeem(a, tx, a.tickets[tx].session)
 		return
 	}
-	w.send(t, a, w.natural(a, tx))
+	w.send(t, a, w.varied(t, a, tx))
 }
 
 func (w *world) actEvent(name string) func(*rapid.T) {
@@ -75,9 +85,18 @@ func (w *world) actChallenge(t *rapid.T) {
 func (w *world) actAny(t *rapid.T) {
 	a, tx := w.pick(t)
 	c := call{tx: tx, event: rapid.SampledFrom([]string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "cancel"}).Draw(t, "event")}
+	if w.passwords && rapid.IntRange(0, 2).Draw(t, "hosted") == 2 {
+		c.event = rapid.SampledFrom([]string{"change_password", "reset_password", "pass"}).Draw(t, "event")
+	}
 	switch c.event {
+	case "change_password", "reset_password":
+		if c.new = "good any"; c.event == "change_password" {
+			c.old = "right"
+		}
+	case "pass":
+		c.gate, c.new = rapid.SampledFrom([]string{"TERMS", "PROFILE", "CONSENT"}).Draw(t, "gate"), "good any"
 	case "enroll":
-		c.factor = rapid.SampledFrom([]string{authn.Email, authn.Email, "sms"}).Draw(t, "type")
+		c.factor = rapid.SampledFrom(append(slices.Sorted(maps.Keys(kinds)), authn.Email, "sms")).Draw(t, "type")
 	case "challenge":
 		c.factor = w.factor(t, a)
 	case "resend":
@@ -91,7 +110,7 @@ func (w *world) actAny(t *rapid.T) {
 
 func (w *world) factor(t *rapid.T, a *account) string {
 	ids := []string{"nobody's"}
-	for _, f := range w.dir.users[a.user] {
+	for _, f := range w.FactorsOf(a.user) {
 		ids = append(ids, f.ID)
 	}
 	return rapid.SampledFrom(ids).Draw(t, "factor")
@@ -100,9 +119,14 @@ func (w *world) factor(t *rapid.T, a *account) string {
 // aCode returns the live code in one of its accepted spellings, or any number.
 func (w *world) aCode(t *rapid.T, a *account, tx int) string {
 	if tx >= 0 {
-		if c, ok := a.o.kept(tx); ok && rapid.Bool().Draw(t, "right") {
+		now, _ := a.o.clock(w.Now())
+		c, ok := a.o.kept(tx)
+		if text, is := w.rightCode(a, c.kind, c.factor, c, c.enrolls, now); ok && is && rapid.Bool().Draw(t, "right") {
 			spell := rapid.SampledFrom([]string{"%s", " %s", "%s\r\n", "-%s\t"}).Draw(t, "spelling")
-			return fmt.Sprintf(spell, c.text)
+			if kinds[c.kind].verified {
+				spell = "%s"
+			}
+			return fmt.Sprintf(spell, text)
 		}
 	}
 	n := 1
@@ -123,11 +147,37 @@ func (w *world) hands(t *rapid.T, a *account, tx int, text string) {
 
 // wrongCode returns a well-formed code that is not the live one.
 func (w *world) wrongCode(t *rapid.T, a *account, tx int) string {
+	c, ok := code{}, false
+	if tx >= 0 {
+		c, ok = a.o.kept(tx)
+	}
+	switch kind := kinds[c.kind]; {
+	case ok && kind.verified:
+		return response{claim: claimWrong, challenge: c.puzzle.options}.String()
+	case ok && kind.computed:
+		now, _ := a.o.clock(w.Now())
+		if right, _ := w.rightCode(a, c.kind, c.factor, c, c.enrolls, now); len(right) > 0 {
+			return otherCode(right)
+		}
+	}
 	text := w.aCode(t, a, -1)
-	if c, ok := a.o.kept(tx); tx >= 0 && ok && c.text == text {
-		text = strings.Map(func(r rune) rune { return '0' + (r-'0'+1)%10 }, text)
+	if ok && c.text == text {
+		text = otherCode(text)
 	}
 	return text
+}
+
+// otherCode returns a code of the same form.
+func otherCode(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '7' && len(text) == 16, r == '9':
+			return r - 1
+		case r == 'Z':
+			return 'A'
+		}
+		return r + 1
+	}, text)
 }
 
 func (w *world) actWrong(t *rapid.T) {
@@ -140,27 +190,38 @@ func (w *world) actWrong(t *rapid.T) {
 func (w *world) actGuess(t *rapid.T) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
 	for range rapid.IntRange(4, 24).Draw(t, "guesses") {
-		now, wrong := a.o.clock(w.now)
+		now, wrong := a.o.clock(w.Now())
 		until, locked := a.o.lockedAt(now)
 		if wrong || locked && until.IsZero() {
 			return
 		}
-		w.now = later(later(w.now, until), a.o.backoff(now))
-		now, _ = a.o.clock(w.now)
+		w.wait(later(until, a.o.backoff(now)))
+		now, _ = a.o.clock(w.Now())
 		txs := a.o.open(now)
 		if len(txs) == 0 {
 			w.begin(a, authn.RequireFactor)
 			continue
 		}
-		c := w.natural(a, txs[len(txs)-1])
-		switch c.event {
-		case "verify", "activate":
-			c.code = w.wrongCode(t, a, c.tx)
-		case "resend", "challenge", "enroll":
-			w.now = later(w.now, a.o.cool(c.tx, now))
-		}
-		w.do(a, c)
+		w.do(a, w.guess(t, a, txs[len(txs)-1], now))
 	}
+}
+
+// guess returns the next event of an attacker.
+func (w *world) guess(t *rapid.T, a *account, tx int, now time.Time) call {
+	c := w.varied(t, a, tx)
+	switch c.event {
+	case "verify", "activate":
+		if a.o.state(tx) == stateRequired { // without a challenge
+			c.code = rapid.SampledFrom([]string{"123456", "ABCDEFGHIJKLMNOP", response{claim: claimWrong}.String()}).Draw(t, "guess")
+		} else {
+			c.code = w.wrongCode(t, a, tx)
+		}
+	case "respond":
+		c.yes = false
+	case "resend", "challenge", "enroll":
+		w.wait(a.o.cool(tx, now))
+	}
+	return c
 }
 
 // actOld sends a code of an earlier generation.
@@ -179,7 +240,7 @@ func (w *world) actForeign(t *rapid.T) {
 func (w *world) handsOneOf(t *rapid.T, a *account, tx int, b *account, which func(fact) bool) {
 	var texts []string
 	for _, f := range b.o.facts {
-		if f.what == sent && which(f) {
+		if f.what == sent && f.code != "" && which(f) {
 			texts = append(texts, f.code)
 		}
 	}
@@ -197,7 +258,7 @@ func (w *world) handsOneOf(t *rapid.T, a *account, tx int, b *account, which fun
 // actMalformed sends malformed codes, none of which counts: S7, S8.
 func (w *world) actMalformed(t *rapid.T) {
 	a, tx := w.pick(t)
-	text := w.aCode(t, a, tx)
+	text := w.aCode(t, a, -1)
 	long := text + strings.Repeat("0", 13)
 	c := call{tx: tx, event: "verify", code: rapid.SampledFrom([]string{
 		"", " ", text[:len(text)-1] + "x", text + "\x00", text + "\u00a0", "\uff11\uff12\uff13\uff14\uff15\uff16", "+" + text, text + ".",

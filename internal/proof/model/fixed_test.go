@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/authntest"
 )
 
 // Fixed sequences for situations that random ones rarely reach or cannot check.
 
 // fixed returns a world with one user who has one active factor.
 func fixed(t *testing.T, p authn.Policy) (*world, *account) {
-	w := newWorld(t, p, 0, 1)
+	w := newWorld(t, p, 0, 1, false)
 	return w, w.add(authn.Factor{Status: authn.Active})
 }
 
@@ -67,7 +68,7 @@ func TestCodesAcrossKeyRotation(t *testing.T) {
 		t.Fatalf("after the rotation: %v, %v", ans, err)
 	}
 	w.services = []*authn.Service{both}
-	w.now = w.now.Add(time.Hour)
+	w.Advance(time.Hour)
 	ans, err := both.Begin(ctx, authn.Login{User: a.user})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,7 @@ func TestCodesAcrossKeyRotation(t *testing.T) {
 	if _, err = both.Do(ctx, ans.Token, authn.Challenge{Factor: "f0-0"}); err != nil {
 		t.Fatal(err)
 	}
-	fresh := string(w.post.attempts[len(w.post.attempts)-1].Code)
+	fresh := string(w.Code(a.user))
 	alone := w.service(t, func(c *authn.Config) { c.Keys = []authn.Key{keyTwo} })
 	if ans, err = alone.Do(ctx, ans.Token, authn.Verify{Code: authn.Code(fresh)}); err != nil || ans.State != stateSuccess {
 		t.Fatalf("a code of the new key, without the old one: %v, %v", ans, err)
@@ -136,7 +137,7 @@ func TestPolicyChangeSends(t *testing.T) {
 		{authn.Policy{Sends: 1}, authn.Policy{Sends: 3}},
 	} {
 		w, a, _ := challenged(t, tt.before)
-		w.now = w.now.Add(time.Minute)
+		w.Advance(time.Minute)
 		s := w.service(t, func(c *authn.Config) { c.Policy = tt.after })
 		if _, err := s.Do(ctx, a.tickets[0].token, authn.Resend{}); !errors.Is(err, authn.ErrExhausted) {
 			t.Errorf("from %d to %d sends: %v", tt.before.Sends, tt.after.Sends, err)
@@ -197,22 +198,22 @@ func TestStepsEnd(t *testing.T) {
 		if steps%2 == 1 {
 			ev = authn.Challenge{Factor: "f0-0"}
 		}
-		saves := w.store.saves
+		saves := w.saves
 		_, err := w.services[0].Do(ctx, a.tickets[0].token, ev)
 		if errors.Is(err, authn.ErrFinished) {
-			if w.store.saves != saves+1 {
+			if w.saves != saves+1 {
 				t.Error("the end was not saved")
 			}
 			break
 		}
-		if err != nil || w.store.saves != saves+1 {
-			t.Fatalf("step %d: %v, %d saves", steps+1, err, w.store.saves-saves)
+		if err != nil || w.saves != saves+1 {
+			t.Fatalf("step %d: %v, %d saves", steps+1, err, w.saves-saves)
 		}
 	}
 	if steps != 100 && steps != 101 { // begin may or may not count
 		t.Errorf("%d saved steps were taken", steps)
 	}
-	if n := len(w.post.attempts); n != 1 {
+	if n := len(w.mails); n != 1 {
 		t.Errorf("%d mails", n)
 	}
 }
@@ -223,29 +224,29 @@ func TestStepsEnd(t *testing.T) {
 func TestRepeatedMail(t *testing.T) {
 	w, a := fixed(t, authn.Policy{CodeLife: 9 * time.Minute, Life: 30 * time.Minute, Cooldowns: []time.Duration{25 * time.Minute}})
 	w.begin(a, authn.RequireFactor)
-	w.post.mood = errDown
+	w.Fail(authntest.Send, down)
 	g := w.do(a, call{event: "challenge", factor: "f0-0"})
 	if g.answer.Delivery != authn.Pending {
 		t.Fatalf("delivery %q", g.answer.Delivery)
 	}
 	for range 52 {
-		w.now = w.now.Add(10 * time.Second)
+		w.Advance(10 * time.Second)
 		w.tend()
 		w.status()
 	}
-	first := w.post.attempts[0]
-	for _, m := range w.post.attempts {
+	first := w.mails[0]
+	for _, m := range w.mails {
 		if m.Message != first.Message {
 			t.Errorf("attempts differ: %+v, %+v", m.Message, first.Message)
 		}
 	}
-	if n := len(w.post.attempts); n < 2 || n > 5 {
+	if n := len(w.mails); n < 2 || n > 5 {
 		t.Errorf("%d attempts in 9 minutes", n)
 	}
 	if a.o.delivery(first.Key) != authn.Failed {
-		t.Skipf("%d attempts in the life of a code: the mail never fails permanently", len(w.post.attempts))
+		t.Fatalf("%d attempts in the life of a code: the mail never fails permanently", len(w.mails))
 	}
-	w.post.mood = nil
+	w.Heal(authntest.Send)
 	w.do(a, call{event: "resend"})
 	w.do(a, call{event: "resend"}) // refused; do checks it
 }
@@ -254,12 +255,12 @@ func TestRepeatedMail(t *testing.T) {
 // its factor was removed after SUCCESS.
 func TestRedeemAsksAgain(t *testing.T) {
 	for name, change := range map[string]func(w *world, a *account) error{
-		"closed": func(w *world, a *account) error { delete(w.dir.users, a.user); return authn.ErrNoUser },
+		"closed": func(w *world, a *account) error { w.Remove(a.user); return authn.ErrNoUser },
 		"removed": func(w *world, a *account) error {
-			w.dir.users[a.user] = []authn.Factor{{ID: "new", Type: authn.Email, Address: "a@b.example", Status: authn.Active}}
+			w.SetFactors(a.user, authn.Factor{ID: "new", Type: authn.Email, Address: "a@b.example", Status: authn.Active})
 			return authn.ErrNotOffered
 		},
-		"directory down": func(w *world, a *account) error { w.dir.down = true; return authn.ErrUnavailable },
+		"directory down": func(w *world, a *account) error { w.Fail(authntest.Factors, down); return authn.ErrUnavailable },
 	} {
 		w, a, code := challenged(t, authn.Policy{})
 		w.do(a, call{event: "verify", code: code})
@@ -310,11 +311,11 @@ func TestErase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.now = w.now.Add(time.Minute)
+	w.Advance(time.Minute)
 	if ans, err = s.Do(ctx, ans.Token, authn.Challenge{Factor: "f0-0"}); err != nil {
 		t.Fatal(err)
 	}
-	fresh := string(w.post.attempts[len(w.post.attempts)-1].Code)
+	fresh := string(w.Code(a.user))
 	ans, err = s.Do(ctx, ans.Token, authn.Verify{Code: authn.Code(other(fresh))})
 	if err != nil || ans.State != stateLocked {
 		t.Fatalf("the second wrong code of the day, after Erase: %+v, %v", ans, err)
@@ -328,6 +329,30 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestEraseKeepsUsedCodes checks S26: a code of an app that has signed in is no good
+// again because the user was erased meanwhile.
+func TestEraseKeepsUsedCodes(t *testing.T) {
+	w := newWorld(t, authn.Policy{}, 0, 1, false)
+	a := w.add(authn.Factor{Type: authn.TOTP, Status: authn.Active})
+	x := a.o.data("f0-0").app
+	used := x.code(x.at(w.Now()))
+	w.begin(a, authn.RequireFactor)
+	w.do(a, call{event: "verify", factor: "f0-0", code: used})
+	if err := w.services[0].Erase(ctx, a.user); err != nil {
+		t.Fatal(err)
+	}
+	ans, err := w.services[0].Begin(ctx, authn.Login{User: a.user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := w.services[0].Do(ctx, ans.Token, authn.Verify{Factor: "f0-0", Code: authn.Code(used)}); !errors.Is(err, authn.ErrUsed) {
+			t.Errorf("after Erase: %v", err)
+		}
+		w.Advance(30 * time.Second)
+	}
+}
+
 // TestHostAfterClockFault checks that Revoke and Reinstate end live transactions
 // even if the record was saved in the future.
 func TestHostAfterClockFault(t *testing.T) {
@@ -337,14 +362,14 @@ func TestHostAfterClockFault(t *testing.T) {
 		"erase":     func(s *authn.Service, user string) error { return s.Erase(ctx, user) },
 	} {
 		w, a, code := challenged(t, authn.Policy{})
-		w.now = w.now.Add(-time.Hour)
+		w.Advance(-time.Hour)
 		if err := f(w.services[0], a.user); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := verify(w.services[0], a, code); !errors.Is(err, authn.ErrFinished) {
 			t.Errorf("%s: %v", name, err)
 		}
-		w.now = w.now.Add(time.Hour)
+		w.Advance(time.Hour)
 		if _, err := verify(w.services[0], a, code); !errors.Is(err, authn.ErrFinished) {
 			t.Errorf("%s, later: %v", name, err)
 		}
@@ -362,9 +387,9 @@ func TestLockEndsOthers(t *testing.T) {
 	w.do(a, call{tx: 2, event: "challenge", factor: "f0-0"})
 	w.redeem(a, 1, a.tickets[1].session)
 	w.begin(a, authn.RequireNothing) // refused: locked
-	w.now = w.now.Add(30*time.Minute - 1)
+	w.Advance(30*time.Minute - 1)
 	w.begin(a, authn.RequireFactor)
-	w.now = w.now.Add(1)
+	w.Advance(1)
 	w.begin(a, authn.RequireFactor)
 	if len(a.tickets) != 4 {
 		t.Errorf("%d transactions were begun", len(a.tickets))
@@ -376,7 +401,7 @@ func TestLockEndsOthers(t *testing.T) {
 func TestForgiveness(t *testing.T) {
 	w, a, one := challenged(t, authn.Policy{FailuresPerDay: 4, BackoffFrom: 10})
 	w.do(a, call{event: "verify", code: other(one)})
-	w.now = w.now.Add(time.Minute)
+	w.Advance(time.Minute)
 	w.begin(a, authn.RequireFactor)
 	w.do(a, call{tx: 1, event: "challenge", factor: "f0-0"})
 	c, _ := a.o.kept(1)
@@ -384,7 +409,7 @@ func TestForgiveness(t *testing.T) {
 	for range 2 {
 		w.do(a, call{tx: 1, event: "verify", code: other(two)})
 	}
-	w.now = w.now.Add(time.Minute)
+	w.Advance(time.Minute)
 	w.do(a, call{event: "verify", code: one}) // refunds one of three, the oldest
 	w.do(a, call{tx: 1, event: "verify", code: other(two)})
 	w.begin(a, authn.RequireFactor)

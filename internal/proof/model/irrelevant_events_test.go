@@ -24,17 +24,18 @@ func TestNoise(t *testing.T) {
 		p := []authn.Policy{{}, {Tries: 3, LockEvery: 4, BackoffFrom: 10, Sends: 5, Live: 2, Cooldowns: []time.Duration{2 * time.Second}}}[rapid.IntRange(0, 1).Draw(r, "policy")]
 		quiet, loud, shifted := newHistory(r, p), newHistory(r, p), newHistory(r, p)
 		shift := time.Duration(rapid.IntRange(1, 1e6).Draw(r, "shift")) * time.Second
-		shifted.w.now, shifted.start = shifted.w.now.Add(shift), shifted.start.Add(shift)
+		shifted.w.Advance(shift)
+		shifted.start = shifted.w.Now()
 		for i, d := range deeds {
 			cryptotest.SetGlobalRandom(t, uint64(i))
 			want := quiet.do(quiet.me, d)
 			reached[want[:strings.IndexByte(want, '\n')]]++
-			loud.w.now = loud.w.now.Add(d.wait)
+			loud.w.Advance(d.wait)
 			for range rapid.IntRange(0, 4).Draw(r, "noises") {
 				cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(r, "other entropy"))
 				reached[loud.noise(r)]++
 			}
-			loud.w.now = loud.w.now.Add(-d.wait)
+			loud.w.Advance(-d.wait)
 			cryptotest.SetGlobalRandom(t, uint64(i))
 			if got := loud.do(loud.me, d); got != want {
 				r.Fatalf("event %d, %+v: alone\n%s\nwith irrelevant events %q\n%s", i, d, want, loud.made, got)
@@ -97,14 +98,14 @@ type tab struct {
 }
 
 func newHistory(r *rapid.T, p authn.Policy) *history {
-	w := newWorld(r, p, 0, 1)
-	return &history{w: w, start: w.now, me: &doer{account: w.add(authn.Factor{Status: authn.Active})}, other: &doer{account: w.add(authn.Factor{Status: authn.Active})}}
+	w := newWorld(r, p, 0, 1, false)
+	return &history{w: w, start: w.Now(), me: &doer{account: w.add(authn.Factor{Status: authn.Active})}, other: &doer{account: w.add(authn.Factor{Status: authn.Active})}}
 }
 
 // do performs a deed and returns a text of all its results.
 func (h *history) do(who *doer, d deed) string {
-	h.w.now = h.w.now.Add(d.wait)
-	s, mails, audits := h.w.services[0], len(h.w.post.attempts), len(h.w.log.events)
+	h.w.Advance(d.wait)
+	s, mails, audits := h.w.services[0], len(h.w.mails), len(h.w.audits)
 	var b strings.Builder
 	if len(who.tabs) == 0 {
 		d.event = "begin"
@@ -134,7 +135,7 @@ func (h *history) do(who *doer, d deed) string {
 		c := call{event: d.event}
 		switch d.event {
 		case "challenge":
-			c.factor = h.w.dir.users[who.user][0].ID
+			c.factor = h.w.FactorsOf(who.user)[0].ID
 		case "enroll":
 			c.factor = authn.Email
 		case "verify", "activate":
@@ -146,13 +147,14 @@ func (h *history) do(who *doer, d deed) string {
 		}
 		h.tell(&b, d.event, ans, err)
 	}
-	for _, m := range h.w.post.attempts[mails:] {
+	for _, e := range h.w.mails[mails:] {
+		m := e.Message
 		fmt.Fprintf(&b, "mail %s %s %s %s %d %v %v\n", m.Key, m.Kind, m.To, string(m.Code), m.Generation, since0(h.start, m.Expires), since0(h.start, m.Until))
 		if m.Code != "" {
 			who.codes = append(who.codes, m.Code)
 		}
 	}
-	for _, e := range h.w.log.events[audits:] {
+	for _, e := range h.w.audits[audits:] {
 		if e.Event == "expire" || e.To == "" {
 			continue // the time at which an end is noticed may differ
 		}
@@ -217,9 +219,9 @@ func (h *history) noise(r *rapid.T) (kind string) {
 	case "restart":
 		h.restart(r)
 	case "another's":
-		now := h.w.now
+		now := h.w.Now()
 		h.do(h.other, drawDeed(r))
-		h.w.now = now
+		h.w.Advance(now.Sub(h.w.Now()))
 	case "Tend":
 		if _, err := s.Tend(ctx); err != nil {
 			r.Fatalf("Tend: %v", err)
@@ -239,14 +241,14 @@ func (h *history) refused(r *rapid.T) {
 		c.key = "key"
 	}
 	if ans, err := s.Status(ctx, at.token); err == nil {
-		if from, ok := ans.Allows(authn.EventName(c.event)); ok && !from.After(h.w.now) {
+		if from, ok := ans.Allows(authn.EventName(c.event)); ok && !from.After(h.w.Now()) {
 			c = call{event: "verify", code: "12345x"} // malformed
 		}
 	}
-	saves := h.w.store.saves
+	saves := h.w.saves
 	ans, err := s.Do(ctx, at.token, makeEvent(c))
 	var ref *authn.Refusal
-	if !errors.As(err, &ref) || h.w.store.saves > saves && !errors.Is(err, authn.ErrFinished) {
+	if !errors.As(err, &ref) || h.w.saves > saves && !errors.Is(err, authn.ErrFinished) {
 		r.Fatalf("%+v is not refused: %v, %v", c, ans, err)
 	}
 }
@@ -254,11 +256,11 @@ func (h *history) refused(r *rapid.T) {
 // restart ends the process and rewrites every record.
 func (h *history) restart(r *rapid.T) {
 	cfg := config(h.w, h.w.p)
-	m, err := authn.NewMachine(cfg.Tenant, cfg.Keys, cfg.PseudonymKey, cfg.Policy)
+	m, err := authn.NewMachine(cfg)
 	if err != nil {
 		r.Fatal(err)
 	}
-	for key, rec := range h.w.store.records {
+	for key, rec := range h.w.records() {
 		a, err := m.Open(rec.Value, key)
 		if err != nil {
 			r.Fatal(err)
@@ -267,7 +269,7 @@ func (h *history) restart(r *rapid.T) {
 		if !bytes.Equal(again, rec.Value) {
 			r.Fatal("P4: a record changes when it is read and written")
 		}
-		if err := h.w.store.Save(ctx, key, rec.Version, authn.Record{Value: again, Version: rec.Version + 1, Due: rec.Due}); err != nil {
+		if err := h.w.Save(ctx, key, rec.Version, authn.Record{Value: again, Version: rec.Version + 1, Due: rec.Due}); err != nil {
 			r.Fatal(err)
 		}
 	}

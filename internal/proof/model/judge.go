@@ -3,11 +3,13 @@ package model
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/authntest"
 )
 
 var ctx = context.Background()
@@ -17,6 +19,8 @@ func makeEvent(c call) authn.Event {
 		"enroll": authn.Enroll{Type: c.factor}, "activate": authn.Activate{Factor: c.factor, Code: authn.Code(c.code)},
 		"challenge": authn.Challenge{Factor: c.factor}, "verify": authn.Verify{Factor: c.factor, Code: authn.Code(c.code)},
 		"resend": authn.Resend{Factor: c.factor}, "previous": authn.Previous{}, "skip": authn.Skip{}, "cancel": authn.Cancel{},
+		"change_password": authn.ChangePassword{Old: authn.Secret(c.old), New: authn.Secret(c.new)},
+		"reset_password":  authn.ResetPassword{New: authn.Secret(c.new)}, "pass": authn.Pass{Gate: authn.State(c.gate), Input: authn.Secret(c.new)},
 	}[c.event]
 	if c.key != "" {
 		ev = authn.WithKey(c.key, ev)
@@ -24,18 +28,23 @@ func makeEvent(c call) authn.Event {
 	return ev
 }
 
-// begin, do and redeem call a service and compare the result with the oracle's
-// verdict.
+// begin, do, respond and redeem call a service and compare the result with the
+// oracle's verdict.
 
-func (w *world) begin(a *account, r authn.Requirement) {
+func (w *world) begin(a *account, r authn.Requirement) { w.login(a, authn.Login{Require: r}) }
+
+func (w *world) login(a *account, l authn.Login) {
+	l.User = a.user
 	tx := len(a.tickets)
-	want := a.o.begin(tx, r, w.now)
+	want := a.o.begin(tx, l, w.Now())
 	g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
-		ans, err := s.Begin(ctx, authn.Login{User: a.user, Require: r})
+		ans, err := s.Begin(ctx, l)
 		return ans, nil, err
 	})
-	w.tell("%s: begin(%d) tx %d: %s", a.user, r, tx, told(g))
-	a.key = w.store.lastKey
+	w.tell("%s: begin(%d, %t, password %d) tx %d: %s", a.user, l.Require, l.Adding, l.Password, tx, told(g))
+	if g.loads > 0 {
+		a.key = w.lastKey
+	}
 	if g.err == nil {
 		k := &ticket{token: g.answer.Token, began: want.now}
 		a.tickets = append(a.tickets, k)
@@ -51,28 +60,85 @@ func (w *world) begin(a *account, r authn.Requirement) {
 	w.judge(a, tx, "primary", want, g)
 }
 
-func (w *world) do(a *account, c call) seen {
-	token := authn.StateToken("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-	if c.tx >= 0 {
-		token = a.tickets[c.tx].token
+func (w *world) do(a *account, c call) seen { return w.doWith(a, c, mishap{}) }
+
+// doWith sends an event while something goes wrong.
+func (w *world) doWith(a *account, c call, m mishap) seen {
+	if c.event == "respond" {
+		c.tx = a.o.asksDevice(c.approval)
+	}
+	if c.tx >= 0 && c.event != "respond" {
 		a.tickets[c.tx].last = c
 	}
-	want := a.o.event(c, w.now)
-	g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
-		ans, err := s.Do(ctx, token, makeEvent(c))
+	w.prepare(m)
+	var way string
+	if c.tx >= 0 {
+		way = a.way(c)
+	}
+	var want want
+	decide := func() {
+		if c.event == "respond" {
+			c.tx = a.o.asksDevice(c.approval)
+		}
+		if want = a.o.verdict(c, w.Now()); m.needs(a, c, want) {
+			was := want
+			if want = refuse(want.now, authn.ErrUnavailable); m.port != authntest.Factors {
+				want.check, want.ruling = was.check, was.ruling
+			}
+			if m.port == authntest.Save {
+				want.needed = was.needed
+			}
+		}
+	}
+	g := w.watch(func(s *authn.Service) (ans *authn.Answer, _ *authn.Assertion, err error) {
+		decide()
+		w.decide = decide
+		ans, err = w.carry(s, a, c)
 		return ans, nil, err
 	})
-	w.tell("%s: %+v: %s", a.user, c, told(g))
+	w.restore(m)
+	g.respond, g.again = c.event == "respond", m.name != ""
+	w.tell("%s: %s%s: %s", a.user, spoken(c), m, told(g))
 	w.judge(a, c.tx, c.event, want, g)
+	w.blur = false
+	if way != "" {
+		w.cover[way+" "+verdict(want, g)]++
+	}
 	return g
 }
 
+func (w *world) carry(s *authn.Service, a *account, c call) (*authn.Answer, error) {
+	if c.event == "respond" {
+		return s.Respond(ctx, authn.Secret(c.approval), authn.Reply{Approve: c.yes, Number: c.number})
+	}
+	token := authn.StateToken("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	if c.tx >= 0 {
+		token = a.tickets[c.tx].token
+	}
+	return s.Do(ctx, token, makeEvent(c))
+}
+
+func spoken(c call) string {
+	if c.event == "respond" {
+		return fmt.Sprintf("respond of tx %d: %t %q", c.tx, c.yes, c.number)
+	}
+	c.approval = ""
+	if c.new != "" || c.gate != "" {
+		return fmt.Sprintf("tx %d %s gate %q old %.20q new %.20q key %q", c.tx, c.event, c.gate, c.old, c.new, c.key)
+	}
+	return fmt.Sprintf("tx %d %s factor %q code %q key %q", c.tx, c.event, c.factor, c.code, c.key)
+}
+
 func (w *world) redeem(a *account, tx int, session authn.SessionToken) {
-	want := a.o.redeem(tx, w.now)
+	if session == "" {
+		tx = -1 // its answer was lost, and the client did not ask again
+	}
+	want := a.o.redeem(tx, w.Now())
 	g := w.watch(func(s *authn.Service) (*authn.Answer, *authn.Assertion, error) {
 		as, err := s.Redeem(ctx, session)
 		return nil, as, err
 	})
+	g.again = want.stores // after the new password was stored
 	w.tell("%s: redeem tx %d: %s", a.user, tx, told(g))
 	w.judge(a, tx, "redeem", want, g)
 	if g.err != nil {
@@ -80,15 +146,21 @@ func (w *world) redeem(a *account, tx int, session authn.SessionToken) {
 	}
 	k, as := a.tickets[tx], g.assertion
 	methods, channels := []string{"pwd"}, []string(nil)
+	add := func(list []string, s string) []string {
+		if s == "" || slices.Contains(list, s) {
+			return list
+		}
+		return append(list, s)
+	}
 	proved := a.o.proved(tx)
-	if len(proved) > 0 {
-		methods, channels = append(methods, "otp"), []string{"email"}
+	for _, id := range proved {
+		kind := kinds[a.o.kindOf(id)]
+		methods, channels = add(methods, kind.method), add(channels, kind.channel)
 	}
 	// S25: the assertion names exactly what this transaction proved.
 	if as.User != a.user || !slices.Equal(as.Methods, methods) || !slices.Equal(as.Channels, channels) || as.Transaction != k.id ||
-		!slices.Equal(slices.Sorted(slices.Values(as.Factors)), slices.Sorted(slices.Values(proved))) ||
-		!as.Began.Equal(k.began) || !as.At.Equal(k.succeeded) {
-		w.failf("assertion %+v, but the oracle has %v began %v succeeded %v", as, proved, k.began, k.succeeded)
+		!slices.Equal(as.Factors, proved) || !as.Began.Equal(k.began) || !as.At.Equal(k.succeeded) {
+		w.failf("assertion %+v, but the oracle has %v %v %v began %v succeeded %v", as, methods, channels, proved, k.began, k.succeeded)
 	}
 }
 
@@ -108,7 +180,7 @@ func told(g seen) string {
 // judge compares what a service did with the oracle's verdict.
 func (w *world) judge(a *account, tx int, event string, want want, g seen) {
 	w.t.Helper()
-	if errors.Is(g.err, authn.ErrUnavailable) && a.pending() >= 8 {
+	if errors.Is(g.err, authn.ErrUnavailable) && !slices.Contains(want.errs, authn.ErrUnavailable) && w.stuck(a) > 4 { // a step adds up to four
 		if g.saves > 0 || len(g.mails) > 0 || g.answer != nil {
 			w.failf("E2: there is no verdict, but an effect")
 		}
@@ -119,28 +191,38 @@ func (w *world) judge(a *account, tx int, event string, want want, g seen) {
 		want.facts = nil
 	}
 	w.judgeVerdict(event, want, g)
+	w.judgeChecks(want, g)
+	w.judgeAsked(a, tx, want, g)
 	w.judgeRecord(a, want, g)
 	w.judgeMail(a, &want, g)
 	w.judgeHandings(a, want, g)
+	w.judgeKeeping(a, tx, want, g)
 	a.chooseVictim(want, g)
 	w.learn(a, want, g)
+	w.judgeOnce(a, want)
 	w.judgeAudit(a, tx, event, want, g)
 	w.judgeAnswer(a, tx, want, g)
 	w.count(a, event, want, g)
 }
 
+// verdict names what became of an event.
+func verdict(want want, g seen) string {
+	switch {
+	case unavailable(g.err):
+		return "unavailable"
+	case g.err != nil:
+		return "refused: " + reason(g.err).Error()
+	case want.repeat:
+		return "repeated"
+	case g.answer != nil && g.answer.Outcome != "":
+		return string(g.answer.Outcome)
+	}
+	return "taken"
+}
+
 // count counts the situations reached.
 func (w *world) count(a *account, event string, want want, g seen) {
-	verdict := "taken"
-	switch {
-	case g.err != nil:
-		verdict = "refused: " + reason(g.err).Error()
-	case want.repeat:
-		verdict = "repeated"
-	case g.answer != nil && g.answer.Outcome != "":
-		verdict = string(g.answer.Outcome)
-	}
-	w.cover[event+" "+verdict]++
+	w.cover[event+" "+verdict(want, g)]++
 	for _, l := range want.letters {
 		if l.kind != authn.LockedMessage {
 			continue
@@ -187,13 +269,19 @@ func (w *world) judgeVerdict(event string, want want, g seen) {
 		w.failf("%s: %s; the oracle says %v", event, told(g), want.errs)
 	}
 	var r *authn.Refusal
+	if errors.Is(g.err, authn.ErrUnavailable) {
+		if g.answer != nil || g.assertion != nil || errors.As(g.err, &r) {
+			w.failf("%s: %v comes with an answer, or is a refusal", event, g.err)
+		}
+		return
+	}
 	if !errors.As(g.err, &r) {
 		w.failf("%s: %T is not a Refusal", event, g.err)
 	}
 	if g.answer != nil || g.assertion != nil || string(r.Event) != event {
 		w.failf("%s: the call returns a refusal of %q and an answer", event, r.Event)
 	}
-	if (r.Err == authn.ErrTooSoon || r.Err == authn.ErrLocked) && !r.RetryAt.Equal(want.retry) || r.Err != authn.ErrTooSoon && r.Err != authn.ErrLocked && !r.RetryAt.IsZero() {
+	if timed := r.Err == authn.ErrTooSoon || r.Err == authn.ErrLocked || r.Err == authn.ErrUsed; timed && !r.RetryAt.Equal(want.retry) || !timed && !r.RetryAt.IsZero() {
 		w.failf("%s: %v until %v; the oracle says %v", event, r.Err, r.RetryAt, want.retry)
 	}
 	if event != "primary" && r.Err != authn.ErrMalformed || r.Err == authn.ErrLocked {
@@ -207,7 +295,7 @@ func (w *world) judgeVerdict(event string, want want, g seen) {
 // version), S23 (no other account's record changes) and S11.
 func (w *world) judgeRecord(a *account, want want, g seen) {
 	w.t.Helper()
-	if w.store.repeated {
+	if w.repeated {
 		w.failf("P2: a version was used again")
 	}
 	for key := range join(g.before, g.after) {
@@ -225,7 +313,7 @@ func (w *world) judgeRecord(a *account, want want, g seen) {
 	if !want.writes() && g.saves > 0 {
 		w.failf("P1: a call without effect made %d saves", g.saves)
 	}
-	if most := 2; g.saves > most || g.loads > 1 {
+	if !g.again && (g.saves > 2 || g.loads > 1) {
 		w.failf("%d loads and %d saves in one step", g.loads, g.saves)
 	}
 }
@@ -253,9 +341,19 @@ func (w *world) judgeAnswer(a *account, tx int, want want, g seen) {
 	if w.blur {
 		return
 	}
-	live := tx >= 0 && tx < len(a.tickets) && !a.o.over(tx) && want.now.Before(a.o.expires(tx))
+	live := tx >= 0 && tx < len(a.tickets) && !a.o.over(tx) && want.now.Before(a.o.expires(tx)) && !a.o.foreign(tx)
+	w.judgeReasons(want, g)
+	w.hides(a, tx, ans, g.err)
 	switch {
-	case g.assertion != nil:
+	case g.assertion != nil, errors.Is(g.err, authn.ErrUnavailable):
+		return
+	case r != nil && r.Event == authn.EventRespond:
+		if ans != nil {
+			w.failf("S29: a device is told %+v", ans)
+		}
+		return
+	case g.respond:
+		w.compareDevice(a, tx, ans, want)
 		return
 	case ans == nil:
 		if live && g.err != nil && !errors.Is(g.err, authn.ErrMalformed) && !errors.Is(g.err, authn.ErrFinished) {
@@ -268,25 +366,31 @@ func (w *world) judgeAnswer(a *account, tx int, want want, g seen) {
 		}
 		return
 	}
-	w.compare(a, tx, ans, want.now)
+	w.compare(a, tx, ans, want.now, g.err == nil)
 }
 
-// compare compares the answer of a live transaction with the oracle's view.
-func (w *world) compare(a *account, tx int, ans *authn.Answer, t time.Time) {
+// compare compares the answer of a live transaction with the oracle's view. Only
+// the answer of an event that was taken or repeated has a session token: no
+// refusal and no status has one.
+func (w *world) compare(a *account, tx int, ans *authn.Answer, t time.Time, taken bool) {
 	w.t.Helper()
 	v, k := a.o.view(tx, t), a.tickets[tx]
 	if ans.State != v.state || ans.Token != k.token || ans.User != a.user || !ans.Now.Equal(t) || !ans.Expires.Equal(v.expires) || !ans.Until.IsZero() {
 		w.failf("answer %s now %v expires %v until %v; want %s %v %v (token the same: %t)", ans.State, ans.Now, ans.Expires, ans.Until, v.state, v.now, v.expires, ans.Token == k.token)
 	}
-	if (ans.Session != "") != (v.state == stateSuccess) || k.session != "" && ans.Session != k.session {
+	if (ans.Session != "") != (v.state == stateSuccess && taken) || taken && k.session != "" && ans.Session != k.session {
 		w.failf("session token given: %t in %s", ans.Session != "", v.state)
 	}
 	if k.session == "" && ans.Session != "" {
 		k.session, k.succeeded = ans.Session, t
 	}
 	w.compareMoves(v, ans)
+	w.comparePrompt(a, tx, v, ans)
 	if v.state == stateSuccess {
 		return
+	}
+	if ends := a.o.passwordEnds(tx); !ans.PasswordExpires.Equal(ends) {
+		w.failf("the password expires at %v; the oracle says %v", ans.PasswordExpires, ends)
 	}
 	if ans.TriesLeft != v.tries || ans.Generation != v.generation {
 		w.failf("S9, S12: %d tries left, generation %d; want %d, %d", ans.TriesLeft, ans.Generation, v.tries, v.generation)
@@ -298,15 +402,11 @@ func (w *world) compare(a *account, tx int, ans *authn.Answer, t time.Time) {
 		w.failf("factor at hand %q, want %q", ans.Factor.ID, v.hand)
 	}
 	for _, f := range append(ans.Factors, ans.Factor) {
-		if strings.Contains(f.Address, "box") || strings.Contains(f.Address, "user") {
+		if strings.Contains(f.Address, "box") {
 			w.failf("E5: an answer shows the address %q", f.Address)
 		}
 	}
-	for _, id := range v.factors {
-		if !slices.ContainsFunc(ans.Factors, func(f authn.Factor) bool { return f.ID == id }) {
-			w.failf("factor %q is not among those to choose from: %+v", id, ans.Factors)
-		}
-	}
+	w.compareFactors(v, ans)
 }
 
 func (w *world) compareMoves(v view, ans *authn.Answer) {
@@ -318,9 +418,6 @@ func (w *world) compareMoves(v view, ans *authn.Answer) {
 		}
 	}
 	for _, x := range ans.Allowed {
-		if x.Event == "redeem" && v.state == stateSuccess {
-			continue
-		}
 		if !slices.ContainsFunc(v.allowed, func(m move) bool { return m.event == string(x.Event) }) {
 			w.failf("%s is listed in %s; the oracle says it is not allowed", x.Event, v.state)
 		}

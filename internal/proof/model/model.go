@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"os"
-	"slices"
-	"strconv"
 	"testing"
 	"testing/cryptotest"
 	"time"
@@ -29,6 +26,17 @@ import (
 //	S22                             TestPolicyChange
 //	S24                             TestNoAbsurdPolicy
 //	S25                             redeem: the assertion; judgeVerdict with several required factors
+//	S26 S27                         judgeVerdict with codes of apps and lists; judgeOnce, whatever the oracle says
+//	S28                             judgeVerdict: every event in MFA_REQUIRED
+//	S29                             judgeVerdict of respond and of polls; judgeRecord; compareDevice
+//	S30                             judgeChecks; isNew; judgeVerdict of used and malformed submissions
+//	S31                             judgeHandings, tend; actMishap with lists of before the last change
+//	G1 G2 G4                        judgeVerdict: where each event leads; judgeKeeping; judgeSuccess, whatever the oracle says
+//	G3                              compare: tries; judgeVerdict: back-off, locks and budgets
+//	G5                              judgeAsked
+//	G6                              judgeKeeping, judgeKept, judgeLast, redeem
+//	G7                              action elsewhere
+//	H3 H6                           comparePrompt, hides
 //	B1 B2 B3 B6 B8                  judgeVerdict after jumps to every deadline -1ns, 0, +1ns
 //	B4                              the same, as times are exact to the nanosecond after any reload
 //	B5                              action fall: within MaxSkew and beyond
@@ -46,18 +54,22 @@ import (
 //
 // fixed_test.go has fixed sequences for situations that random ones rarely reach.
 func Check(t *testing.T, shorten func(s *authn.Service, n int)) {
-	cover := map[string]int{}
-	rapid.Check(t, func(r *rapid.T) {
-		cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(r, "entropy")) // makes codes and tokens reproducible
-		run(r, cover, shorten)
-	})
-	if n, _ := strconv.Atoi(os.Getenv("RAPID_CHECKS")); n >= 2000 {
-		t.Log(cover)
-		for _, k := range reached {
-			if cover[k] == 0 {
-				t.Errorf("never reached: %s", k)
-			}
+	cover, all := map[string]int{}, true
+	for _, of := range groups {
+		for range of.rounds {
+			ran := false
+			t.Run(of.name, func(t *testing.T) {
+				ran = true
+				rapid.Check(t, func(r *rapid.T) {
+					cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(r, "entropy")) // makes codes and tokens reproducible
+					run(r, of, cover, shorten)
+				})
+			})
+			all = all && ran
 		}
+	}
+	if all {
+		checkReached(t, cover)
 	}
 }
 
@@ -72,36 +84,10 @@ func Fuzz(f *testing.F, shorten func(s *authn.Service, n int)) {
 		h := fnv.New64()
 		h.Write(b)
 		cryptotest.SetGlobalRandom(t, h.Sum64())
-		rapid.MakeFuzz(func(r *rapid.T) { run(r, map[string]int{}, shorten) })(t, b)
+		rapid.MakeFuzz(func(r *rapid.T) {
+			run(r, rapid.SampledFrom(groups).Draw(r, "group"), map[string]int{}, shorten)
+		})(t, b)
 	})
-}
-
-// reached lists the situations that a long run must reach.
-var reached = []string{
-	"primary taken", "primary refused: account is locked", "primary refused: too soon", "primary refused: no active factor, and none to enroll",
-	"enroll taken", "enroll refused: too soon", "enroll refused: no sends left in this transaction", "enroll refused: factor is not offered here", "enroll repeated",
-	"activate taken", "activate wrong code", "activate late code", "activate refused: no live code", "activate refused: too soon", "activate refused: malformed input",
-	"activate refused: factor is not offered here", "activate refused: not allowed in this state",
-	"challenge taken", "challenge refused: too soon", "challenge refused: no sends left in this transaction", "challenge refused: factor is not offered here", "challenge repeated",
-	"verify taken", "verify wrong code", "verify late code", "verify refused: no live code", "verify refused: too soon", "verify refused: malformed input", "verify repeated",
-	"verify refused: transaction is unknown or finished", "verify refused: factor is not offered here", "verify refused: not allowed in this state",
-	"verify refused: idempotency key was used for another event",
-	"resend taken", "resend refused: too soon", "resend refused: no sends left in this transaction", "resend refused: not allowed in this state", "resend repeated",
-	"previous taken", "previous refused: not allowed in this state", "skip taken", "skip refused: a required factor is missing",
-	"cancel taken", "cancel refused: transaction is unknown or finished", "redeem taken", "redeem refused: transaction is unknown or finished",
-	"revoke taken", "reinstate taken", "tend taken", "clock fell", "clock wrong", "account locked", "account disabled", "budget spent", "old code equals the live one", "mail failed for good",
-}
-
-// userKinds lists the kinds of users, by their factors.
-var userKinds = [][]authn.Factor{
-	{{Status: authn.NotSetUp, Verified: true}},
-	{{Status: authn.NotSetUp}},
-	{{Status: authn.NotSetUp, Required: true}, {Status: authn.NotSetUp, Required: true}, {Status: authn.NotSetUp}, {Status: authn.NotSetUp, Required: true}},
-	{{Status: authn.NotSetUp}, {Status: authn.NotSetUp, Required: true}},
-	{{Status: authn.Active}, {Status: authn.Active}},
-	{{Type: "sms", Status: authn.Active}, {Status: authn.Active}, {Status: authn.NotSetUp, Required: true}},
-	{{Type: "sms", Status: authn.Active}},
-	{{Status: authn.Active}, {Status: authn.Disabled}},
 }
 
 func drawPolicy(t *rapid.T) (p authn.Policy, digits int) {
@@ -121,6 +107,7 @@ func drawPolicy(t *rapid.T) (p authn.Policy, digits int) {
 		Lock: d("Lock", 0, time.Minute, 61*time.Second), LockMax: d("LockMax", 0, 40*time.Minute, 7*aDay),
 		SessionLife:    d("SessionLife", 0, time.Second, 5*time.Minute),
 		NoAutoActivate: rapid.IntRange(0, 3).Draw(t, "NoAutoActivate") == 3,
+		NoTOTPDrift:    rapid.IntRange(0, 3).Draw(t, "NoTOTPDrift") == 3,
 	}
 	if c := n("Cooldowns", 0, 1, 2); c > 0 {
 		p.Cooldowns = [][]time.Duration{{time.Second}, {10 * time.Second, 70 * time.Second, 20*time.Second + 1, 5 * time.Second}}[c-1]
@@ -129,28 +116,36 @@ func drawPolicy(t *rapid.T) (p authn.Policy, digits int) {
 	return p, n("short codes", 0, 1, 2)
 }
 
-// run is one history.
-func run(t *rapid.T, cover map[string]int, shorten func(*authn.Service, int)) {
+// run is one history of users of a group.
+func run(t *rapid.T, of group, cover map[string]int, shorten func(*authn.Service, int)) {
 	p, digits := drawPolicy(t)
 	if shorten == nil {
 		digits = 0
 	}
-	w := newWorld(t, p, digits, 2)
-	for _, s := range w.services {
+	w := newHostedWorld(t, p, digits, 2, of.own, func(w *world) {
+		if of.hosted {
+			w.drawGates(t)
+		}
+	})
+	for _, s := range w.all() {
 		if digits > 0 {
 			shorten(s, digits)
 		}
 	}
-	w.cover = cover
+	w.cover, w.drawApp = cover, special(t)
 	for range rapid.IntRange(2, 3).Draw(t, "accounts") {
-		n := rapid.IntRange(0, len(userKinds)-1).Draw(t, "user")
-		if rapid.IntRange(0, 2).Draw(t, "easy") < 2 {
-			n %= len(userKinds) - 2
-		}
-		w.add(slices.Clone(userKinds[n])...)
+		w.join(t, of.drawPerson(t))
 	}
-	off := rapid.Uint32().Draw(t, "off") & rapid.Uint32().Draw(t, "off too") // swarm testing: bits switch actions off
+	off := rapid.Uint64().Draw(t, "off") & rapid.Uint64().Draw(t, "off too") // swarm testing: bits switch actions off
 	actions := map[string]func(*rapid.T){"": func(*rapid.T) { w.status() }}
+	more := 1 // weight of what concerns other factors than a mailed code
+	if of.name == "sent" {
+		more = 0
+	}
+	hosted := 0
+	if of.hosted {
+		hosted = 1
+	}
 	for i, x := range []struct {
 		name   string
 		weight int
@@ -161,7 +156,11 @@ func run(t *rapid.T, cover map[string]int, shorten func(*authn.Service, int)) {
 		{"any", 3, w.actAny}, {"resend", 2, w.actEvent("resend")}, {"previous", 2, w.actEvent("previous")}, {"skip", 1, w.actEvent("skip")},
 		{"cancel", 1, w.actEvent("cancel")}, {"challenge", 1, w.actChallenge}, {"redeem", 2, w.actRedeem}, {"again", 2, w.actAgain},
 		{"guess", 1, w.actGuess}, {"tend", 1, w.actTend}, {"revoke", 1, w.actRevoke}, {"reinstate", 1, w.actReinstate},
-		{"fall", 1, w.actFall}, {"tick", 2, w.actTick}, {"weather", 2, w.actWeather}, {"lost", 1, w.actLost}, {"down", 1, w.actDown}, {"unknown", 1, w.actUnknown},
+		{"fall", 1, w.actFall}, {"tick", 2, w.actTick}, {"weather", 2, w.actWeather}, {"lost", 1 + more, w.actLost}, {"down", 1, w.actDown}, {"unknown", 1, w.actUnknown},
+		{"mishap", 3 + 2*more, w.actMishap}, {"race", 2, w.actRace},
+		{"submit", 8 * more, w.actSubmit}, {"device", 4 * more, w.actDevice}, {"step", 3 * more, w.actStep}, {"twin", 2 * more, w.actTwin},
+		{"input", 8 * hosted, w.actInput}, {"host", 3 * hosted, w.actHost}, {"arrive", 2 * hosted, w.actArrive}, {"elsewhere", 2 * hosted, w.actElsewhere},
+		{"replay", 3 * more, w.actReplay}, {"reset", 1 * more, w.actReset},
 	} {
 		if i > 3 && off&(1<<i) != 0 {
 			continue

@@ -30,11 +30,18 @@ type happening string
 
 const (
 	began      happening = "began"
-	sent       happening = "sent"     // a code, by a committed step
-	reused     happening = "reused"   // challenged again without a mail
-	erred      happening = "erred"    // a wrong code, evaluated
+	sent       happening = "sent"     // a message, by a committed step
+	posed      happening = "posed"    // a challenge without a message
+	reused     happening = "reused"   // challenged again without a message
+	replied    happening = "replied"  // by another device
+	renewed    happening = "renewed"  // a new password was right
+	passed     happening = "passed"   // a gate
+	rejected   happening = "rejected" // what was handed in does not meet the host's rules
+	voided     happening = "voided"   // the question to a device, for another one
+	erred      happening = "erred"    // a wrong code or response, evaluated
 	late       happening = "late"     // a code after it expired
-	accepted   happening = "accepted" // a right code
+	accepted   happening = "accepted" // a right code or response
+	imported   happening = "imported" // the data of a factor of another system
 	went       happening = "went"     // previous, skip
 	ended      happening = "ended"    // canceled, locked out, expired
 	redeemed   happening = "redeemed"
@@ -54,22 +61,45 @@ type fact struct {
 	tx      int         // number of the transaction, -1 for the account
 	to      authn.State // the next state; "" for no change
 	factor  string
+	kind    string // of the factor at hand
 	code    string // sent
 	address string // recipient
 	require authn.Requirement
+	adding  bool   // began: one more factor is to be enrolled
+	owing   bool   // began, sent, posed: a required factor was missing
 	letter  string // key of the message
 	err     error  // of the Mailer
 	saves   bool
 	by      call // the event, of the transaction's own facts
+
+	puzzle *puzzle // sent, posed
+	reply  string  // replied: "approved" or "rejected"
+	direct bool    // erred: without a challenge
+	app    *app    // accepted, with the time step
+	step   int64
+	data   *data // accepted, imported, handedOver: what is kept from then on
+
+	password authn.PasswordStatus // began
+	ends     time.Time            // of the password that expires soon
+	denied   bool                 // ended: by the host's verdict
+	gates    string               // the list of gates that the transaction belongs to from then on
+	kept     string               // renewed, passed: what the host is to keep
 }
 
-// call is an event as a client sends it.
+// call is an event as a client sends it, or the answer of another device.
 type call struct {
 	tx     int // -1 for a token that was never issued
 	event  string
 	factor string // of enroll: a type
 	code   string
 	key    string // idempotency
+
+	old, new string // passwords; new is also what is handed in to a gate
+	gate     string
+
+	approval string // of respond: the token, and what the device says
+	yes      bool
+	number   string
 }
 
 // letter is an expected message.
@@ -92,10 +122,16 @@ type want struct {
 	tomb    bool // a repeat of the event that ended the transaction, which may be unknown by now
 	facts   []fact
 	letters []letter
-	may     bool     // the facts may or may not happen
-	hands   string   // the factor for Activated
-	choice  []string // factors, any of which may be used
-	victims []int    // transactions, any of which may be ended to make room
+	may     bool         // the facts may or may not happen
+	hands   string       // the factor for Activated,
+	data    *data        // with this
+	victims []int        // transactions, any of which may be ended to make room
+	check   *authn.Check // what the Verifier is asked
+
+	ruling *ruling       // what Passwords or a Gatekeeper is asked, and says
+	needed []authn.State // gates of which it is asked whether they are needed
+	stores bool          // a new password is to be stored; of redeem: the one that is owed
+	passes authn.State   // the gate whose Keeper is told
 }
 
 // writes reports whether the record changes.
@@ -104,8 +140,16 @@ func (w *want) writes() bool { return len(w.facts) > 0 }
 type oracle struct {
 	p      authn.Policy // with its defaults
 	digits int
+	user   string
+	own    bool                  // the service has the host's own types
 	ask    func() []authn.Factor // the Directory
 	facts  []fact
+
+	gates  []authn.State               // of the service at hand
+	needs  func(gate authn.State) bool // the host's word, or its fault
+	unkept func() bool                 // the host has not taken the last new password
+	down   func() bool                 // nor does it now
+	holds  func() bool                 // nor something else that it is to keep
 }
 
 // with returns the oracle after more facts.
@@ -118,7 +162,18 @@ func (o *oracle) with(more ...fact) *oracle {
 // clock returns the machine's time if the node's clock says now, and whether the
 // record was saved so far in the future that a clock must have been wrong.
 func (o *oracle) clock(now time.Time) (t time.Time, wrong bool) {
-	var mark time.Time
+	mark := o.mark()
+	switch {
+	case mark.After(now.Add(authn.MaxSkew)):
+		return now, true
+	case mark.After(now):
+		return mark, false
+	}
+	return now, false
+}
+
+// mark returns the time at which the record was saved last.
+func (o *oracle) mark() (mark time.Time) {
 	for _, f := range o.facts {
 		switch {
 		case f.what == clockFell:
@@ -129,13 +184,7 @@ func (o *oracle) clock(now time.Time) (t time.Time, wrong bool) {
 			mark = f.at
 		}
 	}
-	switch {
-	case mark.After(now.Add(authn.MaxSkew)):
-		return now, true
-	case mark.After(now):
-		return mark, false
-	}
-	return now, false
+	return mark
 }
 
 // of returns the facts of one transaction.
@@ -227,31 +276,66 @@ func (o *oracle) unended() (txs []int) {
 	return txs
 }
 
-// code is a transaction's last code.
+// code is a transaction's last code, or its last challenge.
 type code struct {
 	text    string
 	factor  string
+	kind    string
 	address string
+	enrolls bool
 	expires time.Time
 	wrong   int
 	letter  string
+	puzzle  *puzzle
+	reply   string // of another device
 }
 
 // kept returns the code that the record of tx still has, expired or not.
 func (o *oracle) kept(tx int) (c code, ok bool) {
+	end := o.expires(tx)
 	for f := range o.of(tx) {
 		switch {
-		case f.what == sent:
-			c, ok = code{f.code, f.factor, f.address, earlier(f.at.Add(o.p.CodeLife), o.expires(tx)), 0, f.letter}, true
-		case f.what == erred:
+		case f.what == sent || f.what == posed:
+			c, ok = code{text: f.code, factor: f.factor, kind: f.kind, address: f.address, enrolls: f.to == stateActivate || f.to == "" && c.enrolls, letter: f.letter, puzzle: f.puzzle}, true
+			if c.expires = end; f.what == sent {
+				c.expires = earlier(f.at.Add(o.p.CodeLife), c.expires)
+			}
+		case f.what == erred && !f.direct && kinds[f.kind].coded:
 			if c.wrong++; c.wrong >= o.p.CodeTries {
 				ok = false
 			}
-		case f.what == late, f.what == accepted, f.what == ended, f.what == went && f.to == stateEnroll:
+		case f.what == replied:
+			c.reply = f.reply
+			ok = ok && f.reply == "approved"
+		case f.what == late, f.what == accepted, f.what == ended, f.what == voided, f.what == went && f.to == stateEnroll:
 			ok = false
 		}
 	}
 	return c, ok
+}
+
+// reply returns what another device has said to the last challenge.
+func (o *oracle) reply(tx int) (reply string) {
+	for f := range o.of(tx) {
+		switch f.what {
+		case sent, posed:
+			reply = ""
+		case replied:
+			reply = f.reply
+		}
+	}
+	return reply
+}
+
+// owing reports whether a required factor was missing when the Directory was asked
+// last.
+func (o *oracle) owing(tx int) (owing bool) {
+	for f := range o.of(tx) {
+		if f.what == began || f.what == sent || f.what == posed {
+			owing = f.owing
+		}
+	}
+	return owing
 }
 
 // live returns the code that would be accepted at t.
@@ -261,62 +345,58 @@ func (o *oracle) live(tx int, t time.Time) (c code, ok bool) {
 }
 
 // hand returns the current factor: that of the last code.
-func (o *oracle) hand(tx int) (id string) {
+func (o *oracle) hand(tx int) (id, kind string) {
 	for f := range o.of(tx) {
-		if f.what == sent || f.what == reused {
+		switch f.what {
+		case sent, posed, reused, accepted:
+			id, kind = f.factor, f.kind
+		}
+	}
+	return id, kind
+}
+
+// recent returns the factor that was proved last, in any transaction.
+func (o *oracle) recent() (id string) {
+	for _, f := range o.facts {
+		switch f.what {
+		case accepted:
 			id = f.factor
+		case deleted:
+			id = ""
 		}
 	}
 	return id
 }
 
 // factors returns the usable factors. A factor that is confirmed, but not yet
-// accepted by the Directory, counts as active, and so does a verified address. At
-// most three count: active ones before required ones before the others, each in
-// their order.
+// accepted by the Directory, counts as active, and so does a verified address.
 func (o *oracle) factors() (fs []authn.Factor) {
 	for _, f := range o.ask() {
-		if f.Type != authn.Email {
+		k, known := o.kind(f.Type)
+		if !known || f.Status == authn.Disabled {
 			continue
 		}
-		if f.Status == authn.NotSetUp && (f.Verified && !o.p.NoAutoActivate || o.owed(f.ID)) {
+		if f.Status == authn.NotSetUp && (k.coded && f.Verified && !o.p.NoAutoActivate || o.owed(f.ID)) {
 			f.Status = authn.Active
 		}
-		fs = append(fs, f)
-	}
-	for _, goes := range []func(authn.Factor) bool{
-		func(f authn.Factor) bool { return f.Status == authn.NotSetUp && !f.Required },
-		func(f authn.Factor) bool { return f.Status == authn.NotSetUp },
-		func(authn.Factor) bool { return true },
-	} {
-		for i := len(fs) - 1; i >= 0 && len(fs) > 3; i-- {
-			if goes(fs[i]) {
-				fs = slices.Delete(fs, i, i+1)
-			}
+		if f.Status == authn.Active && k.computed && o.data(f.ID).revision == 0 {
+			continue // its data are lost
 		}
+		fs = append(fs, f)
 	}
 	return fs
 }
 
-// protected reports whether the user has an active factor of any type.
+// protected reports whether the user has an active factor of any type, or one that
+// the Directory has not taken.
 func (o *oracle) protected() bool {
-	return len(o.having(authn.Active)) > 0 || slices.ContainsFunc(o.ask(), func(f authn.Factor) bool { return f.Status == authn.Active })
+	return len(o.having(authn.Active)) > 0 || slices.ContainsFunc(o.ask(), func(f authn.Factor) bool { return f.Status == authn.Active }) ||
+		slices.ContainsFunc(o.facts, func(f fact) bool { return f.what == accepted && o.owed(f.factor) })
 }
 
-// owed reports whether the call of Activated for a factor is pending.
-func (o *oracle) owed(id string) (owed bool) {
-	for _, f := range o.facts {
-		if f.factor != id {
-			continue
-		}
-		switch {
-		case f.what == accepted && f.by.event == "activate":
-			owed = true
-		case f.what == handedOver:
-			owed = false
-		}
-	}
-	return owed
+// disabled reports whether the Directory has a disabled factor.
+func (o *oracle) disabled() bool {
+	return slices.ContainsFunc(o.ask(), func(f authn.Factor) bool { return f.Status == authn.Disabled })
 }
 
 // having returns the ids of the factors with a status.
@@ -329,21 +409,56 @@ func (o *oracle) having(s authn.Status) (ids []string) {
 	return ids
 }
 
-// missing reports whether a required factor other than except is not set up.
-func (o *oracle) missing(except string) bool {
+// active reports whether a factor can be chosen.
+func (o *oracle) active(id string) bool { return slices.Contains(o.having(authn.Active), id) }
+
+// contact returns the factor that a notice about a factor goes to: that one, if
+// codes are sent to it, else the first active one of which that is so.
+func (o *oracle) contact(id, kind string) (to string, ok bool) {
+	if kinds[kind].coded {
+		return id, o.listed(id).ID != ""
+	}
+	for _, f := range o.factors() {
+		if f.Status == authn.Active && kinds[f.Type].coded {
+			return f.ID, true
+		}
+	}
+	return "", false
+}
+
+// missing reports whether a required factor other than except is neither set up nor
+// proved by a transaction.
+func (o *oracle) missing(tx int, except string) bool {
+	proved := o.proved(tx)
 	return slices.ContainsFunc(o.factors(), func(f authn.Factor) bool {
-		return f.Required && f.Status == authn.NotSetUp && f.ID != except
+		return f.Required && f.Status == authn.NotSetUp && f.ID != except && !slices.Contains(proved, f.ID)
 	})
 }
 
-// proved returns the factors that a transaction proved.
+// proved returns the last three factors that a transaction proved.
 func (o *oracle) proved(tx int) (ids []string) {
 	for f := range o.of(tx) {
-		if f.what == accepted {
+		if f.what == accepted && !slices.Contains(ids, f.factor) {
 			ids = append(ids, f.factor)
 		}
 	}
-	return ids
+	return ids[max(0, len(ids)-3):]
+}
+
+// endedBy returns the event of its own that ended a transaction.
+func (o *oracle) endedBy(tx int) (c call, ok bool) {
+	for i, f := range o.facts {
+		if f.tx != tx || f.what != ended {
+			continue
+		}
+		if f.by.event != "" {
+			return f.by, true
+		}
+		if i > 0 && f.to == stateLocked && o.facts[i-1].tx == tx && o.facts[i-1].what == erred { // its last try
+			return o.facts[i-1].by, o.facts[i-1].by.event != ""
+		}
+	}
+	return c, false
 }
 
 func (o *oracle) requirement(tx int) authn.Requirement { return o.first(tx).require }

@@ -11,18 +11,26 @@ import (
 // How a transaction begins, and which transactions that ends.
 
 // begin answers primary.
-func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
+func (o *oracle) begin(tx int, l authn.Login, now time.Time) want {
 	t, wrong := o.clock(now)
+	r, adding := l.Require, l.Adding
+	switch {
+	case adding && r == authn.RequireNothing:
+		return refuse(t, authn.ErrMalformed)
+	case o.stale(t):
+		return refuse(t, authn.ErrUnavailable)
+	}
 	var before []fact
 	if wrong {
 		before = o.closing(t)
 		o = o.with(before...)
+	} else {
+		before = o.strangers(t)
+		o = o.with(before...)
 	}
 	until, locked := o.lockedAt(t)
-	if !locked {
-		locked = len(o.having(authn.Disabled)) > 0
-	} else if len(o.having(authn.Disabled)) > 0 {
-		until = time.Time{}
+	if o.disabled() {
+		until, locked = time.Time{}, true
 	}
 	w := want{now: t}
 	active, offered := len(o.having(authn.Active)) > 0, len(o.having(authn.NotSetUp)) > 0
@@ -34,7 +42,7 @@ func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
 		w.errs, w.retry = []error{authn.ErrTooSoon}, end
 		return w
 	case r == authn.RequireNothing, r == authn.RequireIfActive && !o.protected() && !offered:
-		w.state = stateSuccess
+		w.state, w.needed = o.onward(l.Password, 0)
 	case active:
 		w.state = stateRequired
 	case o.protected():
@@ -51,7 +59,13 @@ func (o *oracle) begin(tx int, r authn.Requirement, now time.Time) want {
 		w.victims = o.victims(live, t)
 		w.facts = append(w.facts, fact{what: ended, at: t, tx: w.victims[0], to: stateCanceled, saves: true})
 	}
-	w.facts = append(w.facts, fact{what: began, at: t, tx: tx, to: w.state, require: r, saves: true})
+	if last := o.with(fact{what: began, at: t, to: stateRequired, tx: -2}); w.state == stateRequired && !last.free(t, o.starts()).IsZero() {
+		if to, ok := o.contact("", ""); ok {
+			w.letters = []letter{{kind: authn.StartsMessage, factor: to}}
+		}
+	}
+	w.facts = append(w.facts, fact{what: began, at: t, tx: tx, to: w.state, require: r, adding: adding, owing: o.missing(tx, ""), saves: true,
+		password: l.Password, ends: l.PasswordExpires, gates: o.belongs(w.state)})
 	return w
 }
 

@@ -74,13 +74,16 @@ func (o *oracle) starts() budget {
 	return budget{[]limit{{o.p.StartsPerHour, time.Hour}},
 		func(f fact) bool { return f.what == began && f.to != stateSuccess },
 		func(f fact) bool { return f.to == stateSuccess },
-		func(fact) bool { return false },
+		func(f fact) bool { return f.what == reinstated },
 	}
 }
 
 func (o *oracle) sends() budget {
-	never := func(fact) bool { return false }
-	return budget{[]limit{{o.p.SendsPerHour, time.Hour}, {o.p.SendsPerDay, aDay}}, func(f fact) bool { return f.what == sent }, never, never}
+	return budget{[]limit{{o.p.SendsPerHour, time.Hour}, {o.p.SendsPerDay, aDay}},
+		func(f fact) bool { return f.what == sent },
+		func(fact) bool { return false },
+		func(f fact) bool { return f.what == reinstated },
+	}
 }
 
 // failures returns the budget of wrong codes. An accepted code refunds those of
@@ -88,7 +91,7 @@ func (o *oracle) sends() budget {
 func (o *oracle) failures() budget {
 	return budget{[]limit{{o.p.FailuresPerDay, aDay}, {o.p.FailuresPerYear, aYear}},
 		func(f fact) bool { return f.what == erred },
-		func(f fact) bool { return f.what == accepted },
+		func(f fact) bool { return f.clears() },
 		func(f fact) bool { return f.what == reinstated },
 	}
 }
@@ -183,15 +186,17 @@ func (o *oracle) trouble() (s trouble) {
 		if f.saves && !s.locked.After(f.at) {
 			s.locked = time.Time{}
 		}
-		switch f.what {
-		case clockFell: // after a clock fault, a wait is at most the longest one
+		switch {
+		case f.what == clockFell: // after a clock fault, a wait is at most the longest one
 			s.backoff = earlier(s.backoff, f.at.Add(o.p.BackoffMax))
 			s.locked = earlier(s.locked, f.at.Add(o.p.LockMax))
-		case reinstated:
+		case f.what == reinstated:
 			s = trouble{}
-		case accepted:
+		case f.what == accepted:
 			s.row, s.backoff = 0, time.Time{}
-		case erred:
+		case f.clears():
+			s.row = max(0, s.row-o.charged(i))
+		case f.what == erred:
 			s.row++
 			s.backoff = time.Time{}
 			then := oracle{p: o.p, facts: o.facts[:i+1]}
@@ -206,6 +211,21 @@ func (o *oracle) trouble() (s trouble) {
 		}
 	}
 	return s
+}
+
+// charged counts the wrong ones of the transaction of the i-th fact, since it was right the
+// last time.
+func (o *oracle) charged(i int) (n int) {
+	for _, f := range o.facts[:i] {
+		switch {
+		case f.tx != o.facts[i].tx:
+		case f.clears():
+			n = 0
+		case f.what == erred:
+			n++
+		}
+	}
+	return n
 }
 
 // row returns the number of consecutive wrong codes.
@@ -294,8 +314,13 @@ func (o *oracle) sendRefusal(tx int, t time.Time) (time.Time, error) {
 // so that it must not be deleted.
 func (o *oracle) says(t time.Time) bool {
 	s := o.trouble()
-	if s.row > 0 || s.disabled || s.locked.After(t) || len(o.open(t)) > 0 {
+	if s.row > 0 || s.disabled || s.locked.After(t) || len(o.open(t)) > 0 || o.holds() {
 		return true
+	}
+	for _, f := range o.facts {
+		if f.app != nil && o.lastStep(*f.app, t) != 0 || f.what == accepted && o.owed(f.factor) || f.data != nil && o.takenRevision(f.factor, t) != 0 {
+			return true
+		}
 	}
 	return slices.ContainsFunc([]budget{o.starts(), o.sends(), o.failures()}, func(b budget) bool {
 		return slices.ContainsFunc(o.leaving(b), func(m time.Time) bool { return m.After(t) })

@@ -11,32 +11,33 @@ import (
 
 var errorsIs = errors.Is
 
-// normal returns the normalized text of a code, or false if it is malformed.
-func (o *oracle) normal(raw string) (string, bool) {
-	if len(raw) > 32 {
-		return "", false
-	}
-	s := strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "", "-", "").Replace(raw)
-	if len(s) < min(6, o.digits) || len(s) > 12 || strings.Trim(s, "0123456789") != "" {
-		return "", false
-	}
-	return s, true
-}
-
+// malformed reports whether an event can be nothing at all.
 func (o *oracle) malformed(c call) bool {
 	if len(c.factor) > 64 || strings.ContainsFunc(c.factor, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return true
 	}
+	if bad, ours := malformedInput(c); ours && bad {
+		return true
+	}
 	if c.event == "verify" || c.event == "activate" {
-		_, ok := o.normal(c.code)
-		return !ok
+		return len(c.code) > 16<<10 || !o.canBeCode(c.code)
 	}
 	return len(c.key) > 64
 }
 
+// canBeCode reports whether some type of factor could take a code.
+func (o *oracle) canBeCode(raw string) bool {
+	s, ok := bare(raw)
+	switch {
+	case ok && isNumber(s) && min(6, o.digits) <= len(s) && len(s) <= 12, ok && isRecoveryCode(s):
+		return true
+	}
+	return o.own // a Verifier takes anything, and another device nothing
+}
+
 // asks lists the events that each state allows.
 var asks = map[authn.State][]string{
-	stateRequired:  {"challenge", "cancel"},
+	stateRequired:  {"challenge", "verify", "cancel"},
 	stateChallenge: {"verify", "resend", "previous", "cancel"},
 	stateEnroll:    {"enroll", "skip", "cancel"},
 	stateActivate:  {"activate", "resend", "previous", "cancel"},
@@ -44,6 +45,14 @@ var asks = map[authn.State][]string{
 }
 
 func refuse(t time.Time, errs ...error) want { return want{now: t, errs: errs} }
+
+// verdict returns the verdict on an event of a client, or on the answer of a device.
+func (o *oracle) verdict(c call, now time.Time) want {
+	if c.event == "respond" {
+		return o.respond(c, now)
+	}
+	return o.event(c, now)
+}
 
 // event returns the verdict on an event of a transaction.
 func (o *oracle) event(c call, now time.Time) want {
@@ -64,16 +73,21 @@ func (o *oracle) event(c call, now time.Time) want {
 		return want{now: t, state: state, outcome: o.outcome(c.tx), repeat: true}
 	}
 	w := o.taken(c, state, t)
+	if w.stores { // at a time of its own, unless the next step would find the clock wrong
+		if own := o.mark().Add(1); !own.After(now.Add(authn.MaxSkew)) {
+			t = later(t, own)
+		}
+	}
 	if w.state == "" && !slices.Contains(w.errs, authn.ErrFinished) {
 		w.state = state // a refusal does not change the state
 	}
-	if text, ok := o.normal(c.code); (c.event == "verify" || c.event == "activate") && ok && len(text) != o.digits {
-		// The specification does not say in which order this is checked.
-		w = want{errs: append(w.errs, authn.ErrMalformed), state: w.state, retry: w.retry}
-		if len(w.errs) == 1 {
-			w.state = state
-		}
-	}
+	w.by(c, t)
+	return w
+}
+
+// by says when the verdict's facts happened, and that the event caused the first one
+// of its transaction.
+func (w *want) by(c call, t time.Time) {
 	own := false
 	for i := range w.facts {
 		w.facts[i].at, w.facts[i].saves = t, true
@@ -82,7 +96,6 @@ func (o *oracle) event(c call, now time.Time) want {
 		}
 	}
 	w.now = t
-	return w
 }
 
 // finished returns the verdict on an event whose transaction is unknown, over or
@@ -94,14 +107,14 @@ func (o *oracle) finished(c call, t time.Time, wrong bool) (w want, over bool) {
 	case c.tx < 0:
 	case wrong && !o.closed(c.tx):
 		w.facts, w.may = o.closing(t), o.over(c.tx)
-	case !o.over(c.tx) && (!t.Before(o.expires(c.tx)) || o.steps(c.tx) >= 100):
+	case !o.over(c.tx) && (!t.Before(o.expires(c.tx)) || o.foreign(c.tx) || o.state(c.tx) != stateSuccess && o.steps(c.tx) >= 100):
 		w.facts = expired
 	case !o.over(c.tx):
 		return w, false
-	case !o.closed(c.tx) && !t.Before(o.expires(c.tx)):
+	case !o.closed(c.tx) && (!t.Before(o.expires(c.tx)) || o.foreign(c.tx)):
 		w.facts, w.may = expired, true // redeemed; its slot may be reused
 	default:
-		last, ok := o.last(c.tx)
+		last, ok := o.endedBy(c.tx)
 		if !ok || c.key == "" || last.key != c.key {
 			break
 		}
@@ -116,18 +129,17 @@ func (o *oracle) finished(c call, t time.Time, wrong bool) (w want, over bool) {
 	return w, true
 }
 
-// same reports whether b repeats a. Spaces in a code do not matter.
+// same reports whether b repeats a, in every field and as it is spelled, but for
+// passwords and what is handed in to a gate.
 func (o *oracle) same(a, b call) bool {
-	x, _ := o.normal(a.code)
-	y, _ := o.normal(b.code)
-	a.code, b.code = "", ""
-	return a == b && x == y
+	a.old, a.new, b.old, b.new = "", "", "", ""
+	return a == b
 }
 
-// last returns the event that a transaction saved last.
+// last returns the event of its client that a transaction saved last.
 func (o *oracle) last(tx int) (c call, ok bool) {
 	for f := range o.of(tx) {
-		if f.by.event != "" {
+		if f.by.event != "" && f.by.event != "respond" {
 			c, ok = f.by, true
 		}
 	}
@@ -138,11 +150,15 @@ func (o *oracle) last(tx int) (c call, ok bool) {
 func (o *oracle) outcome(tx int) (out authn.Outcome) {
 	for f := range o.of(tx) {
 		switch {
-		case f.by.event == "":
+		case f.by.event == "", f.by.event == "respond":
 		case f.what == erred:
 			out = authn.WrongCode
 		case f.what == late:
 			out = authn.LateCode
+		case f.what == rejected:
+			out = authn.Rejected
+		case f.denied:
+			out = authn.Denied
 		default:
 			out = authn.Done
 		}
@@ -152,7 +168,7 @@ func (o *oracle) outcome(tx int) (out authn.Outcome) {
 
 // taken returns the verdict on an event whose transaction is live.
 func (o *oracle) taken(c call, state authn.State, t time.Time) want {
-	if !slices.Contains(asks[state], c.event) {
+	if !slices.Contains(o.asks(state), c.event) {
 		if state == stateSuccess {
 			return refuse(t, authn.ErrFinished)
 		}
@@ -170,31 +186,39 @@ func (o *oracle) taken(c call, state authn.State, t time.Time) want {
 		}
 		return step(stateRequired, went)
 	case "skip":
+		if state == stateWarn {
+			return o.goes(c, fact{what: went}, 0)
+		}
 		if o.mustEnroll(c.tx) {
 			return refuse(t, authn.ErrRequired)
 		}
-		return step(stateSuccess, went)
+		return o.goes(c, fact{what: went}, -1)
+	case "change_password", "reset_password", "pass":
+		return o.handedIn(c, t)
 	case "enroll":
 		return o.send(c, o.offered(c.tx, c.factor), stateActivate, t)
 	case "challenge":
 		return o.send(c, only(c.factor, o.having(authn.Active)), stateChallenge, t)
 	case "resend":
+		id, kind := o.hand(c.tx)
 		from := o.having(authn.Active)
 		if state == stateActivate {
-			from = o.offered(c.tx, authn.Email)
+			from = o.offered(c.tx, kind)
 		}
-		id := o.hand(c.tx)
 		if c.factor != "" && c.factor != id {
 			return refuse(t, authn.ErrNotOffered)
 		}
 		return o.send(c, only(id, from), state, t)
+	}
+	if state == stateRequired {
+		return o.direct(c, t)
 	}
 	return o.check(c, t)
 }
 
 // mustEnroll reports whether a transaction may not skip enrollment.
 func (o *oracle) mustEnroll(tx int) bool {
-	return o.missing("") || o.requirement(tx) == authn.RequireFactor && len(o.proved(tx)) == 0
+	return o.missing(tx, "") || len(o.proved(tx)) == 0 && (o.requirement(tx) == authn.RequireFactor || o.protected())
 }
 
 func only(id string, from []string) []string {
@@ -204,23 +228,44 @@ func only(id string, from []string) []string {
 	return nil
 }
 
-// offered returns the factors of a type that a transaction may enroll.
-func (o *oracle) offered(tx int, kind string) []string {
-	if kind != authn.Email || o.protected() && len(o.proved(tx)) == 0 {
+// offered returns the factors of a type that a transaction may enroll, the one to
+// choose first: a required one goes before others.
+func (o *oracle) offered(tx int, kind string) (ids []string) {
+	proved := o.proved(tx)
+	if o.disabled() || o.protected() && len(proved) == 0 {
 		return nil
 	}
-	return o.having(authn.NotSetUp)
+	for _, required := range []bool{true, false} {
+		for _, f := range o.factors() {
+			if f.Type == kind && f.Status == authn.NotSetUp && f.Required == required && !slices.Contains(proved, f.ID) {
+				ids = append(ids, f.ID)
+			}
+		}
+	}
+	return ids
 }
 
-// send returns the verdict on an event that asks for a code.
+// send returns the verdict on an event that asks for a challenge.
 func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want {
 	if len(choice) == 0 {
 		return refuse(t, authn.ErrNotOffered)
 	}
-	if at, err := o.sendRefusal(c.tx, t); err != nil {
-		own, ok := o.live(c.tx, t)
-		if c.event == "challenge" && ok && own.factor == c.factor && o.backoff(t).IsZero() {
-			return want{state: to, facts: []fact{{what: reused, tx: c.tx, to: to, factor: c.factor}}}
+	id, name := choice[0], o.kindOf(choice[0])
+	kind, _ := o.kind(name)
+	end := o.backoff(t)
+	posed := fact{what: posed, tx: c.tx, to: to, factor: id, kind: name, address: o.address(id), owing: o.missing(c.tx, ""), puzzle: new(puzzle)}
+	switch at, err := o.sendRefusal(c.tx, t); {
+	case !end.IsZero():
+		w := refuse(t, authn.ErrTooSoon)
+		w.retry = end
+		return w
+	case !kind.sends(to == stateActivate) && c.event == "resend":
+		return refuse(t, authn.ErrNotAllowed)
+	case !kind.sends(to == stateActivate):
+		return want{state: to, facts: []fact{posed}}
+	case err != nil:
+		if own, ok := o.live(c.tx, t); c.event == "challenge" && ok && own.factor == c.factor {
+			return want{state: to, facts: []fact{{what: reused, tx: c.tx, to: to, factor: id, kind: name}}}
 		}
 		w := refuse(t, err)
 		w.retry = at
@@ -230,91 +275,23 @@ func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want
 	if to == stateActivate {
 		purpose = authn.PurposeEnroll
 	}
-	return want{
-		state: to, choice: choice, facts: []fact{{what: sent, tx: c.tx, to: to, factor: choice[0]}},
-		letters: []letter{{kind: authn.CodeMessage, factor: choice[0], purpose: purpose}},
-	}
-}
-
-// check returns the verdict on a code.
-func (o *oracle) check(c call, t time.Time) want {
-	id := o.hand(c.tx)
-	kept, ok := o.kept(c.tx)
-	if c.event == "activate" && (!slices.Contains(o.offered(c.tx, authn.Email), id) || o.address(id) != kept.address) {
-		ok = false
-	}
-	text, _ := o.normal(c.code)
-	switch end := o.backoff(t); {
-	case c.factor != "" && c.factor != id:
-		return refuse(t, authn.ErrNotOffered)
-	case !end.IsZero():
-		w := refuse(t, authn.ErrTooSoon)
-		w.retry = end
-		return w
-	case !ok:
-		return refuse(t, authn.ErrNoCode)
-	case !t.Before(kept.expires):
-		return want{state: o.state(c.tx), outcome: authn.LateCode, facts: []fact{{what: late, tx: c.tx}}}
-	case text == kept.text:
-		return o.right(c, id, t)
-	}
-	return o.wrong(c, id, t)
-}
-
-func (o *oracle) address(id string) string {
-	for _, f := range o.factors() {
-		if f.ID == id {
-			return f.Address
-		}
-	}
-	return ""
-}
-
-func (o *oracle) right(c call, id string, t time.Time) want {
-	w := want{state: stateSuccess}
-	if c.event == "activate" {
-		w.hands = id
-		w.letters = []letter{{kind: authn.ActivatedMessage, factor: id}}
-		if o.missing(id) {
-			w.state = stateEnroll
-		}
-	}
-	w.facts = []fact{{what: accepted, tx: c.tx, to: w.state, factor: id}}
-	if c.event == "activate" {
-		w.facts = append(w.facts, o.others(c.tx, stateCanceled)...)
+	posed.what = sent
+	w := want{state: to, facts: []fact{posed}, letters: []letter{{kind: authn.CodeMessage, factor: id, purpose: purpose}}}
+	if kind.awaited {
+		w.facts = append(w.facts, o.voids(c.tx)...)
 	}
 	return w
 }
 
-// others returns the facts that end the account's other transactions.
-func (o *oracle) others(but int, to authn.State) (fs []fact) {
+// voids returns the facts that take back what another device was asked in other
+// transactions: it has one question at a time.
+func (o *oracle) voids(but int) (fs []fact) {
 	for _, tx := range o.unended() {
-		if tx != but {
-			fs = append(fs, fact{what: ended, tx: tx, to: to})
+		if k, ok := o.kept(tx); ok && tx != but && kinds[k.kind].awaited && k.reply == "" {
+			fs = append(fs, fact{what: voided, tx: tx})
 		}
 	}
 	return fs
-}
-
-func (o *oracle) wrong(c call, id string, t time.Time) want {
-	after := o.with(fact{what: erred, at: t, tx: c.tx})
-	w := want{state: o.state(c.tx), outcome: authn.WrongCode, facts: []fact{{what: erred, tx: c.tx}}}
-	until, locked := after.lockedAt(t)
-	switch {
-	case locked:
-		w.letters = []letter{{kind: authn.LockedMessage, factor: id, until: until}}
-		w.until = until
-	case after.row() == o.p.BackoffFrom:
-		w.letters = []letter{{kind: authn.BackoffMessage, factor: id}}
-	}
-	if locked || after.count(c.tx, erred) >= o.p.Tries {
-		w.state = stateLocked
-		w.facts = append(w.facts, fact{what: ended, tx: c.tx, to: stateLocked})
-	}
-	if locked {
-		w.facts = append(w.facts, o.others(c.tx, stateLocked)...)
-	}
-	return w
 }
 
 // redeem returns the verdict on a session token.
@@ -325,10 +302,13 @@ func (o *oracle) redeem(tx int, now time.Time) want {
 	case tx < 0, o.over(tx), o.state(tx) != stateSuccess:
 	case wrong:
 		w.facts = o.closing(t)
-	case !t.Before(o.expires(tx)):
+	case !t.Before(o.expires(tx)), o.foreign(tx):
 		w.facts = []fact{{what: ended, at: t, tx: tx, to: stateExpired, saves: true}}
+	case o.unkept() && o.down():
+		w = refuse(t, authn.ErrUnavailable)
+		w.stores, w.facts = true, []fact{{what: saved, at: t, tx: -1, saves: true}}
 	default:
-		return want{now: t, state: stateSuccess, facts: []fact{{what: redeemed, at: t, tx: tx, saves: true, by: call{tx: tx, event: "redeem"}}}}
+		return want{now: t, state: stateSuccess, stores: o.unkept(), facts: []fact{{what: redeemed, at: t, tx: tx, saves: true, by: call{tx: tx, event: "redeem"}}}}
 	}
 	return w
 }

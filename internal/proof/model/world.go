@@ -3,142 +3,31 @@ package model
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
-	"github.com/authnfsm/authn/memsender"
-	"github.com/authnfsm/authn/memstore"
+	"github.com/authnfsm/authn/authntest"
 )
 
-// The world is a host: a clock, a directory of users, a store, a mailer and an
-// auditor, each of which records its calls and can fail.
+var zones = []*time.Location{time.UTC, time.FixedZone("east", 5*3600+1800), time.FixedZone("west", -9*3600)}
 
 var (
-	worldStart = time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)
-	errDown    = errors.New("the network is down")
-	errNoBox   = fmt.Errorf("no such mailbox: %w", authn.ErrUndeliverable)
-	zones      = []*time.Location{time.UTC, time.FixedZone("east", 5*3600+1800), time.FixedZone("west", -9*3600)}
+	down     = authntest.Fault{Err: authntest.ErrDown}
+	errNoBox = fmt.Errorf("no such mailbox: %w", authn.ErrUndeliverable)
 )
-
-// spy is a Store that keeps every saved record.
-type spy struct {
-	memstore.Store
-	records      map[string]authn.Record
-	loads, saves int
-	lastKey      string
-	versions     map[uint64]bool
-	repeated     bool // a version was used again
-}
-
-func (s *spy) Load(ctx context.Context, key string) (authn.Record, error) {
-	s.loads++
-	s.lastKey = key
-	return s.Store.Load(ctx, key)
-}
-
-func (s *spy) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
-	kept := r
-	kept.Value = bytes.Clone(r.Value)
-	if err := s.Store.Save(ctx, key, old, r); err != nil {
-		return err
-	}
-	s.saves++
-	if len(kept.Value) == 0 {
-		delete(s.records, key)
-		return nil
-	}
-	s.repeated = s.repeated || s.versions[kept.Version] || kept.Version == 0
-	s.versions[kept.Version] = true
-	s.records[key] = kept
-	return nil
-}
 
 // same reports whether two records are equal.
 func same(a, b authn.Record) bool {
 	return a.Version == b.Version && a.Due.Equal(b.Due) && bytes.Equal(a.Value, b.Value)
 }
 
-// attempt is one call of the mailer.
-type attempt struct {
-	authn.Message
-	err   error
-	saves int // of the store so far
-}
-
-// post is a Sender that can fail. The test sees each message even then.
-type post struct {
-	memsender.Sender
-	mood     error
-	attempts []attempt
-	store    *spy
-}
-
-func (p *post) Send(ctx context.Context, m authn.Message) error {
-	p.attempts = append(p.attempts, attempt{m, p.mood, p.store.saves})
-	if p.mood != nil {
-		return p.mood
-	}
-	return p.Sender.Send(ctx, m)
-}
-
-// handing is one call of Activated.
-type handing struct {
-	key, user string
-	factor    authn.Factor
-	err       error
-	saves     int
-}
-
-// directory is a Directory that activates factors.
-type directory struct {
-	users    map[string][]authn.Factor
-	down     bool // Factors fails
-	deaf     bool // Activated fails
-	handings []handing
-	store    *spy
-}
-
-func (d *directory) Factors(_ context.Context, user string) ([]authn.Factor, error) {
-	fs, ok := d.users[user]
-	switch {
-	case d.down:
-		return nil, errDown
-	case !ok:
-		return nil, authn.ErrNoUser
-	}
-	return slices.Clone(fs), nil
-}
-
-func (d *directory) Activated(_ context.Context, key, user string, f authn.Factor) error {
-	h := handing{key: key, user: user, factor: f, saves: d.store.saves}
-	if d.deaf {
-		h.err = errDown
-	}
-	d.handings = append(d.handings, h)
-	for i := range d.users[user] {
-		if g := &d.users[user][i]; h.err == nil && g.ID == f.ID {
-			g.Status = authn.Active
-		}
-	}
-	return h.err
-}
-
-// auditLog is an Auditor that can fail.
-type auditLog struct {
-	events []authn.AuditEvent
-	deaf   bool
-}
-
-func (l *auditLog) Audit(_ context.Context, e authn.AuditEvent) error {
-	l.events = append(l.events, e)
-	if l.deaf {
-		return errDown
-	}
-	return nil
+// effect is a call of Send or Activated.
+type effect struct {
+	authntest.Call
+	saves int // by then
 }
 
 // ticket has what a client and the test know of a transaction.
@@ -150,6 +39,9 @@ type ticket struct {
 	trail     authn.State // state according to the audit events
 	began     time.Time
 	succeeded time.Time
+
+	needed, passed []authn.State // gates, as the host has said
+	renewed        bool          // the password, as the host has judged
 }
 
 // account is a user with the oracle's view of it.
@@ -158,21 +50,32 @@ type account struct {
 	key     string // of the record
 	o       *oracle
 	tickets []*ticket
-	letters map[string]authn.Message // by key
-	owed    map[string]string        // factor to handing key
-	most    int                      // maximal number of pending effects
+	letters map[string]authn.Message  // by key
+	owed    map[string]authntest.Call // of Activated: the last one, by factor
+	most    int                       // maximal number of pending effects
+	devices []device
+	hidden  []string        // secrets that no answer may have
+	factors int             // that the user ever had
+	once    map[string]bool // codes that have signed in
+
+	keeps   []keep      // what the host has to keep, and has not taken
+	changes []time.Time // of passwords
+	needs   map[authn.State]bool
+}
+
+// device is a challenge that another device answers.
+type device struct {
+	tx int
+	*puzzle
 }
 
 // world is the environment of the services. All services share one store and are
 // used in turn, so that a service that keeps other state fails.
 type world struct {
+	*authntest.World
 	t        failer
-	now      time.Time
+	start    time.Time
 	zone     int
-	store    *spy
-	post     *post
-	dir      *directory
-	log      *auditLog
 	services []*authn.Service
 	turn     int
 	p        authn.Policy
@@ -180,9 +83,30 @@ type world struct {
 	accounts []*account
 	story    []string // printed with a failure
 	cover    map[string]int
-	keys     map[string]bool // of audit events
+	keys     map[string]bool // of audit events, and what was shown
 	floor    time.Time       // the clock does not go back beyond it
 	blur     bool            // the directory is temporarily wrong: do not compare answers
+	own      bool            // the services have the host's own types
+	mute     bool            // the Verifier is down
+	hosted
+	stale   bool          // the Directory gives the list before the last change
+	between func()        // comes before the next save
+	raced   bool          // it came
+	decide  func()        // makes the verdict on the event at hand
+	broken  string        // a failure that a service has swallowed
+	apps    int           // imported so far
+	drawApp func(app) app // makes a special one of them
+
+	// All calls of the ports so far.
+	loads, saves  int
+	lastKey       string // of a load
+	versions      map[uint64]bool
+	repeated      bool     // a version was used again
+	mails, handed []effect // of Send, of Activated
+	audits        []authn.AuditEvent
+	checks        []authn.Check     // that the Verifier was asked
+	reports       map[string]string // that the Auditor has not taken: key to user
+	bases         []*base
 }
 
 type failer interface {
@@ -194,27 +118,47 @@ type failer interface {
 var keyOne, keyTwo = authn.Key{ID: 1, Secret: []byte("one 5Zb8w1kqXn3sPz7RtYv2cEh4Lm6D")}, authn.Key{ID: 2, Secret: []byte("two q9WmT4xKd7Bv1Hs8Gf3Jr6Np2Cz5L")}
 
 func config(w *world, p authn.Policy) authn.Config {
-	return authn.Config{
-		Tenant: "acme", Keys: []authn.Key{keyOne}, PseudonymKey: []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L"),
-		Store: w.store, Mailer: w.post, Directory: w.dir, Auditor: w.log, Policy: p,
-		Now: func() time.Time { return w.now.In(zones[w.zone%len(zones)]) }, // B9: time zones do not matter
+	c := w.Config()
+	c.Keys, c.Policy = []authn.Key{keyOne}, p
+	c.Now = func() time.Time { return w.Now().In(zones[w.zone%len(zones)]) } // B9: time zones do not matter
+	w.addHosted(&c)
+	if w.own {
+		c.Types, c.Senders = w.types(), map[string]authn.Sender{"push": w}
 	}
+	return c
 }
 
 // newWorld returns a world with n services. The oracle expects codes with this
-// number of digits; 0 means that of the policy.
-func newWorld(t failer, p authn.Policy, digits, n int) *world {
+// number of digits; 0 means that of the policy. With own, the services have the
+// host's own types of factors.
+func newWorld(t failer, p authn.Policy, digits, n int, own bool) *world {
+	return newHostedWorld(t, p, digits, n, own, func(*world) {})
+}
+
+// newHostedWorld is newWorld with a host that prepare gives it.
+func newHostedWorld(t failer, p authn.Policy, digits, n int, own bool, prepare func(*world)) *world {
 	w := &world{
-		t: t, now: worldStart, p: settled(p), digits: digits, cover: map[string]int{}, keys: map[string]bool{},
-		store: &spy{records: map[string]authn.Record{}, versions: map[uint64]bool{}}, log: &auditLog{},
+		World: new(authntest.World), t: t, p: settled(p), digits: digits, own: own, cover: map[string]int{}, keys: map[string]bool{}, versions: map[uint64]bool{},
+		reports: map[string]string{},
 	}
-	w.post, w.dir = &post{store: w.store}, &directory{users: map[string][]authn.Factor{}, store: w.store}
-	for range n {
+	w.Watch, w.Plan = w.note, w.plan
+	w.Advance(123_456_789) // times have nanoseconds
+	w.start = w.Now()
+	prepare(w)
+	open := func() *authn.Service {
 		s, err := authn.New(config(w, p))
 		if err != nil {
 			t.Fatalf("New(%+v): %v", p, err)
 		}
-		w.services = append(w.services, s)
+		return s
+	}
+	for range n {
+		w.services = append(w.services, open())
+	}
+	if w.passwords {
+		w.gates, w.others = w.others, w.gates
+		w.elsewhere = open()
+		w.gates, w.others = w.others, w.gates
 	}
 	if digits == 0 {
 		w.digits = w.p.Digits
@@ -222,36 +166,112 @@ func newWorld(t failer, p authn.Policy, digits, n int) *world {
 	return w
 }
 
+// all returns all services.
+func (w *world) all() []*authn.Service {
+	if w.elsewhere != nil {
+		return append(slices.Clip(w.services), w.elsewhere)
+	}
+	return w.services
+}
+
+// note keeps what a test wants to know of a call.
+func (w *world) note(_ context.Context, c authntest.Call) {
+	switch {
+	case c.Port == authntest.Load:
+		w.loads++
+		w.lastKey = c.Key
+	case c.Port == authntest.Save && c.Done:
+		w.saves++
+		if v := c.Record.Version; len(c.Record.Value) > 0 {
+			w.repeated = w.repeated || w.versions[v] || v == 0
+			w.versions[v] = true
+		}
+	case c.Port == authntest.Send:
+		w.mails = append(w.mails, effect{c, w.saves})
+	case c.Port == authntest.Activated:
+		w.handed = append(w.handed, effect{c, w.saves})
+	case c.Port == authntest.Audit:
+		w.audits = append(w.audits, c.Event)
+		if delete(w.reports, c.Key); c.Err != nil && c.Key != "" {
+			w.reports[c.Key] = c.User
+		}
+	}
+}
+
+// plan lets another event come before a save.
+func (w *world) plan(_ context.Context, c authntest.Call) (f authntest.Fault) {
+	if c.Port == authntest.Save && w.between != nil {
+		first, decide, checks, asks := w.between, w.decide, len(w.checks), len(w.asked)
+		w.between = nil
+		first()
+		w.checks, w.asked = w.checks[:checks], w.asked[:asks]
+		*w.bases[len(w.bases)-1] = w.base()
+		decide()
+		w.raced = true
+	}
+	return f
+}
+
+// wait waits until t, unless that is past.
+func (w *world) wait(t time.Time) {
+	w.Advance(max(0, t.Sub(w.Now())))
+}
+
+// records returns all stored records.
+func (w *world) records() map[string]authn.Record {
+	all, err := w.Records(ctx)
+	if err != nil {
+		w.failf("%v", err)
+	}
+	return all
+}
+
 // add adds a user. Every factor has a different address.
 func (w *world) add(fs ...authn.Factor) *account {
 	n := len(w.accounts)
-	a := &account{user: fmt.Sprintf("user-%d", n), letters: map[string]authn.Message{}, owed: map[string]string{}}
-	for i, f := range fs {
-		if f.ID = fmt.Sprintf("f%d-%d", n, i); f.Type == "" {
-			f.Type = authn.Email
-		}
-		f.Address = fmt.Sprintf("box%d@user%d.example", i, n)
-		fs[i] = f
-	}
-	w.dir.users[a.user] = slices.Clone(fs)
-	a.o = &oracle{p: w.p, digits: w.digits, ask: func() []authn.Factor { return w.dir.users[a.user] }}
+	user := fmt.Sprintf("user-%d", n)
+	a := &account{user: user, letters: map[string]authn.Message{}, owed: map[string]authntest.Call{}, once: map[string]bool{}}
+	a.o = &oracle{p: w.p, digits: w.digits, user: user, own: w.own, ask: func() []authn.Factor { return w.list(user) }}
+	w.answers(a)
 	w.accounts = append(w.accounts, a)
+	w.offer(a, fs...)
 	return a
 }
 
-func (w *world) address(a *account, factor string) string {
-	for _, f := range w.dir.users[a.user] {
-		if f.ID == factor {
-			return f.Address
+// offer adds factors to a user's list.
+func (w *world) offer(a *account, fs ...authn.Factor) {
+	list := w.FactorsOf(a.user)
+	for _, f := range fs {
+		if f.Type == "" {
+			f.Type = authn.Email
 		}
+		f.ID = fmt.Sprintf("f%s-%d", strings.TrimPrefix(a.user, "user-"), a.factors)
+		a.factors++
+		switch {
+		case f.Type == authn.TOTP && f.Status == authn.Active:
+			f = w.imported(a, f)
+		case !kinds[f.Type].coded && f.Type != "sms":
+		default:
+			f.Address = fmt.Sprintf("box%d@%s.example", a.factors, a.user)
+		}
+		list = append(list, f)
 	}
-	return ""
+	w.SetFactors(a.user, list...)
 }
 
-func (w *world) owner(a *account, address string) string {
-	for _, f := range w.dir.users[a.user] {
-		if f.Address == address {
-			return f.ID
+// list is what the Directory says.
+func (w *world) list(user string) []authn.Factor {
+	if w.stale {
+		fs, _ := w.Factors(ctx, user)
+		return fs
+	}
+	return w.FactorsOf(user)
+}
+
+func (w *world) address(a *account, factor string) string {
+	for _, f := range w.FactorsOf(a.user) {
+		if f.ID == factor {
+			return f.Address
 		}
 	}
 	return ""
@@ -265,26 +285,46 @@ type seen struct {
 	before, after map[string]authn.Record
 	loads, saves  int
 	savesBefore   int
-	mails         []attempt
-	hands         []handing
+	mails, hands  []effect
 	audits        []authn.AuditEvent
+	checks        []authn.Check
+	asked         []asked
+	keeping       []keeping
+	again         bool // the step may have run again
+	respond       bool // by another device
+}
+
+// base is what had happened before a call.
+type base struct {
+	before                             map[string]authn.Record
+	loads, saves, mails, hands, audits int
+	keeping                            int
+}
+
+func (w *world) base() base {
+	return base{w.records(), w.loads, w.saves, len(w.mails), len(w.handed), len(w.audits), len(w.keeping)}
 }
 
 // watch runs f on one of the services and returns its effects.
 func (w *world) watch(f func(*authn.Service) (*authn.Answer, *authn.Assertion, error)) (g seen) {
-	g.before = maps.Clone(w.store.records)
-	loads, saves, mails, hands, audits := w.store.loads, w.store.saves, len(w.post.attempts), len(w.dir.handings), len(w.log.events)
+	w.Forget()
+	b, checks, asks := w.base(), len(w.checks), len(w.asked)
+	w.bases = append(w.bases, &b)
 	w.turn++
 	g.answer, g.assertion, g.err = f(w.services[w.turn%len(w.services)])
-	g.after = maps.Clone(w.store.records)
-	g.loads, g.saves, g.savesBefore = w.store.loads-loads, w.store.saves-saves, saves
-	g.mails, g.hands, g.audits = w.post.attempts[mails:], w.dir.handings[hands:], w.log.events[audits:]
+	if w.broken != "" {
+		w.t.Fatalf("%s", w.broken)
+	}
+	w.bases = w.bases[:len(w.bases)-1]
+	g.before, g.after, g.checks, g.asked, g.keeping = b.before, w.records(), w.checks[checks:], w.asked[asks:], w.keeping[b.keeping:]
+	g.loads, g.saves, g.savesBefore = w.loads-b.loads, w.saves-b.saves, b.saves
+	g.mails, g.hands, g.audits = w.mails[b.mails:], w.handed[b.hands:], w.audits[b.audits:]
 	return g
 }
 
 // tell adds a line to the log of this run.
 func (w *world) tell(format string, args ...any) {
-	w.story = append(w.story, fmt.Sprintf("%s ", w.now.Sub(worldStart))+fmt.Sprintf(format, args...))
+	w.story = append(w.story, fmt.Sprintf("%s ", w.Now().Sub(w.start))+fmt.Sprintf(format, args...))
 }
 
 // failf fails and prints the log of the run.
@@ -293,5 +333,6 @@ func (w *world) failf(format string, args ...any) {
 	for _, line := range w.story {
 		w.t.Logf("%s", line)
 	}
-	w.t.Fatalf(format, args...)
+	w.broken = fmt.Sprintf(format, args...)
+	w.t.Fatalf("%s", w.broken)
 }

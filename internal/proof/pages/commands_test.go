@@ -1,13 +1,12 @@
 package pages
 
 import (
-	"archive/zip"
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,13 +33,26 @@ var commands = []command{
 	{"go run ./examples/signin", (*reader).terminal},
 	{"go run ./examples/idp", (*reader).provider},
 	{"go run ./examples/hosting", (*reader).host},
-	{"curl -c jar -b jar -d name=ada -d 'password=correct horse battery' http://127.0.0.1:8081/signin", (*reader).byHost},
-	{"curl -c jar -b jar -d factor=mail http://127.0.0.1:8081/signin/challenge", (*reader).byHost},
-	{"curl -c jar -b jar -d code=CODE http://127.0.0.1:8081/signin/verify", (*reader).byHost},
+	{"go run ./examples/oidc", (*reader).openID},
+	{"curl -c jar -b jar --json '{\"name\":\"ada\",\"password\":\"correct horse battery\"}' http://127.0.0.1:8081/signin/begin", (*reader).byHost},
+	{"curl -c jar -b jar -H 'Sign-In: SIGNIN' --json '{\"factor\":\"mail\"}' http://127.0.0.1:8081/signin/challenge", (*reader).byHost},
+	{"curl -c jar -b jar -H 'Sign-In: SIGNIN' --json '{\"code\":\"CODE\"}' http://127.0.0.1:8081/signin/verify", (*reader).byHost},
 	{"go run ./cmd/authn-diagram -format svg -view overview -o overview.svg", (*reader).picture},
 	{"openssl rand -base64 32", (*reader).key},
+	{"go run ./otelauthn/demo", (*reader).telemetry},
+	{"go install github.com/authnfsm/authn/cmd/authnctl@latest", (*reader).byRelease},
+	{"go run ./examples/signin/kept -store sqlite:demo.db", (*reader).operator},
+	{"export AUTHN_STORE=sqlite:demo.db AUTHN_KEYS_FILE=demo.db.keys AUTHN_TENANT=signin", (*reader).byOperator},
+	{"go run ./cmd/authnctl doctor", (*reader).byOperator},
+	{"go run ./cmd/authnctl show ada", (*reader).byOperator},
+	{"go run ./cmd/authnctl explain ada", (*reader).byOperator},
+	{"go run ./cmd/authnctl list -state MFA_CHALLENGE", (*reader).byOperator},
+	{"go run ./cmd/authnctl unlock -reason 'ticket 4711: called back' ada", (*reader).byOperator},
+	{"./release.sh v0.1.0", (*reader).release},
+	{"git push origin --tags", (*reader).byRelease},
 	{"go run ./internal/regen", (*reader).inCI},
 	{"go test work", (*reader).inCI},
+	{". .ci/services", (*reader).inCI},
 	{"./check.sh", (*reader).inCI},
 	{"e2e/run.sh", (*reader).inCI},
 	{"go run ./internal/mutants", (*reader).inCI},
@@ -126,47 +138,9 @@ func (r *reader) get() {
 // proxied returns an environment in which this directory is the latest release.
 func proxied(t *testing.T) []string {
 	t.Helper()
-	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	proxy := t.TempDir()
-	publish(t, filepath.Join(proxy, "github.com/authnfsm/authn/@v"))
-	return append(os.Environ(), "GOWORK=", "GOSUMDB=off", "GOFLAGS=-modcacherw", "GOMODCACHE="+t.TempDir(),
-		"GOPROXY=file://"+proxy+",file://"+strings.TrimSpace(string(cache))+"/cache/download")
-}
-
-// publish writes a release as a module proxy does: without nested modules.
-func publish(t *testing.T, dir string) {
-	t.Helper()
-	const version = "v0.0.1"
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	visitFiles(t, func(path string) {
-		w, err := z.Create("github.com/authnfsm/authn@" + version + "/" + filepath.ToSlash(path))
-		if err == nil {
-			_, err = io.WriteString(w, read(t, path))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}, func(dir string) bool {
-		_, err := os.Stat(filepath.Join(dir, "go.mod"))
-		return dir == "." || err != nil
-	})
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"list": version + "\n", version + ".info": `{"Version":"` + version + `"}`, version + ".mod": read(t, "go.mod"), version + ".zip": b.String(),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	publish(t, proxy, ".", "github.com/authnfsm/authn", "v0.0.1")
+	return offline(t, proxy)
 }
 
 // program runs the program of the README.
@@ -188,7 +162,7 @@ func (r *reader) program() {
 	r.Error("the README has no program")
 }
 
-// terminal types the password and then the code of the mail.
+// terminal types the password, takes the first choice and types the code of the mail.
 func (r *reader) terminal() {
 	cmd := r.command(".")
 	stdin, err1 := cmd.StdinPipe()
@@ -196,7 +170,7 @@ func (r *reader) terminal() {
 	if err1 != nil || err2 != nil || cmd.Start() != nil {
 		r.Fatal(err1, err2, "or it does not start")
 	}
-	io.WriteString(stdin, "correct horse battery\nchallenge mail\n")
+	io.WriteString(stdin, "correct horse battery\n\n")
 	code := regexp.MustCompile(`Your code is (\d{6})`)
 	var seen strings.Builder
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
@@ -211,16 +185,26 @@ func (r *reader) terminal() {
 	}
 }
 
+// telemetry prints a span and a metric of a sign-in.
+func (r *reader) telemetry() {
+	got := r.out(".", "")
+	for _, want := range []string{"authn.step authn.event=primary ", "\nauthn_steps_total{"} {
+		if !strings.Contains(got, want) {
+			r.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}
+
 // started builds a server and starts it on a free port. It does not use "go run",
 // whose child would not end with it. It returns the server's URL and its further
 // output.
-func (r *reader) started() (url string, lines *bufio.Scanner) {
+func (r *reader) started(args ...string) (url string, lines *bufio.Scanner) {
 	r.Helper()
 	bin := filepath.Join(r.TempDir(), "program")
 	if b, err := exec.CommandContext(r.Context(), "go", "build", "-o", bin, strings.Fields(r.line)[2]).CombinedOutput(); err != nil {
 		r.Fatalf("%v\n%s", err, b)
 	}
-	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
+	cmd := exec.Command(bin, append(args, "-addr", "127.0.0.1:0")...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil || cmd.Start() != nil {
 		r.Fatal(err, "or it does not start")
@@ -232,7 +216,7 @@ func (r *reader) started() (url string, lines *bufio.Scanner) {
 		cmd.Wait()
 	})
 	for lines = bufio.NewScanner(stdout); url == "" && lines.Scan(); {
-		url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(lines.Text())
+		url = regexp.MustCompile(`http://(127\.0\.0\.1|localhost):\d+`).FindString(lines.Text())
 	}
 	return url, lines
 }
@@ -251,13 +235,29 @@ func (r *reader) provider() {
 	}
 }
 
+// openID starts the OpenID provider and its application, which sends to a page that asks
+// for a password.
+func (r *reader) openID() {
+	url, _ := r.started("-client-addr", "127.0.0.1:0")
+	jar, _ := cookiejar.New(nil)
+	resp, err := (&http.Client{Jar: jar}).Get(url + "/login/plain")
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 || !strings.Contains(string(b), "password") {
+		r.Errorf("%d %v\n%s", resp.StatusCode, err, b)
+	}
+}
+
 // host starts the host and runs the next commands of the page, which sign in.
 func (r *reader) host() {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("AUTHN_TEST_TOOLS") != "required" {
 		r.Skip("install curl")
 	}
 	url, lines := r.started()
-	dir, code := r.TempDir(), ""
+	dir, signIn, code := r.TempDir(), "", ""
+	named := regexp.MustCompile(`"signIn":"([^"]+)"`)
 	states := []string{"MFA_REQUIRED", "MFA_CHALLENGE", "SUCCESS"}
 	for _, line := range lined(r.T) {
 		if !strings.HasPrefix(line, "curl ") {
@@ -267,11 +267,14 @@ func (r *reader) host() {
 			lines.Scan()
 			code = lines.Text()[strings.LastIndex(lines.Text(), " ")+1:]
 		}
-		cmd := exec.CommandContext(r.Context(), "sh", "-c", strings.NewReplacer("http://127.0.0.1:8081", url, "CODE", code).Replace(line))
+		cmd := exec.CommandContext(r.Context(), "sh", "-c", strings.NewReplacer("http://127.0.0.1:8081", url, "SIGNIN", signIn, "CODE", code).Replace(line))
 		cmd.Dir = dir
 		b, err := cmd.Output()
 		if len(states) == 0 || err != nil || !strings.Contains(string(b), `"state":"`+states[0]+`"`) {
 			r.Fatalf("%s: %v\n%s", line, err, b)
+		}
+		if m := named.FindSubmatch(b); m != nil {
+			signIn = string(m[1])
 		}
 		states = states[1:]
 	}
@@ -282,6 +285,37 @@ func (r *reader) host() {
 
 // byHost does nothing: host runs the line, because it needs the running program.
 func (r *reader) byHost() {}
+
+// operator begins a sign-in, stops it, and runs the next commands of the page on it in
+// one shell.
+func (r *reader) operator() {
+	dir := r.TempDir()
+	inDir := strings.NewReplacer("sqlite:demo.db", "sqlite:"+filepath.Join(dir, "demo.db"), "=demo.db.keys", "="+filepath.Join(dir, "demo.db.keys"))
+	told := lined(r.T)
+	r.line = inDir.Replace(r.line)
+	cmd := r.command(".")
+	cmd.Stdin = strings.NewReader("correct horse battery\nchallenge\n") // and no code
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "MFA_CHALLENGE") {
+		r.Fatalf("%v\n%s", err, out)
+	}
+	script, wants := "set -e\n", []string{"nothing has been due", "a code is good until", "● MFA_CHALLENGE  is where ada stands", "1 account", "ada may sign in", `"guard":"ticket 4711: called back"`}
+	for _, line := range told {
+		if strings.HasPrefix(line, "export AUTHN_") || strings.HasPrefix(line, "go run ./cmd/authnctl ") {
+			script += inDir.Replace(line) + "\n"
+		}
+	}
+	sh := exec.CommandContext(r.Context(), "sh", "-c", script)
+	sh.Stdin = strings.NewReader("ada\n")
+	out, err := sh.CombinedOutput()
+	for _, want := range wants {
+		if err != nil || !strings.Contains(string(out), want) {
+			r.Errorf("%v, no %q in\n%s", err, want, out)
+		}
+	}
+}
+
+// byOperator does nothing: operator runs the line, because it needs the sign-in.
+func (r *reader) byOperator() {}
 
 func (r *reader) picture() {
 	name := filepath.Join(r.TempDir(), "overview.svg")
@@ -301,10 +335,10 @@ func (r *reader) key() {
 	}
 }
 
-// visitFiles visits the files of directories that want selects.
-func visitFiles(t *testing.T, visit func(path string), want func(dir string) bool) {
+// visitFiles visits the files in root of directories that want selects.
+func visitFiles(t *testing.T, root string, visit func(path string), want func(dir string) bool) {
 	t.Helper()
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

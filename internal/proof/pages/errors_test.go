@@ -13,7 +13,7 @@ import (
 
 // Events that are methods of Service.
 var (
-	moves = []string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "cancel"}
+	moves = []string{"enroll", "activate", "challenge", "verify", "resend", "previous", "skip", "change_password", "reset_password", "pass", "cancel"}
 	calls = append([]string{"primary"}, append(slices.Clone(moves), "redeem")...)
 )
 
@@ -31,7 +31,9 @@ var sentinels = []struct {
 	{authn.ErrNotOffered, "ErrNotOffered", "the Directory does not currently offer the factor", "choose one of the factors in `Refusal.Answer.Factors`", nil},
 	{authn.ErrNoFactor, "ErrNoFactor", "a second factor is required, and the user can neither prove nor enroll one", "give the user a factor", nil},
 	{authn.ErrNoUser, "ErrNoUser", "the Directory has no such user, or the user may not sign in", "respond as to a wrong password", []string{"primary", "enroll", "activate", "challenge", "resend", "redeem"}},
-	{authn.ErrNoCode, "ErrNoCode", "there is no live code: none was sent, or it is used, replaced, exhausted or expired; no failure is counted", "`resend`", nil},
+	{authn.ErrUsed, "ErrUsed", "the code was right, and was used before; no failure is counted", "of an app wait until `Refusal.RetryAt` for the next code; of a list use another code", nil},
+	{authn.ErrWaiting, "ErrWaiting", "the other device has not answered yet; nothing is written", "ask again", nil},
+	{authn.ErrNoCode, "ErrNoCode", "there is no live code or challenge: none was sent, or it is used, replaced, exhausted or expired; no failure is counted", "`resend`", nil},
 	{authn.ErrRequired, "ErrRequired", "`skip` while a required factor is missing", "`enroll`", nil},
 	{authn.ErrExhausted, "ErrExhausted", "the transaction has no sends left", "use the last code, or begin a new sign-in", nil},
 	{authn.ErrTooSoon, "ErrTooSoon", "a cool-down, a back-off, or a limit of sends or starts applies", "wait until `Refusal.RetryAt`", nil},
@@ -72,8 +74,8 @@ func errorsPage() string {
 			fmt.Fprintf(&rows, "| `%s` | %s |\n", s.name, strings.Join(at, "; "))
 		}
 	}
-	b.WriteString("\n# Rows that refuse\n\nAn event, and the guards under which it is refused. `ErrNotAllowed` means that the table has no row for the event.\n\n| error | rows |\n|---|---|\n" + rows.String())
-	b.WriteString("\n# Outcomes\n\nA wrong or late code is not a refusal: the step is saved, and `Answer.Outcome` reports it. In Okta's wire format it is an error.\n\n| outcome | in | when | Okta's code |\n|---|---|---|---|\n")
+	b.WriteString("\n# Rows that refuse\n\nAn event, and the guards under which it is refused. Where the table has no row for an event, it is refused with `ErrNotAllowed`.\n\n| error | rows |\n|---|---|\n" + rows.String())
+	b.WriteString("\n# Outcomes\n\nWhat is wrong, late or rejected is not a refusal: the step is saved, and `Answer.Outcome` reports it. In Okta's wire format it is an error.\n\n| outcome | in | when | Okta's code |\n|---|---|---|---|\n")
 	for _, o := range []struct {
 		a    authn.Answer
 		when string
@@ -81,12 +83,18 @@ func errorsPage() string {
 		{authn.Answer{State: authn.MFAChallenge, Outcome: authn.WrongCode}, "the code does not match the live code; counted as a failure"},
 		{authn.Answer{State: authn.MFAChallenge, Outcome: authn.LateCode}, "the live code had expired; not counted as a failure"},
 		{authn.Answer{State: authn.LockedOut, Outcome: authn.WrongCode}, "no tries are left"},
+		{authn.Answer{State: authn.PasswordExpired, Outcome: authn.WrongCode}, "the old password, or what a gate asks for, is wrong; counted as a failure"},
+		{authn.Answer{State: authn.PasswordExpired, Outcome: authn.Rejected}, "the new password, or what a gate asks for, does not meet the rules in `Answer.Reasons`; not counted as a failure"},
+		{authn.Answer{State: authn.Canceled, Outcome: authn.Denied}, "the host ends the sign-in"},
 	} {
 		code, status := okta.ErrorCode(&o.a, nil)
 		fmt.Fprintf(&b, "| %s | %s | %s | %d %s |\n", o.a.Outcome, o.a.State, o.when, status, code)
 	}
 	return b.String()
 }
+
+// inAnswer has what is no error of Okta's: an answer shows it.
+var inAnswer = map[error]string{authn.ErrLocked: string(authn.LockedOut), authn.ErrWaiting: "WAITING"}
 
 // oktaCodes returns the answers of the handler, with events if they differ.
 func oktaCodes(sentinel error, events []string) string {
@@ -98,7 +106,7 @@ func oktaCodes(sentinel error, events []string) string {
 		}
 		code, status := okta.ErrorCode(nil, refused(sentinel, e))
 		if code == "" {
-			code = string(authn.LockedOut)
+			code = inAnswer[sentinel]
 		}
 		code = fmt.Sprintf("%d %s", status, code)
 		if !slices.Contains(codes, code) {
@@ -141,11 +149,13 @@ func TestOktaCodes(t *testing.T) {
 		"403 E0000079":   oktaCodes(authn.ErrNotAllowed, moves),
 		"401 E0000011":   oktaCodes(authn.ErrFinished, calls[1:]),
 		"200 LOCKED_OUT": oktaCodes(authn.ErrLocked, []string{"primary"}),
+		"200 WAITING":    oktaCodes(authn.ErrWaiting, []string{"activate", "verify"}),
+		"403 E0000068":   oktaCodes(authn.ErrUsed, []string{"verify"}),
 		"enroll, challenge, resend: 429 E0000118<br>else 429 E0000047": oktaCodes(authn.ErrTooSoon, []string{"primary", "enroll", "challenge", "resend", "activate", "verify", "cancel"}),
 		"primary: 401 E0000004<br>else 401 E0000011":                   oktaCodes(authn.ErrNoUser, []string{"primary", "enroll", "redeem"}),
-		"503 E0000009": oktaCodes(authn.ErrCorrupt, calls),
-		"500 E0000009": oktaCodes(authn.ErrEngine, calls),
-		"":             oktaCodes(authn.ErrConflict, nil),
+		"503 E0000009":              oktaCodes(authn.ErrUnavailable, calls),
+		"500 E0000009 500 E0000009": oktaCodes(authn.ErrCorrupt, calls) + " " + oktaCodes(authn.ErrEngine, calls),
+		"":                          oktaCodes(authn.ErrConflict, nil),
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -14,13 +14,13 @@ import (
 // errors, net/http or the library calls, and a process that tests kill.
 var unexampled = []string{
 	"Format", "GoString", "GobEncode", "LogValue", "MarshalText", "String", "Error", "Unwrap",
-	"Load", "Save", "Due", "Send", "Seal", "ServeHTTP",
+	"Load", "Save", "Due", "Keys", "Send", "Seal", "ServeHTTP",
 	"NewProcess", "Serve", "Kill", "Now",
 }
 
 // Each exported function of each public package is called by an example that runs.
 func TestExamples(t *testing.T) {
-	for _, dir := range []string{".", "memstore", "storetest", "memsender", "sendertest", "okta", "diagram", "sqlstore", "redisstore", "smtpmail"} {
+	for _, dir := range []string{".", "memstore", "storetest", "memsender", "sendertest", "okta", "httphost", "diagram", "sqlstore", "redisstore", "etcdstore", "natsstore", "smtpmail", "webhooksend", "otelauthn", "webauthnfactor", "questionfactor", "operate"} {
 		entries, called := exported(t, dir), exampled(t, dir)
 		if len(entries) == 0 {
 			t.Errorf("%s exports nothing", dir)

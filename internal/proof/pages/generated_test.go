@@ -28,7 +28,8 @@ func TestDocs(t *testing.T) {
 		t.Fatal("README.md has no markers for the diagram")
 	}
 	var b strings.Builder
-	if err := diagram.Mermaid(&b, authn.Transitions(), diagram.Email()); err != nil {
+	email := view("email")
+	if err := diagram.Mermaid(&b, email.Rows, email.Options); err != nil {
 		t.Fatal(err)
 	}
 	sameFile(t, "README.md", head+"<!-- states -->\n```mermaid\n"+b.String()+"```\n<!-- /states -->"+tail)
@@ -47,7 +48,14 @@ func footer(source string) string {
 
 func statesPage() string {
 	var b strings.Builder
-	b.WriteString("# States\n\nA transaction is always in one of these states. An event for which the table has no row is refused with `ErrNotAllowed`. In a terminal state it is\nrefused with `ErrFinished`, which is also the answer to an unknown token.\n\n![Every state and every event](img/overview.svg)\n")
+	b.WriteString("# States\n\nA transaction is always in one of these states. An event for which the table has no row is refused with `ErrNotAllowed`. In a terminal state it is\nrefused with `ErrFinished`, which is also the answer to an unknown token.\n\n")
+	overview := view("overview")
+	fmt.Fprintf(&b, "%s\n\n![Every state and every event](img/overview.svg)\n\n## Flows\n", overview.About)
+	for _, v := range diagram.Views() {
+		if v.Name != overview.Name && v.Name != "full" { // which is on the page of events
+			fmt.Fprintf(&b, "\n**%s.** %s\n\n![%s](img/%s.svg)\n", title(v.Name), v.About, v.Name, v.Name)
+		}
+	}
 	for _, x := range authn.NewReference().States {
 		st := x.State
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n* The host shows: %s\n%s", st, x.Means, lower(x.Shows), lasting(x))
@@ -78,6 +86,17 @@ func lasting(x authn.StateInfo) string {
 	}
 	return ""
 }
+
+// view returns a view that is on a page by its name.
+func view(name string) diagram.View {
+	v, ok := diagram.Named(name)
+	if !ok {
+		panic("there is no view " + name)
+	}
+	return v
+}
+
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
@@ -158,6 +177,19 @@ func policyPage() string {
 	b.WriteString("\nWith 8 digits or more, there is no yearly budget of wrong codes unless `FailuresPerYear` is set.\n")
 	fmt.Fprintf(&b, "\n`MaxSkew`, the largest difference allowed between the clocks of two nodes, is fixed at %v.\n", authn.MaxSkew)
 	return b.String()
+}
+
+// Every view is shown on a page.
+func TestPagesViews(t *testing.T) {
+	all := ""
+	for _, text := range pages(t) {
+		all += text
+	}
+	for _, v := range diagram.Views() {
+		if !strings.Contains(all, "(img/"+v.Name+".svg)") {
+			t.Errorf("no page shows %s", v.Name)
+		}
+	}
 }
 
 // Every state and every sentinel is documented.

@@ -20,9 +20,9 @@ type walk struct {
 	rows  []string // the rows that were taken for it, or that refused
 }
 
-// walks returns a walk to each answer of the recorded paths and scenarios, the
+// allWalks returns a walk to each answer of the recorded paths and scenarios, the
 // shortest first.
-func walks(t *testing.T) (ws []walk) {
+func allWalks(t *testing.T) (ws []walk) {
 	for _, dir := range []string{"internal/walks", "internal/proof/scenarios/testdata"} {
 		files, err := filepath.Glob(dir + "/*.txt")
 		if err != nil || len(files) == 0 {
@@ -35,6 +35,7 @@ func walks(t *testing.T) (ws []walk) {
 			}
 		}
 	}
+	ws = append(ws, kinds(t)...)
 	size := func(w walk) int { return len(strings.Join(w.steps, "")) }
 	slices.SortStableFunc(ws, func(a, b walk) int {
 		return cmp.Or(cmp.Compare(len(a.steps), len(b.steps)), cmp.Compare(size(a), size(b)))
@@ -77,12 +78,12 @@ func span(s string) time.Duration {
 // pathsPage shows the shortest walk to every outcome: every row that leads to a
 // terminal state, and every refusal.
 func pathsPage(t *testing.T) string {
-	ws := walks(t)
+	ws := allWalks(t)
 	var b strings.Builder
-	b.WriteString("# Paths\n\nThe shortest sequence of events to every outcome, with the answer to each, found by exhaustive exploration. The policies have small limits, so that\neach limit is a few steps away. `internal/walks` holds these sequences and many more. The tests of every store replay all of them through a\ncomplete service.\n")
+	b.WriteString("# Paths\n\nThe shortest sequence of events to every outcome, with the answer to each, found by exhaustive exploration. The policies have small limits, so that\neach limit is a few steps away. `internal/walks` holds these sequences and many more for codes that are sent, and `authntest.Walks` finds those for other\nkinds of factor. The tests of every store replay all of them through a complete service.\n")
 	for _, end := range ends() {
 		fmt.Fprintf(&b, "\n## %s\n\n", end)
-		for _, label := range labels(func(r authn.Transition) bool { return r.To == end }) {
+		for _, label := range labels(func(r authn.Transition) bool { return r.To == end && r.From != authn.OtherGate && !ofClaims(r) }) {
 			i := slices.IndexFunc(ws, func(w walk) bool {
 				return slices.ContainsFunc(w.rows, func(r string) bool { return quietly(r) == label })
 			})
@@ -93,6 +94,7 @@ func pathsPage(t *testing.T) string {
 			fmt.Fprintf(&b, "* **%s** — %s\n", label, strings.Join(ws[i].steps, ", "))
 		}
 	}
+	b.WriteString("\n## Claims\n\nWhat a claim leads to is played, answer by answer, in the scenarios `claim-*`, `recovery*`, `unlock` and `sign-up` of `internal/proof/scenarios/testdata`.\n")
 	b.WriteString("\n## Refusals\n\n")
 	told := map[string]walk{}
 	for _, w := range slices.Backward(ws) { // the shortest last
@@ -112,6 +114,12 @@ func pathsPage(t *testing.T) string {
 		}
 	}
 	return b.String()
+}
+
+// ofClaims reports whether the row is one of a claim, or of what only a claim leads to.
+func ofClaims(r authn.Transition) bool {
+	return slices.Contains([]authn.State{authn.RecoveryChallenge, authn.FactorChallenge, authn.Recovery}, r.From) ||
+		slices.Contains([]authn.EventName{authn.EventClaim, authn.EventRecover, authn.EventUnlock, authn.EventPasskey}, r.Event) || slices.Contains(r.When, "without a session") || slices.Contains(r.When, "void claim")
 }
 
 // labels returns the labels of the rows to keep, each once.

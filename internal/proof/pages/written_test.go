@@ -2,6 +2,7 @@ package pages
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -98,8 +99,8 @@ func TestPagesWholeFiles(t *testing.T) {
 	for _, b := range blocks(t, "go") {
 		parts[b.from] += b.text
 	}
-	for _, name := range []string{"main.go", "web/web.go", "view/view.go", "people/people.go", "production/main.go", "production/users.go", "production/ports.go"} {
-		name = "examples/hosting/" + name
+	for _, name := range []string{"../login/main.go", "main.go", "people/people.go", "client/client.go", "production/main.go", "production/users.go", "production/ports.go"} {
+		name = path.Join("examples/hosting", name)
 		_, file, _ := strings.Cut("\n"+read(t, name), "\npackage ")
 		if got := parts[name]; got != "package "+file {
 			t.Errorf("docs/hosting.md does not have all of %s", name)

@@ -325,3 +325,26 @@ func TestPortsDoNotSupersede(t *testing.T) {
 		t.Error("the confirmed factor was forgotten")
 	}
 }
+
+// The answer to a recovery code counts it as used, whether or not the Directory has
+// taken that; so does the answer that confirms the list.
+func TestCodesLeft(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		d := testhost.New(t, nil)
+		d.World.SetFactors("grace", authn.Factor{ID: "list", Type: authn.RecoveryCodes, Status: authn.NotSetUp})
+		a := d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Enroll{Type: authn.RecoveryCodes})
+		codes := a.Prompt.Codes
+		if a = d.MustDo(t, a.Token, authn.Activate{Code: codes[0]}); a.State != authn.Success || a.Prompt.Left != 10 {
+			t.Errorf("confirmed: %s, %d codes left", a.State, a.Prompt.Left)
+		}
+		if down {
+			d.World.Fail(authntest.Activated, authntest.Fault{Err: authntest.ErrDown})
+		}
+		for i := range 3 {
+			a = d.MustDo(t, d.MustBegin(t, "grace").Token, authn.Verify{Factor: "list", Code: codes[i]})
+			if a.State != authn.Success || a.Prompt.Left != 9-i {
+				t.Errorf("down %t: %s, %d codes left, not %d", down, a.State, a.Prompt.Left, 9-i)
+			}
+		}
+	}
+}

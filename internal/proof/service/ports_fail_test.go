@@ -70,12 +70,11 @@ func TestUnreadableRecord(t *testing.T) {
 	if did.Unreadable != 1 || !errors.Is(err, authn.ErrCorrupt) {
 		t.Errorf("%+v, %v", did, err)
 	}
-	if did, _ := broken.Tend(t.Context()); did.Records != 0 {
-		t.Errorf("Tend retries it at once: %+v", did)
-	}
-	d.Wait(time.Hour)
 	if did, _ := broken.Tend(t.Context()); did.Unreadable != 1 {
-		t.Errorf("Tend does not retry it: %+v", did)
+		t.Errorf("Tend forgets it: %+v", did)
+	}
+	if now, err := d.Store.Load(t.Context(), keys[0]); err != nil || now.Version != rotten.Version {
+		t.Errorf("Tend has saved it: %v", err)
 	}
 }
 
@@ -127,38 +126,6 @@ func TestCanceledContext(t *testing.T) {
 	ans := testhost.OK(t)(d.Open(t).Do(ctx, a.Token, authn.Challenge{Factor: "ada-mail"}))
 	if ans.Delivery != authn.Sent || d.Last("ada").Code == "" {
 		t.Errorf("the mail was not sent after the request ended: %s", ans.Delivery)
-	}
-}
-
-type limiterFunc func(context.Context, authn.Attempt) (time.Time, error)
-
-func (f limiterFunc) Allow(ctx context.Context, a authn.Attempt) (time.Time, error) { return f(ctx, a) }
-
-func TestLimiter(t *testing.T) {
-	var asked []authn.Attempt
-	var until time.Time
-	var fault error
-	d := testhost.New(t, func(_ *testhost.Host, c *authn.Config) {
-		c.Limiter = limiterFunc(func(_ context.Context, a authn.Attempt) (time.Time, error) {
-			asked = append(asked, a)
-			return until, fault
-		})
-	})
-	a := d.MustBegin(t, "ada")
-	until = testhost.Start.Add(time.Hour)
-	_, err := d.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"})
-	var r *authn.Refusal
-	if !errors.As(err, &r) || !errors.Is(err, authn.ErrTooSoon) || !r.RetryAt.Equal(until) || r.Answer == nil || len(d.World.Messages("")) != 0 {
-		t.Errorf("%v", err)
-	}
-	until, fault = time.Time{}, errors.New("down")
-	if _, err := d.Do(t.Context(), a.Token, authn.Challenge{Factor: "ada-mail"}); !errors.Is(err, authn.ErrUnavailable) {
-		t.Error(err)
-	}
-	fault = nil
-	d.MustDo(t, a.Token, authn.Challenge{Factor: "ada-mail"})
-	if len(asked) != 3 || asked[0] != (authn.Attempt{Tenant: "acme", User: "ada", Event: "challenge"}) {
-		t.Errorf("asked %v", asked)
 	}
 }
 

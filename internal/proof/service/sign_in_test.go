@@ -16,7 +16,7 @@ import (
 func TestBothPaths(t *testing.T) {
 	d := testhost.New(t, nil)
 	a, code := d.Challenged(t)
-	if a.State != authn.MFAChallenge || a.Delivery != authn.Sent || a.Generation != 1 || a.TriesLeft != 10 || a.Factor.Address != "a***@e***.com" {
+	if a.State != authn.MFAChallenge || a.Delivery != authn.Sent || a.Generation != 1 || a.TriesLeft != 5 || a.Factor.Address != "a...a@example.com" {
 		t.Errorf("challenged: %+v", a)
 	}
 	if a.User != "ada" || !a.CodeExpires.Equal(testhost.Start.Add(5*time.Minute)) || !a.Expires.Equal(testhost.Start.Add(10*time.Minute)) {
@@ -64,7 +64,7 @@ func TestRefusalHelps(t *testing.T) {
 	if !errors.As(err, &r) || !errors.Is(err, authn.ErrNotAllowed) || r.State != authn.MFARequired || r.Answer == nil || r.Answer.Token != a.Token {
 		t.Fatalf("%#v", r)
 	}
-	if got := err.Error(); got != "authn: verify in MFA_REQUIRED: not allowed in this state; allowed: challenge, cancel" {
+	if got := err.Error(); got != "authn: verify in MFA_REQUIRED: not allowed in this state (needs a challenge); allowed: challenge, cancel" {
 		t.Error(got)
 	}
 	if _, err := d.Do(t.Context(), d.MustBegin(t, "ada").Token, authn.Verify{Code: "123456"}); !errors.Is(err, authn.ErrNotAllowed) || r.Answer.Token != a.Token {

@@ -30,7 +30,7 @@ func (l *ledger) began(t *task, x storedTx, is stored) {
 
 // stepped checks that a transaction changed by one step, from a state that is not
 // terminal, by its own event.
-func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
+func (l *ledger) stepped(t *task, w, x storedTx, was, is stored, now time.Time) {
 	fail := func(what string) { l.sim.fail("%s: %s: %+v became %+v", t.what, what, w, x) }
 	own := x.ID == t.tx
 	redeemed := w.State == authn.Success && !w.Session
@@ -52,41 +52,75 @@ func (l *ledger) stepped(t *task, w, x storedTx, is stored, now time.Time) {
 		fail("one event was counted twice")
 	}
 	back := own && (t.event == "verify" || t.event == "activate")
-	if won {
-		l.won(t, w, x, now, back, fail)
+	value := nothing
+	if back || own && t.event == "respond" {
+		value = l.worth(t, w, now)
 	}
-	switch tried := x.Tries - w.Tries; {
-	case over(x.State) || won:
-	case tried < 0 || tried > 1 || x.Sent < w.Sent || x.Sent > w.Sent+1:
-		fail("a budget was refunded, or charged twice")
-	case tried == 1 && (!back || t.code == w.Code):
-		fail("a try was charged without a wrong code")
-	case x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.Effect) bool {
-		return e.Name == sendCode && e.Transaction == x.ID && e.Generation == x.Sent
-	}):
-		fail("there is a new code but no mail")
+	if won {
+		l.won(t, w, x, value, now, fail)
+	}
+	if won && back {
+		l.proved(t, w, x, was, is, now)
+	}
+	if !over(x.State) && !won {
+		l.charged(t, w, x, own, value, is, fail)
 	}
 	if own {
-		t.led, t.wrong = x.State, back && !won && t.code != w.Code && w.Code != "" && now.Before(w.CodeExpires) && !(x.State == authn.Expired)
+		t.led, t.wrong = x.State, value == wrong && !won && x.State != authn.Expired
+	}
+	switch {
+	case own && t.event != "respond": // which is not the client's
 		l.last[x.ID] = t.key
 		l.done[x.ID+t.key] = true
+	case own && x.Replied == "approved":
+		l.sim.cover["approved"]++
+	case own:
+		l.sim.cover["rejected"]++
 	}
 	if over(x.State) {
 		l.sim.cover[string(x.State)]++
 	}
 	if t.wrong {
 		l.sim.cover["wrong"]++
+		l.sim.cover["wrong "+t.person.kind.id]++
 	}
 }
 
-// won checks that SUCCESS was reached once, with the live code, before it expired.
-func (l *ledger) won(t *task, w, x storedTx, now time.Time, back bool, fail func(string)) {
+// charged checks what a step that leads to no end has charged to the transaction.
+func (l *ledger) charged(t *task, w, x storedTx, own bool, value worth, is stored, fail func(string)) {
+	tried := x.Tries - w.Tries
+	if tried < 0 || tried > 1 || x.Sent < w.Sent || x.Sent > w.Sent+1 {
+		fail("a budget was refunded, or charged twice")
+	}
+	if tried == 1 && value != wrong {
+		fail("a try was charged without a wrong code")
+	}
+	if tried == 0 && own && value == wrong {
+		fail("a wrong code was not charged")
+	}
+	if tried == 1 && w.Options != "" && x.Options == w.Options {
+		fail("a challenge is good for another response")
+	}
+	if own && t.event == "respond" && (x.Replied == "approved") != (value == right) {
+		fail("the phone said something else")
+	}
+	if x.Sent > w.Sent && !slices.ContainsFunc(is.Owed, func(e authn.Effect) bool {
+		return e.Name == sendCode && e.Transaction == x.ID && e.Generation == x.Sent
+	}) {
+		fail("there is a new code but no mail")
+	}
+}
+
+// won checks that SUCCESS was reached once, with what proves the factor, and in time.
+func (l *ledger) won(t *task, w, x storedTx, value worth, now time.Time, fail func(string)) {
 	l.sim.cover["success"]++
 	switch {
 	case t.event == "skip" && w.State == authn.MFAEnroll:
-	case !back || t.code == "" || t.code != w.Code:
+	case value == used:
+		fail("SUCCESS with a code that was used before")
+	case value != right || t.event == "respond":
 		fail("SUCCESS without the code")
-	case !now.Before(w.CodeExpires) || !now.Before(w.Expires):
+	case !now.Before(w.Expires):
 		fail("SUCCESS with a late code")
 	}
 	if l.used[x.ID]++; l.used[x.ID] > 1 || x.Code != "" || !x.Session {
@@ -160,15 +194,31 @@ func (l *ledger) outbox(t *task, was, is stored, now time.Time) {
 			continue
 		}
 		x, _ := find(is, e.Transaction)
-		dead := e.Name == sendCode && (x.Code != l.codes[e.Key].Code || !later(now, t.node.time()).Before(l.codes[e.Key].CodeExpires))
+		dead := e.Name == sendCode && (x.Code != l.codes[e.Key].Code || x.Replied != "" || !later(now, t.node.time()).Before(l.codes[e.Key].CodeExpires))
+		if l.overtaken(e, is) {
+			l.sim.cover["hand-over overtaken"]++
+			continue
+		}
 		givenUp := (notice(e.Name) || e.Name == sendCode) && (l.hopeless[e.Key] || e.Attempts >= 5)
 		if givenUp {
 			l.sim.cover["given up"]++
 		}
-		if !dead && !givenUp && !(notice(e.Name) && len(was.Owed) >= 8) {
+		if !dead && !givenUp && !(notice(e.Name) && full(is)) {
 			l.sim.fail("%s: lost the effect %+v", t.what, e)
 		}
 	}
+}
+
+// full says that the queue of what is owed has no place left, so that a notice may
+// have given way.
+func full(is stored) bool {
+	n := 0
+	for _, e := range is.Owed {
+		if e.Name != sendCode {
+			n++
+		}
+	}
+	return n == 8
 }
 
 const sendCode = "send code"

@@ -3,12 +3,12 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/authntest"
 )
 
 // node is one process. Its clock is off by skew.
@@ -23,16 +23,35 @@ type node struct {
 func (s *sim) boot(n *node) {
 	n.skew = []time.Duration{0, 0, 2 * time.Second, -3 * time.Second, 12 * time.Second}[s.rnd.IntN(5)]
 	var err error
-	n.Service, err = authn.New(authn.Config{
-		Tenant: "acme", Keys: []authn.Key{key}, PseudonymKey: pseudonymKey,
-		Store: s, Mailer: s, Directory: s, Auditor: s, Policy: s.policy, Now: n.time,
-	})
+	cfg := s.config()
+	cfg.Now = n.time
+	n.Service, err = authn.New(cfg)
 	if err != nil {
 		panic(err)
 	}
 }
 
-func (n *node) time() time.Time { return n.sim.now.Add(n.skew) }
+// config is that of the nodes. Where a factor has no address, the Directory says where
+// notices go.
+func (s *sim) config() authn.Config {
+	c := authn.Config{
+		Tenant: "acme", Keys: []authn.Key{key}, PseudonymKey: pseudonymKey,
+		Store: s.world, Mailer: s.world, Directory: s.directory, Auditor: s.world, Policy: s.policy,
+		Types: s.types(), Senders: map[string]authn.Sender{phoneType.Channel: s.world},
+	}
+	if slices.ContainsFunc(s.people, func(p *person) bool { return p.kind.id != mail }) {
+		c.Directory = contacts{c.Directory}
+	}
+	return c
+}
+
+func (s *sim) types() []authn.FactorType {
+	t := tokenType
+	t.Verifier = s.verifier
+	return []authn.FactorType{t, s.phone}
+}
+
+func (n *node) time() time.Time { return n.sim.world.Now().Add(n.skew) }
 
 // crash ends a node and its tasks. A port call in progress may have taken effect.
 func (s *sim) crash(n *node) {
@@ -43,7 +62,7 @@ func (s *sim) crash(n *node) {
 			if s.rnd.IntN(2) == 0 {
 				f = dieAfter
 			}
-			s.cover["died "+f.String()+" "+t.at]++
+			s.cover["died "+f.String()+" "+string(t.at)]++
 			s.advance(t, f)
 		}
 	}
@@ -57,7 +76,7 @@ const (
 	goOn       fate = iota
 	failBefore      // returns an error without taking effect
 	failAfter       // takes effect and returns an error
-	lose            // a save returns a conflict without cause; a mail is undeliverable
+	lose            // a save returns a conflict without cause; a mail is undeliverable; a list is an old one
 	dieBefore       // the process ends
 	dieAfter
 )
@@ -67,19 +86,23 @@ func (f fate) String() string {
 }
 
 // fate draws the result of a port call.
-func (s *sim) fate(port string) fate {
+func (s *sim) fate(port authntest.Port) fate {
 	rate := s.faults
-	if port == "mail" || port == "activated" {
+	if port == authntest.Send || port == authntest.Activated {
 		rate *= 3 // they are rarer
 	}
-	if s.rnd.IntN(100) >= rate {
+	f := []fate{failBefore, failAfter, lose}[s.rnd.IntN(3)]
+	// An old list matters only to few users, so there are more of them.
+	switch old := port == authntest.Factors && s.faults > 0 && s.rnd.IntN(6) == 0; {
+	case old:
+		f = lose
+	case s.rnd.IntN(100) >= rate:
 		return goOn
 	}
-	f := []fate{failBefore, failAfter, lose}[s.rnd.IntN(3)]
-	if f == lose && port != "save" && port != "mail" {
+	if f == lose && port != authntest.Save && port != authntest.Send && port != authntest.Factors {
 		f = failBefore
 	}
-	s.cover[port+" "+f.String()]++
+	s.cover[string(port)+" "+f.String()]++
 	return f
 }
 
@@ -87,21 +110,22 @@ func (s *sim) fate(port string) fate {
 type task struct {
 	*errand
 	node  *node
-	at    string // the port that it waits for
-	asks  chan string
+	at    authntest.Port // that it waits for
+	asks  chan authntest.Port
 	fate  chan fate
 	done  chan struct{}
 	read  time.Time      // its node's clock after the last load
 	did   map[string]int // saved steps, by record
+	wrote int            // saves that changed a record
 	led   authn.State    // new state of its transaction
 	wrong bool           // a wrong code was counted
-	died  bool
+	met   fate           // of its last port call
 }
 
 type taskKey struct{}
 
 func (s *sim) start(n *node, e *errand) *task {
-	t := &task{errand: e, node: n, asks: make(chan string), fate: make(chan fate), done: make(chan struct{}), did: map[string]int{}}
+	t := &task{errand: e, node: n, asks: make(chan authntest.Port), fate: make(chan fate), done: make(chan struct{}), did: map[string]int{}}
 	s.tell("%s: %s", n.name, e.what)
 	go func() {
 		defer close(t.done)
@@ -123,7 +147,7 @@ func (s *sim) run(e *errand) {
 // advance lets a task run to the next port call or to its end.
 func (s *sim) advance(t *task, f fate) {
 	s.tell("\t%s: %s: %s %s", t.node.name, t.what, t.at, f)
-	t.died = f >= dieBefore
+	t.met = f
 	t.fate <- f
 	s.await(t)
 }
@@ -137,108 +161,50 @@ func (s *sim) await(t *task) {
 	}
 }
 
-// port holds a port call until the simulation chooses its fate.
-func (s *sim) port(ctx context.Context, name string, do func(*task, fate) error) error {
+// fault holds a port call until the simulation chooses its fate.
+func (s *sim) fault(ctx context.Context, c authntest.Call) (f authntest.Fault) {
 	t := ctx.Value(taskKey{}).(*task)
-	t.asks <- name
-	f := <-t.fate
-	var err error
-	if f != dieBefore && f != failBefore && f != lose {
-		err = do(t, f)
-	}
-	switch f {
-	case dieBefore, dieAfter:
-		runtime.Goexit()
+	t.asks <- c.Port
+	switch fate := <-t.fate; fate {
 	case failBefore, failAfter:
-		return errDown
+		f = authntest.Fault{Err: authntest.ErrDown, After: fate == failAfter}
 	case lose:
-		return map[string]error{"save": authn.ErrConflict, "mail": authn.ErrUndeliverable}[name]
+		f.Stale = c.Port == authntest.Factors
+		f.Err = map[authntest.Port]error{authntest.Save: authn.ErrConflict, authntest.Send: authn.ErrUndeliverable}[c.Port]
+	case dieBefore, dieAfter:
+		f = authntest.Fault{Exit: true, After: fate == dieAfter}
 	}
-	return err
+	return f
 }
 
-func (s *sim) Load(ctx context.Context, key string) (r authn.Record, err error) {
-	err = s.port(ctx, "load", func(t *task, _ fate) (err error) {
-		r, err = s.store.Load(context.Background(), key)
+// watch tells the ledger of a port call that was carried out or has failed.
+func (s *sim) watch(ctx context.Context, c authntest.Call) {
+	t := ctx.Value(taskKey{}).(*task)
+	switch c.Port {
+	case authntest.Load:
 		t.read = t.node.time()
-		return err
-	})
-	return r, err
-}
-
-func (s *sim) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
-	return s.port(ctx, "save", func(t *task, _ fate) error {
-		before, _ := s.truth.Load(context.Background(), key)
-		err := s.store.Save(context.Background(), key, old, r)
-		if errors.Is(err, authn.ErrConflict) {
+	case authntest.Save:
+		if t.met != lose && errors.Is(c.Err, authn.ErrConflict) {
 			s.cover["conflict"]++
 		}
-		after, _ := s.truth.Load(context.Background(), key)
-		s.ledger.saved(t, key, before, after)
-		return err
-	})
-}
-
-func (s *sim) Due(ctx context.Context, before time.Time, limit int) (keys []string, err error) {
-	err = s.port(ctx, "due", func(*task, fate) (err error) {
-		keys, err = s.store.Due(context.Background(), before, limit)
-		return err
-	})
-	return keys, err
-}
-
-func (s *sim) Send(ctx context.Context, m authn.Message) error {
-	err := s.port(ctx, "mail", func(*task, fate) error {
-		s.ledger.mailed(m)
-		if p := s.person(m.User); m.Kind == authn.CodeMessage {
-			p.inbox = append(p.inbox, m.Code)
+		r, _ := s.truth.Load(context.Background(), c.Key)
+		s.ledger.saved(t, c.Key, r)
+	case authntest.Send, authntest.Activated, authntest.Audit:
+		if c.Port == authntest.Audit && c.Key == "" {
+			return // not an effect
 		}
-		return nil
-	})
-	s.ledger.answered(m.Key, err)
-	return err
-}
-
-func (s *sim) Factors(ctx context.Context, user string) (fs []authn.Factor, err error) {
-	err = s.port(ctx, "factors", func(*task, fate) error {
-		fs = slices.Clone(s.person(user).factors)
-		return nil
-	})
-	return fs, err
-}
-
-func (s *sim) Activated(ctx context.Context, key, user string, f authn.Factor) error {
-	err := s.port(ctx, "activated", func(*task, fate) error {
-		s.ledger.offered(key)
-		for i, g := range s.person(user).factors {
-			if g.ID == f.ID {
-				s.person(user).factors[i].Status = authn.Active
-			}
+		c.Key = effectOf(c.Key)
+		if c.Done {
+			s.ledger.offered(c)
 		}
-		return nil
-	})
-	s.ledger.answered(key, err)
-	return err
-}
-
-func (s *sim) Audit(ctx context.Context, e authn.AuditEvent) error {
-	err := s.port(ctx, "audit", func(*task, fate) error {
-		if e.Key != "" {
-			s.ledger.offered(e.Key)
-		}
-		return nil
-	})
-	if e.Key != "" {
-		s.ledger.answered(e.Key, err)
-	}
-	return err
-}
-
-func (s *sim) person(user string) *person {
-	for _, p := range s.people {
-		if p.user == user {
-			return p
+		if t.met < dieBefore {
+			s.ledger.answered(c.Key, c.Err)
 		}
 	}
-	panic(fmt.Sprintf("no user %q", user))
+}
+
+// effectOf is the key of an effect without the place of the contact that it goes to.
+func effectOf(key string) string {
+	parts := strings.Split(key, "-")
+	return strings.Join(parts[:min(len(parts), 3)], "-")
 }

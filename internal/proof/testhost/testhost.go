@@ -4,6 +4,11 @@ package testhost
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -113,6 +118,19 @@ func OK(t testing.TB) func(a *authn.Answer, err error) *authn.Answer {
 		}
 		return a
 	}
+}
+
+// AppCode returns the code that an authenticator app shows, as RFC 6238 has it.
+func AppCode(secret authn.Secret, at time.Time) authn.Code {
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(string(secret))
+	if err != nil {
+		panic("not base32")
+	}
+	mac := hmac.New(sha1.New, key)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(at.Unix()/30)))
+	sum := mac.Sum(nil)
+	n := binary.BigEndian.Uint32(sum[sum[len(sum)-1]&15:]) & 0x7fffffff
+	return authn.Code(fmt.Sprintf("%06d", n%1000000))
 }
 
 // OtherCode returns a different code of the same form.

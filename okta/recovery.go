@@ -1,0 +1,109 @@
+package okta
+
+import (
+	"strings"
+
+	"github.com/authnfsm/authn"
+)
+
+// Recovery of a password, and unlocking of an account, by somebody who cannot sign in. The
+// answers are the same whoever is named: see [authn.Service.Claim].
+
+// recoveryTypes are what a transaction that a claim has led to is for, as Okta has it.
+var recoveryTypes = map[authn.Purpose]string{authn.PurposeRecover: "PASSWORD", authn.PurposeUnlock: "UNLOCK"}
+
+func (h *Handler) hasRecovery() bool { return h.cfg.Recovery }
+
+func (x *exchange) recoverPassword() (any, error) { return x.claim(authn.PurposeRecover) }
+func (x *exchange) unlock() (any, error)          { return x.claim(authn.PurposeUnlock) }
+
+// claim begins a recovery. By e-mail a link goes out, and there is nothing to go on with
+// here; by text message or call it is a code.
+func (x *exchange) claim(what authn.Purpose) (any, error) {
+	in := &x.in
+	switch {
+	case in.has&stateToken != 0 && in.stateToken != "":
+		return nil, fault(invalid, "stateToken: a recovery begins without one")
+	case in.username == "" || !printable(in.username):
+		return nil, fault(invalid, "username: it is required, without control characters")
+	}
+	by := strings.ToLower(in.factorType)
+	if by != authn.Email && by != authn.SMS && by != authn.Call {
+		return nil, fault(invalid, "factorType: EMAIL, SMS or CALL is expected")
+	}
+	a, err := x.h.cfg.Service.Claim(x.r.Context(), authn.Claim{Name: in.username, For: what, By: by})
+	if err != nil {
+		return nil, err
+	}
+	if by != authn.Email {
+		return x.answer(a)
+	}
+	return &transaction{
+		Status: a.State, FactorResult: waiting, FactorType: strings.ToUpper(by), Recovery: recoveryTypes[what], RelayState: in.relayState,
+		Authn: extensions{Allowed: []allowed{}, Now: wireTime(a.Now)},
+	}, nil
+}
+
+// openLink takes the recovery token of a mailed link. Only a POST does: programs follow
+// links.
+func (x *exchange) openLink() (any, error) {
+	if x.in.recoveryToken == "" {
+		return nil, fault(invalid, "recoveryToken: it is required")
+	}
+	a, err := x.h.cfg.Service.Open(x.r.Context(), authn.Secret(x.in.recoveryToken), x.once)
+	if err != nil {
+		return nil, err
+	}
+	return x.answer(a)
+}
+
+// verifyClaim takes the code of a text message or call.
+func (x *exchange) verifyClaim() (any, error) {
+	switch err := x.needState(); {
+	case err != nil:
+		return nil, err
+	case x.in.passCode == "":
+		return nil, fault(invalid, "passCode: it is required")
+	}
+	if err := x.here(authn.EventVerify); err != nil {
+		return nil, err
+	}
+	return x.event(authn.Verify{Code: authn.Code(x.in.passCode)})
+}
+
+func (x *exchange) resendClaim() (any, error) {
+	if err := x.here(authn.EventResend); err != nil {
+		return nil, err
+	}
+	return x.event(authn.Resend{})
+}
+
+func (x *exchange) answerQuestion() (any, error) {
+	switch err := x.needState(); {
+	case err != nil:
+		return nil, err
+	case x.in.answer == "":
+		return nil, fault(invalid, "answer: it is required")
+	}
+	return x.event(authn.AnswerQuestion{Answer: authn.Secret(x.in.answer)})
+}
+
+// showRecovery adds what a claim has beside the rest, or has otherwise.
+func (x *exchange) showRecovery(t *transaction, a *authn.Answer) {
+	t.Recovery = recoveryTypes[a.For]
+	switch a.State {
+	case authn.RecoveryChallenge:
+		t.FactorType = strings.ToUpper(a.Factor.Type)
+		t.Embedded.Factor = factor{}
+	case authn.Recovery:
+		t.Embedded.User.Question = &userQuestion{Question: a.Question}
+	}
+	if t.Recovery != "" && a.State == authn.Success && a.Session == "" {
+		t.StateToken = "" // it is over, and has no session
+	}
+}
+
+// userQuestion is a user's own question.
+type userQuestion struct {
+	Question string `json:"question"`
+}
