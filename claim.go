@@ -205,7 +205,7 @@ func askSessionDue(s *step) guard {
 // notClaimed are the answers that cannot be given in a record of claims: nobody's factor,
 // account or session is at hand there.
 var notClaimed = []guard{
-	noSuchUser, notOffered, sendBackoff, accountSendsExhausted, nothingToSend, backingOff, waiting, codeUsed, otherChallenge,
+	noSuchUser, notOffered, sendBackoff, accountSendsExhausted, nothingToSend, replyRejected, backingOff, waiting, codeUsed, otherChallenge,
 	factorExhausted, accountExhausted, codeExhausted, challengeUsed, codeTriesLeft,
 }
 

@@ -46,7 +46,7 @@ const (
 	Done      Outcome = ""           // as asked
 	WrongCode Outcome = "wrong code" // or response, password, or input to a gate: counted; the state is not SUCCESS
 	LateCode  Outcome = "late code"  // not counted; ask for a new one
-	Rejected  Outcome = "rejected"   // not counted: see [Answer].Reasons
+	Rejected  Outcome = "rejected"   // not counted: see [Answer].Reasons; or another device has said no, see [Prompt].Replied, which is told once
 	Denied    Outcome = "denied"     // the host has ended the sign-in
 )
 

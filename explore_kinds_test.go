@@ -295,7 +295,7 @@ func (h *trial) worth() worth {
 	case typ == nil || typ.sendsCode():
 		return map[bool]worth{true: right, false: wrong}[h.c.code == rightText]
 	case typ.Awaited:
-		return map[uint8]worth{approved: right, rejected: wrong, unanswered: unanswerable}[h.tx().reply]
+		return map[uint8]worth{approved: right, rejected: wrong, withdrawn: wrong, unanswered: unanswerable}[h.tx().reply]
 	case typ.Verifier != nil:
 		return map[codeKind]worth{rightText: right, dataText: right, unfitText: unfit, wrongText: wrong}[h.c.code]
 	}
@@ -374,13 +374,20 @@ func oneResponse(h *trial) (bool, string) {
 	return true, says(u.code.live && u.code.nonce == t.code.nonce, "the challenge takes another response")
 }
 
-// S29: what another device says changes no state, and it says one thing.
+// S29: what another device says changes no state, and it says one thing. A rejection is
+// told once, and changes nothing else.
 func deviceAnswers(h *trial) (bool, string) {
+	if tells := h.c.slot >= 0 && (h.c.op == opVerify || h.c.op == opActivate) && h.tx().reply > approved; tells && h.taken() && !h.again() && h.tx().info().AtHand {
+		told := *h.tx()
+		told.reply, told.rev, told.last = unanswered, h.after().rev, h.after().last
+		return true, says(h.r.Outcome != Rejected || *h.after() != told, "a rejection is answered with %q, and leaves %+v", h.r.Outcome, h.after())
+	}
 	if h.c.op != opRespond || !h.taken() || h.after().ended() {
 		return false, ""
 	}
 	t, u := h.tx(), h.after()
-	return true, says(t.reply != unanswered || u.state != t.state || u.code.live != (h.c.reply == saysYes) || u.reply == unanswered,
+	return true, says(u.sendAt > h.now ||
+		t.reply != unanswered || u.state != t.state || u.code.live != (h.c.reply == saysYes) || u.reply == unanswered,
 		"an answer leads to %s, and the challenge lives: %t; there was one before: %t", u.name(), u.code.live, t.reply != unanswered)
 }
 

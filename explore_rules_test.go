@@ -287,8 +287,8 @@ func finishedLooksUnknown(h *trial) (bool, string) {
 
 // S19: without a live code, no code is accepted or counted.
 func deadCodeIsRefused(h *trial) (bool, string) {
-	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == longText || h.again() || !h.here() || h.due() || h.tx().code.live {
-		return false, ""
+	if h.c.slot < 0 || h.c.code == noCodeAtAll || h.c.code == longText || h.again() || !h.here() || h.due() || h.tx().code.live || h.tx().reply > approved {
+		return false, "" // S29
 	}
 	return true, says(!h.refused(ErrNoCode) && !h.refused(ErrTooSoon) && !h.refused(ErrNotOffered) && !h.refused(ErrNoUser) && !h.refused(ErrMalformed), "a dead code was looked at")
 }

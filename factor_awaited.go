@@ -11,14 +11,15 @@ type Reply struct {
 	Number  string // as the user typed or chose it: that of [Prompt].Number, unless the type has NoNumber; not needed to pair
 }
 
-// What another device has said to the live challenge.
+// What another device has said to the last challenge.
 const (
 	unanswered uint8 = iota
 	approved
 	rejected
+	withdrawn // it was not asked to the end: another sign-in asks it
 )
 
-var replies = [...]string{"", "approved", "rejected"}
+var replies = [...]string{"", "approved", "rejected", "withdrawn"}
 
 // number is what the user reads on one screen and gives on the other: two digits, of
 // which a device has one guess.

@@ -62,6 +62,7 @@ const (
 
 	// May the submitted code be looked at?
 	otherFactor
+	replyRejected
 	backingOff
 	noCode
 	codeLate
@@ -248,6 +249,7 @@ var guards = [guardsEnd]struct {
 	codeMalformed:         {"malformed", "no code of this factor has the form of what was submitted", nil},
 	codeFormed:            {"well-formed", "what was submitted has the form of the factor's codes", nil},
 	otherFactor:           {"another factor", "the event names a factor other than the challenged one", nil},
+	replyRejected:         {"rejected by the device", "the other device has rejected the challenge or named another number, or was asked by another sign-in since, and the client has not been told yet", nil},
 	backingOff:            {"backing off", "a back-off after consecutive wrong codes is in progress", (*step).backoffEnd},
 	noCode:                {"no live code", "no code was sent; or it is used, replaced, exhausted or expired; or the Directory no longer offers the factor at the address that received the code", nil},
 	codeLate:              {"late code", "the live code has expired, or the key it was derived from was removed", nil},

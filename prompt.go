@@ -10,7 +10,7 @@ type Prompt struct {
 	Left    int    // of [RecoveryCodes]: how many are left, also once one has led to SUCCESS
 	Number  string // of a type that is Awaited: to be named on the other device
 	Pairing Secret // of a type that is Awaited, while it is enrolled: the token for the device, see [Service.Respond]
-	Replied string // of a type that is Awaited: "", "approved" or "rejected"
+	Replied string // of a type that is Awaited: "", "approved", "rejected", or "withdrawn" if another sign-in asks it instead; the last two until an event was answered with [Rejected]
 	Options []byte // of a type with a [Verifier]: what its Prompt returned
 }
 

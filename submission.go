@@ -40,6 +40,8 @@ func askLook(s *step) guard {
 	switch {
 	case s.in.factor != "" && s.in.factor != t.factor.id:
 		return otherFactor
+	case t.reply > approved:
+		return replyRejected
 	case s.now < s.acct.notBefore:
 		return backingOff
 	case !t.code.live || t.code.tries >= s.maxCodeTries() || s.op == opActivate && s.withdrawn() || s.isUnlisted():

@@ -317,6 +317,7 @@ var table = []row{
 	{At: replying, When: all{codeWrong, triesLeft, firstBackoff}, To: stay, Then: do{countWrong, noteReply, eraseCode}, Emit: emit{notifyBackoff}, Outcome: WrongCode, Why: "As above; the owner is also notified."},
 	{At: replying, When: all{notPending}, Refuse: ErrNoCode, Why: "Not counted as a failure."},
 	{At: replying, When: all{replyBackoff}, Refuse: ErrTooSoon, Why: "The answer is neither evaluated nor counted until the back-off ends."},
+	{At: atHand, When: all{replyRejected}, To: stay, Then: do{forgetReply}, Outcome: Rejected, Why: "The client is told once that the user has said no, or was asked by another sign-in. Nothing is counted here: a rejection was when it came."},
 	{At: atHand, When: all{waiting}, Refuse: ErrWaiting, Why: "Nothing is written, so a client may ask as often as it likes."},
 	{At: atHand, When: all{codeLate}, To: stay, Then: do{eraseCode}, Outcome: LateCode, Why: "Not counted as a failure. The expiry is recorded, so that a clock set back cannot revive the code."},
 	{At: guesses, When: all{limitedByHost}, Refuse: ErrTooSoon, Why: "The code is neither evaluated nor counted until the host's limit ends."},

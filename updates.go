@@ -15,6 +15,7 @@ const (
 	eraseCode
 	useCode
 	noteReply
+	forgetReply
 	countWrong
 	lockAccount
 	disableFactor
@@ -40,11 +41,12 @@ var updates = [updatesEnd]struct {
 	name, doc string
 }{
 	begin:         {doBegin, "begin", "pins the limits, sets the deadline, charges one start to the account"},
-	newCode:       {doNewCode, "new code", "starts the next generation of the code with a new nonce, pins the address, takes back a question that another device has not answered, starts the cool-down, charges one send to the transaction and the account"},
+	newCode:       {doNewCode, "new code", "starts the next generation of the code with a new nonce, pins the address, withdraws a question that another device has not answered, starts the cool-down, charges one send to the transaction and the account"},
 	newChallenge:  {doNewChallenge, "new challenge", "starts a challenge to which nothing is sent, with a new nonce, and pins the factor"},
 	eraseCode:     {doEraseCode, "erase code", "makes the code unusable and cancels its delivery"},
 	useCode:       {doUseCode, "use code", "erases the code, remembers that a code of an app was used, marks the factor as proved and as the last one used, forgives the consecutive failures and those of this transaction"},
-	noteReply:     {doNoteReply, "note reply", "remembers what the other device said"},
+	noteReply:     {doNoteReply, "note reply", "remembers what the other device said, and ends the cool-down: its message has arrived"},
+	forgetReply:   {doForgetReply, "forget reply", "forgets what the other device said: the client has been told"},
 	countWrong:    {doCountWrong, "count", "charges one try to the code that was sent, the transaction and the account, and applies back-off"},
 	lockAccount:   {doLockAccount, "lock account", "locks the account until the soft lock ends, in place of a back-off"},
 	disableFactor: {doDisable, "disable factor", "disables the factor until the host calls Reinstate"},
@@ -118,6 +120,7 @@ func (s *step) voidPending() {
 		t := s.tx()
 		if typ := s.m.typeOf(t.factor.kind); s.i != mine && t.code.live && t.reply == unanswered && typ != nil && typ.Awaited {
 			doEraseCode(s)
+			t.reply = withdrawn
 		}
 	}
 	s.i = mine
@@ -177,9 +180,12 @@ func doNoteReply(s *step) {
 	if t.reply = approved; s.judged.worth != right {
 		t.reply = rejected
 	}
+	t.sendAt = min(t.sendAt, s.now)
 	t.delivery = deliveryNone
 	s.acct.drop(s.i)
 }
+
+func doForgetReply(s *step) { s.tx().reply = unanswered }
 
 func doCountWrong(s *step) {
 	t, p := s.tx(), &s.m.policy

@@ -92,11 +92,13 @@ func checkChallenge(t *Trial) (applies bool, wrong string) {
 }
 
 func checkReply(t *Trial) (applies bool, wrong string) {
-	if t.Event != authn.EventRespond {
-		return false, ""
-	}
 	was, is := t.Was(), t.Is()
 	switch {
+	case t.isTold():
+		return true, says(t.Outcome != authn.Rejected || is.State != was.State || is.Tries != was.Tries || !is.CodeExpires.IsZero() || t.sent(),
+			"the client of a device that said no is told %q, in %s", t.Outcome, is.State)
+	case t.Event != authn.EventRespond:
+		return false, ""
 	case !t.addressed():
 		return true, says(!t.Refused(authn.ErrFinished), "an answer to what is not asked any more was looked at")
 	case t.overdue(was):
@@ -117,10 +119,16 @@ func (t *Trial) withdraws(was *authn.TransactionView) bool {
 	return t.sent() && t.x.kind(t.g2().hand.Type) == byDevice && g != nil && t.pending(&t.Before, g)
 }
 
-// pending says that a device is asked something in a transaction, and has not answered.
+// pending says that a device is asked something in a sign-in, and has not answered.
 func (t *Trial) pending(v *authn.AccountView, g *tab) bool {
 	tx := transaction(v, g.id)
-	return tx != nil && tx.State != authn.MFAEnrollActivate && !tx.CodeExpires.IsZero() && tx.Factor == g.hand.ID && g.hand.ID != "" && t.x.kind(g.hand.Type) == byDevice && g.reply == TypedNothing
+	return t.isAsked(v, g) && tx.State != authn.MFAEnrollActivate
+}
+
+// isAsked says the same, also of a device that is being paired.
+func (t *Trial) isAsked(v *authn.AccountView, g *tab) bool {
+	tx := transaction(v, g.id)
+	return tx != nil && !tx.CodeExpires.IsZero() && tx.Factor == g.hand.ID && g.hand.ID != "" && t.x.kind(g.hand.Type) == byDevice && g.reply == TypedNothing
 }
 
 func checkQuestion(t *Trial) (applies bool, wrong string) {
@@ -186,7 +194,10 @@ func checkShownOnce(t *Trial) (applies bool, wrong string) {
 }
 
 // said is what answers call what a device says.
-var said = map[Typed]string{TypedRight: "approved", TypedWrong: "rejected", TypedNo: "rejected"}
+var said = map[Typed]string{TypedRight: "approved", TypedWrong: "rejected", TypedNo: "rejected", typedElsewhere: "withdrawn"}
+
+// typedElsewhere is what a device has said that another sign-in asks instead.
+const typedElsewhere Typed = "elsewhere"
 
 // secrets are what no answer may print.
 func (t *Trial) secrets(g *tab) (list []string) {

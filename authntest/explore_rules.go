@@ -46,7 +46,7 @@ func Rules() []Rule {
 		{"uncounted", "What was used before, is malformed, answers another challenge, or asks what nobody has answered yet, is refused for that reason and costs nothing.", checkUncounted, nil},
 		{"shown", "A factor that nothing is sent to is challenged when it is chosen: nothing is charged, and there is no cool-down.", checkShown, nil},
 		{"challenge", "A response is judged by the challenge that the client was shown, and each challenge by one response.", checkChallenge, nil},
-		{"reply", "What another device says leads nowhere by itself: the client's own event takes it, unless the transaction is over by then; a no ends what was asked.", checkReply, nil},
+		{"reply", "What another device says leads nowhere by itself: the client's own event takes it, unless the transaction is over by then; a no ends what was asked, and is told once.", checkReply, nil},
 		{"one question", "Other devices are asked one question at a time, of all transactions of the account.", checkQuestion, nil},
 		{"revision", "What the Directory is to keep of a factor has a higher revision than all before, and a list that is older than what it has taken is not believed.", checkRevision, nil},
 		{"shown once", "No answer has a secret of a factor but that of the one that is being enrolled, nor what the Directory keeps of one; it says what a device has said.", nil, checkShownOnce},

@@ -358,8 +358,11 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 	if t.settlesPassword() {
 		g.password = authn.PasswordFine
 	}
-	if t.Event == authn.EventRespond {
+	switch {
+	case t.Event == authn.EventRespond:
 		g.reply = t.Typed
+	case t.isTold():
+		g.reply = TypedNothing
 	}
 	if t.begins() {
 		g.list, g.listing, g.reply = t.offered(), t.leg.Listing, TypedNothing
@@ -369,6 +372,11 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 			}
 		}
 		t.read(g, a)
+	}
+	for i := range n.tabs {
+		if o := &n.tabs[i]; o.id != g.id && t.begins() && t.isAsked(&t.Before, o) && !t.isAsked(&t.After, o) {
+			o.reply = typedElsewhere
+		}
 	}
 	if is != nil && is.Session {
 		g.session, _ = t.x.p.Session(a, g.secret)

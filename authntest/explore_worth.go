@@ -68,6 +68,13 @@ func (t *Trial) replied() bool {
 	return t.addressed() && !t.overdue(t.Was()) && t.g.reply == TypedNothing && !t.Now.Before(t.Before.BackoffUntil) && t.Now.Before(t.Was().CodeExpires)
 }
 
+// isTold says that the client is told of a device that will not approve, which happens once.
+func (t *Trial) isTold() bool {
+	was := t.Was()
+	return t.Taken() && t.isCode() && was != nil && atHand(was.State) &&
+		t.subject().ID == was.Factor && t.g.reply != TypedNothing && t.g.reply != TypedRight
+}
+
 // tested says that something is handed in, by whatever event, that is found right or wrong
 // or for some reason neither.
 func (t *Trial) tested() bool { return t.inTime() || t.replied() || t.judged() }

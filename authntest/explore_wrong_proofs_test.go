@@ -182,6 +182,22 @@ var wrongProofs = []wrongMachine{
 			}
 			return err
 		}}},
+	{name: "a rejection is told again and again", rule: "shown", in: "push", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			err := d.probe.Step(a, h, ev, env, r)
+			if err == nil && is[authn.Verify](ev) && r.Outcome == authn.Rejected {
+				*r = authn.Result{Account: *a, Changed: true, Outcome: authn.Rejected}
+			}
+			return err
+		}}},
+	{name: "a rejection is told as a wrong code", rule: "reply", in: "push", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			err := d.probe.Step(a, h, ev, env, r)
+			if err == nil && is[authn.Verify](ev) && r.Outcome == authn.Rejected {
+				r.Outcome = authn.WrongCode
+			}
+			return err
+		}}},
 	{name: "a question that nobody has answered is saved", rule: "uncounted", in: "push", machine: doctored{
 		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
 			err := d.probe.Step(a, h, ev, env, r)

@@ -194,7 +194,7 @@ func (f *flow) told(t authn.Transition, list []string) string {
 // sendCode is the name of the effect that sends a code.
 const sendCode = "send code"
 
-// byEmail leaves out further factors, and codes of which none is sent.
+// byEmail leaves out further factors, codes of which none is sent, and other devices.
 func byEmail(t authn.Transition) bool {
 	switch t.Event {
 	case "primary":
@@ -202,7 +202,7 @@ func byEmail(t authn.Transition) bool {
 	case "enroll", "challenge", "resend":
 		return slices.Contains(t.Emit, sendCode)
 	case "activate", "verify":
-		return t.To != authn.MFAEnroll && t.From != authn.MFARequired
+		return t.To != authn.MFAEnroll && t.From != authn.MFARequired && t.Outcome != authn.Rejected
 	}
 	return false
 }

@@ -132,7 +132,8 @@
 // A client of push polls: it posts to the link next as long as that is named poll
 // and factorResult is WAITING. The number that the device is to be told is
 // _embedded.factor._embedded.challenge.correctAnswer. REJECTED and TIMEOUT end the
-// waiting, and next is then the link to send another message; no poll ever sends one.
+// waiting. They are told once: next is then the link to send another message, and so
+// is the next request to verify. TIMEOUT also says that another sign-in asks the device.
 // While a device is being paired, authn.pairing is the token for it, which
 // [authn.Service.Respond] takes; CANCELLED ends that, and next begins again. How the
 // device gets its message and calls the host is the host's own.

@@ -709,15 +709,13 @@ func TestWalkF_PushRejected(t *testing.T) {
 	k := newKinds(t, authn.Policy{})
 	k.people.set("user-phone", 0, authn.Active)
 	c := k.client("phone")
-	c.comment("F. The device rejects: no further poll is of use, and the link next sends another message.")
+	c.comment("F. The device rejects: that is told once, and both the next request and the link next send another message.")
 	r := c.is(c.login(), 200, "MFA_REQUIRED")
 	r = c.is(c.send(r.str(firstVerify)), 200, "MFA_CHALLENGE")
 	c.number(r)
 	poll := r.str(next)
 	k.respond(authn.Reply{})
-	c.unchanged(func() { r = c.is(c.send(poll), 200, "MFA_CHALLENGE") })
-	c.is(c.send(r.str(next)), 429, "E0000118")
-	c.wait(30 * time.Second)
+	r = c.is(c.send(poll), 200, "MFA_CHALLENGE")
 	r = c.is(c.send(r.str(next)), 200, "MFA_CHALLENGE")
 	number := c.number(r)
 	k.respond(authn.Reply{Approve: true, Number: number})
@@ -741,7 +739,8 @@ func (c *client) result(r *reply, want, name string) *reply {
 	return r
 }
 
-// TestPushEnds: a poll sends nothing and saves nothing, whatever it finds.
+// TestPushEnds: the end of a question is told once, and the request after that asks
+// anew. Who only looks, or names another factor, or sends a code, changes nothing.
 func TestPushEnds(t *testing.T) {
 	for name, x := range map[string]struct {
 		do           func(k *kinds, number string)
@@ -754,20 +753,69 @@ func TestPushEnds(t *testing.T) {
 		"a rejection, late": {func(k *kinds, _ string) { k.respond(authn.Reply{}); k.wait(5 * time.Minute) }, "REJECTED", "verify"},
 		"an approval, late": {func(k *kinds, n string) { k.respond(authn.Reply{Approve: true, Number: n}); k.wait(5 * time.Minute) }, "TIMEOUT", "verify"},
 	} {
-		k, c, r := paired(t, authn.Policy{})
-		x.do(k, c.number(r))
-		c.unchanged(func() {
-			for _, members := range []string{``, `,"passCode":""`} {
-				c.result(c.more(phonePath, members), x.result, x.name)
+		for _, members := range []string{``, `,"passCode":""`, `,"passCode":null`} {
+			k, c, r := paired(t, authn.Policy{})
+			first := c.number(r)
+			x.do(k, first)
+			c.unchanged(func() {
+				c.result(c.send("/api/v1/authn"), x.result, x.name)
+				c.is(c.send("/api/v1/authn/factors/other/verify"), 404, "E0000007")
+				c.is(c.send(phonePath, "passCode", "123456"), 400, "E0000001")
+			})
+			r = c.result(c.more(phonePath, members), x.result, x.name)
+			if x.result == "WAITING" {
+				c.unchanged(func() { c.result(c.more(phonePath, members), "WAITING", "poll") })
+			} else {
+				c.unchanged(func() { c.result(c.send("/api/v1/authn"), "TIMEOUT", "verify") })
+				r = c.result(c.more(phonePath, members), "WAITING", "poll")
 			}
-			c.result(c.send("/api/v1/authn"), x.result, x.name)
-			c.is(c.send("/api/v1/authn/factors/other/verify"), 404, "E0000007")
-			c.is(c.send(phonePath, "passCode", "123456"), 400, "E0000001")
-		})
-		if n := len(k.app.All()); n != 1 {
-			t.Errorf("%s: %d messages", name, n)
+			k.respond(authn.Reply{Approve: true, Number: c.number(r)})
+			c.is(c.more(phonePath, members), 200, "SUCCESS")
+			if n := len(k.app.All()); n != map[bool]int{true: 1, false: 2}[x.result == "WAITING"] {
+				t.Errorf("%s: %d messages", name, n)
+			}
 		}
 	}
+}
+
+// TestPushEndsOnce: under its key, a request that was told of an end is told again.
+func TestPushEndsOnce(t *testing.T) {
+	k, c, _ := paired(t, authn.Policy{})
+	k.respond(authn.Reply{})
+	poll := func(key string) *reply {
+		return c.post(phonePath, `{"stateToken":"`+c.token+`"}`, "Idempotency-Key", key)
+	}
+	c.result(poll("k1"), "REJECTED", "verify")
+	c.unchanged(func() { c.result(poll("k1"), "REJECTED", "verify") })
+	c.result(poll("k2"), "WAITING", "poll")
+	c.unchanged(func() { c.result(poll("k2"), "WAITING", "poll") })
+	if n := len(k.app.All()); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// TestPushWithdrawn: a device has one question. Who polls for an older one is told once,
+// and does not take the newer one back by that.
+func TestPushWithdrawn(t *testing.T) {
+	k, one, _ := paired(t, authn.Policy{})
+	two := k.start("phone")
+	r := two.is(two.send(phonePath), 200, "MFA_CHALLENGE")
+	one.result(one.send(phonePath), "TIMEOUT", "verify")
+	two.unchanged(func() { r = two.result(two.send(phonePath), "WAITING", "poll") })
+	k.respond(authn.Reply{Approve: true, Number: two.number(r)})
+	two.is(two.send(phonePath), 200, "SUCCESS")
+	one.wait(time.Minute)
+	one.result(one.send(phonePath), "WAITING", "poll")
+}
+
+// TestPushBackoff: during a back-off nobody is asked anew.
+func TestPushBackoff(t *testing.T) {
+	k, c, _ := paired(t, authn.Policy{BackoffFrom: 1})
+	k.respond(authn.Reply{})
+	c.result(c.send(phonePath), "REJECTED", "verify")
+	c.unchanged(func() { c.is(c.send(phonePath), 429, "E0000047") })
+	c.wait(time.Minute)
+	c.result(c.send(phonePath), "WAITING", "poll")
 }
 
 // TestPushLate: an approval that comes too late for the client is no error.

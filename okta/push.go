@@ -30,8 +30,9 @@ func result(a *authn.Answer) string {
 }
 
 // poll asks whether the other device has answered, if a factor of such a type is
-// at hand. It never sends: Okta's clients poll by the request that asks for a code
-// elsewhere. done is false if the request is none of that kind.
+// at hand: Okta's clients poll by the request that asks for a code elsewhere. It
+// tells once that nothing more is to be waited for; the next request asks the device
+// anew. done is false if the request is none of that kind.
 func (x *exchange) poll(remember bool) (answer any, err error, done bool) {
 	a, err := x.h.cfg.Service.Status(x.r.Context(), x.token())
 	switch {
@@ -43,8 +44,32 @@ func (x *exchange) poll(remember bool) (answer any, err error, done bool) {
 	case a.State != authn.MFAChallenge || !x.h.types.form(a.Factor).polls:
 		return nil, nil, false
 	}
-	answer, err = x.taken(a, authn.Verify{Factor: x.factor, Remember: remember})
+	ev := authn.Verify{Factor: x.factor, Remember: remember}
+	if x.factor == a.Factor.ID && result(a) != waiting {
+		answer, err = x.over(a, ev)
+	} else {
+		answer, err = x.taken(a, ev)
+	}
 	return answer, err, true
+}
+
+// over tells that there is nothing more to wait for, or asks the device anew if that
+// was told.
+func (x *exchange) over(a *authn.Answer, ev authn.Event) (any, error) {
+	next, err := x.do(ev)
+	switch untold := a.Prompt.Replied != "" && a.Prompt.Replied != "approved" || !a.CodeExpires.IsZero(); {
+	case err == nil && next.Outcome == authn.Rejected && !untold: // a repeat
+		a.Prompt.Replied = "rejected"
+	case err == nil && next.Outcome != authn.Rejected && next.Outcome != authn.LateCode:
+		return x.answer(next)
+	case err == nil:
+	case untold && (errors.Is(err, authn.ErrNoCode) || errors.Is(err, authn.ErrTooSoon)):
+	case errors.Is(err, authn.ErrNoCode), errors.Is(err, authn.ErrKeyReused): // which the message was sent under
+		return x.event(authn.Resend{Factor: x.factor})
+	default:
+		return nil, err
+	}
+	return x.transaction(a), nil
 }
 
 // pollEnrollment does the same while the device is being paired. A pairing that is

@@ -34,6 +34,7 @@ const (
 	posed      happening = "posed"    // a challenge without a message
 	reused     happening = "reused"   // challenged again without a message
 	replied    happening = "replied"  // by another device
+	learned    happening = "learned"  // by the client: another device has said no
 	renewed    happening = "renewed"  // a new password was right
 	passed     happening = "passed"   // a gate
 	rejected   happening = "rejected" // what was handed in does not meet the host's rules
@@ -318,10 +319,12 @@ func (o *oracle) kept(tx int) (c code, ok bool) {
 func (o *oracle) reply(tx int) (reply string) {
 	for f := range o.of(tx) {
 		switch f.what {
-		case sent, posed:
+		case sent, posed, learned:
 			reply = ""
 		case replied:
 			reply = f.reply
+		case voided:
+			reply = "withdrawn"
 		}
 	}
 	return reply

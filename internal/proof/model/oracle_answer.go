@@ -223,6 +223,8 @@ func (o *oracle) may(tx int, event, factor string, t time.Time) (ok bool, wait t
 		return !o.mustEnroll(tx), wait
 	case event == "verify" && state == stateRequired:
 		return kind.atOnce && backoff.IsZero(), backoff
+	case (event == "verify" || event == "activate") && (o.reply(tx) == "rejected" || o.reply(tx) == "withdrawn"):
+		return false, wait
 	case event == "verify" || event == "activate":
 		listed := kinds[handKind].channel != "" || o.active(hand)
 		if event == "activate" {

@@ -254,17 +254,20 @@ func (o *oracle) lockedAt(t time.Time) (until time.Time, locked bool) {
 }
 
 // cool returns the end of the cooldown before a transaction's next send at t, or
-// zero. After a permanent failure there is no cooldown.
+// zero. After a permanent failure, or the answer of another device, there is none.
 func (o *oracle) cool(tx int, t time.Time) time.Time {
 	var last *fact
-	n := 0
+	n, arrived := 0, false
 	for f := range o.of(tx) {
-		if f.what == sent {
-			last = f
+		switch f.what {
+		case sent:
+			last, arrived = f, false
 			n++
+		case replied:
+			arrived = true
 		}
 	}
-	if n == 0 || o.delivery(last.letter) == authn.Failed {
+	if n == 0 || arrived || o.delivery(last.letter) == authn.Failed {
 		return time.Time{}
 	}
 	if end := last.at.Add(o.p.Cooldowns[min(n, len(o.p.Cooldowns))-1]); end.After(t) {

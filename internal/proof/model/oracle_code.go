@@ -62,6 +62,8 @@ func (o *oracle) check(c call, t time.Time) want {
 		return refuse(t, authn.ErrMalformed)
 	case !named:
 		return refuse(t, authn.ErrNotOffered)
+	case o.reply(c.tx) == "rejected", o.reply(c.tx) == "withdrawn":
+		return want{state: o.state(c.tx), outcome: authn.Rejected, facts: []fact{{what: learned, tx: c.tx}}}
 	case !end.IsZero():
 		w := refuse(t, authn.ErrTooSoon)
 		w.retry = end

@@ -155,7 +155,7 @@ func (o *oracle) outcome(tx int) (out authn.Outcome) {
 			out = authn.WrongCode
 		case f.what == late:
 			out = authn.LateCode
-		case f.what == rejected:
+		case f.what == rejected, f.what == learned:
 			out = authn.Rejected
 		case f.denied:
 			out = authn.Denied

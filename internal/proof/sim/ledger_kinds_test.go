@@ -132,7 +132,7 @@ func (l *ledger) proved(t *task, w, x storedTx, was, is stored, now time.Time) {
 // one question at a time, so a newer one takes back an older one.
 func (l *ledger) unstepped(t *task, w, x storedTx) {
 	v := w
-	v.Code, v.CodeExpires, v.challenge = "", time.Time{}, x.challenge
+	v.Code, v.CodeExpires, v.challenge, v.Replied = "", time.Time{}, x.challenge, "withdrawn"
 	if t.person == nil || t.person.kind.id != phone || t.event != "challenge" && t.event != "resend" || w.Replied != "" || v != x {
 		l.sim.fail("%s: %+v became %+v without a step", t.what, w, x)
 	}
