@@ -434,7 +434,6 @@ describe('recovery codes', () => {
     await visit(user)
     await button(page, 'Enter one of my recovery codes').click()
     await heading(page, 'Enter the code')
-    await page.getByText('10 of your codes are left.').waitFor()
     assert.equal(await page.locator('#list-codes li').count(), 0, 'they are not shown again')
     await narrow('a recovery code')
     await field.fill('AAAA-BBBB-CCCC-DDDD')
@@ -451,7 +450,6 @@ describe('recovery codes', () => {
 
     await visit(user)
     await button(page, 'Enter one of my recovery codes').click()
-    await page.getByText('9 of your codes are left.').waitFor()
     await field.fill(codes[3])
     await confirm()
     await alert(page, 'This code was used before.')

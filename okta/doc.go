@@ -105,11 +105,11 @@
 //
 //	email, sms, call     a code is sent, and comes back as passCode
 //	token:software:totp  an authenticator app, of the provider GOOGLE or OKTA: _embedded.activation has the sharedSecret and
-//	                     a qrcode; the passCode is taken in MFA_REQUIRED as well
+//	                     a qrcode; to prove it, the passCode comes in MFA_REQUIRED, and a request without one is refused
 //	token:hotp           recovery codes, of the provider CUSTOM, since Okta has none: authn.codes has them while they are
-//	                     enrolled; a passCode is taken in MFA_REQUIRED as well
+//	                     enrolled; to prove it, the passCode comes in MFA_REQUIRED, as of an app
 //	token:hardware       a type of the host's own, such as YUBICO, and token: the passCode of the enrollment confirms it;
-//	                     a passCode is taken in MFA_REQUIRED as well
+//	                     to prove it, the passCode comes in MFA_REQUIRED, as of an app
 //	question             profile.question (or questionText) and profile.answer enroll and confirm it in one request; the
 //	                     answer is taken in MFA_REQUIRED as well
 //	webauthn             _embedded.activation and _embedded.challenge are the options of the Verifier's prompt; attestation
@@ -312,7 +312,8 @@
 //   - A factor is addressed by its id, and by its type only if that is webauthn. A
 //     factor that the user cannot have is 404 E0000007.
 //   - The way to a new message of push is the link resend, or next once there is
-//     nothing to wait for: to verify without a passCode never sends one.
+//     nothing to wait for: to verify without a passCode sends one only then.
+//   - A factor whose codes the user has, such as an app, is never in MFA_CHALLENGE.
 //   - A device that rejects a sign-in counts like a wrong code, and may end it: the
 //     next poll is 401 E0000011 then.
 //   - If a user cannot skip, and there is one factor to enroll, it has the enrollment

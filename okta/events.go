@@ -3,6 +3,7 @@ package okta
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/authnfsm/authn"
 )
@@ -233,10 +234,15 @@ func (x *exchange) verify() (any, error) {
 		}
 		return x.event(authn.Verify{Factor: x.factor, Code: code, Remember: remember})
 	}
-	if x.h.types.polls {
-		if answer, err, done := x.poll(remember); done {
-			return answer, err
-		}
+	now, err := x.h.cfg.Service.Status(x.r.Context(), x.token())
+	if err != nil {
+		return nil, err
+	}
+	if answer, err, done := x.poll(now, remember); done {
+		return answer, err
+	}
+	if x.isOwned(now) {
+		return nil, x.emptyCode(now.State, now, authn.EventVerify)
 	}
 	// Only the state tells whether this is the first code or another one. Asking
 	// for the first at once saves a round trip in the common case; the refusal
@@ -245,7 +251,7 @@ func (x *exchange) verify() (any, error) {
 	var r *authn.Refusal
 	if errors.As(err, &r) && x.at.has(authn.EventResend, r.State) && (errors.Is(r, authn.ErrNotAllowed) || errors.Is(r, authn.ErrKeyReused)) {
 		if x.in.has&passCode != 0 {
-			return nil, x.emptyCode(r)
+			return nil, x.emptyCode(r.State, r.Answer, authn.EventResend)
 		}
 		a, err = x.do(authn.Resend{Factor: x.factor})
 		if errors.As(err, &r) && errors.Is(r, authn.ErrNotAllowed) && r.State == authn.MFAChallenge && r.Answer != nil {
@@ -253,6 +259,13 @@ func (x *exchange) verify() (any, error) {
 		}
 	}
 	return x.outcome(a, err)
+}
+
+// isOwned reports whether the request is for a factor whose codes the user has.
+func (x *exchange) isOwned(a *authn.Answer) bool {
+	return slices.ContainsFunc(append(a.Factors, a.Factor), func(f authn.Factor) bool {
+		return f.ID != "" && f.ID == x.factor && x.h.types.form(f).owned()
+	})
 }
 
 // byType finds the factor that a path with a type in place of an id is for: the
@@ -292,6 +305,8 @@ func (x *exchange) resendSignIn() (any, error) {
 		return nil, err
 	}
 	switch {
+	case x.isOwned(a):
+		err = misdirected(a, authn.EventResend)
 	case x.at.has(authn.EventChallenge, a.State):
 		a, err = x.do(authn.Challenge{Factor: x.factor})
 	case x.at.has(authn.EventResend, a.State):

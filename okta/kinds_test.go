@@ -240,31 +240,41 @@ func TestWalkTOTP(t *testing.T) {
 	c.golden()
 }
 
-// TestTOTPAfterNone: a request without a code chooses the app; nothing is sent, and
-// asking again changes nothing.
-func TestTOTPAfterNone(t *testing.T) {
+// TestOwnedWithoutCode: who has the codes cannot ask for one, and learns what to do
+// instead. The state stays MFA_REQUIRED.
+func TestOwnedWithoutCode(t *testing.T) {
 	k := newKinds(t, authn.Policy{})
 	secret := enrolledApp(k)
 	c := k.start("app")
 	const path = "/api/v1/authn/factors/totp-app/verify"
-	c.is(c.send(path, "passCode", ""), 200, "MFA_CHALLENGE")
 	c.unchanged(func() {
-		if r := c.is(c.send(path), 200, "MFA_CHALLENGE"); r.at("_links.resend") != nil || r.str(next) != base+path {
-			t.Error(r.Body)
-		}
-		r := c.is(c.send(path, "passCode", ""), 400, "E0000001")
-		if s := r.str("errorCauses.0.errorSummary"); s != "Enter the digits that the app shows." {
-			t.Error(s)
+		for _, members := range []string{``, `,"passCode":""`, `,"passCode":null`} {
+			r := c.is(c.more(path, members), 400, "E0000001")
+			if said := r.str("errorCauses.0.errorSummary"); said != "Enter the digits that the app shows." {
+				t.Error(said)
+			}
+			if way := r.str("errorCauses.1.href"); way != base+path || r.str("errorCauses.1.event") != "verify" {
+				t.Error(r.Body)
+			}
 		}
 		c.is(c.send(path+"/resend"), 403, "E0000079")
+		r := c.is(c.send("/api/v1/authn"), 200, "MFA_REQUIRED")
+		if r.str(firstVerify) != base+path {
+			t.Error(r.Body)
+		}
 	})
 	if r := c.is(c.send(path, "passCode", another(appCode(secret, k.now()))), 403, "E0000068"); r.str("errorCauses.0.errorSummary") != "That is not the code that the app shows. Check it and try again." {
 		t.Error(r.Body)
 	}
 	c.is(c.send(path, "passCode", appCode(secret, k.now())), 200, "SUCCESS")
-	if n := len(k.mail.All()); n > 1 {
-		t.Errorf("%d mails", n)
-	}
+
+	c = k.start("list")
+	r := c.is(c.enroll("token:hotp", "CUSTOM", ""), 200, "MFA_ENROLL_ACTIVATE")
+	code := r.str("authn.codes.0")
+	c.is(c.send(r.str(next), "passCode", code), 200, "SUCCESS")
+	r = c.is(c.login(), 200, "MFA_REQUIRED")
+	c.unchanged(func() { c.is(c.send(r.str(firstVerify)), 400, "E0000001") })
+	c.is(c.send(r.str(firstVerify), "passCode", code), 200, "SUCCESS")
 }
 
 // TestTOTPOfEitherProvider: Okta's two providers of apps are one type here.
@@ -1055,7 +1065,6 @@ func TestWaysToProve(t *testing.T) {
 	c.unchanged(func() {
 		want := []string{
 			"The transaction is in MFA_REQUIRED.",
-			"challenge is allowed now: POST /factors/totp-app/verify without a passCode: one is sent",
 			"challenge is allowed now: POST /factors/emf-app/verify without a passCode: one is sent",
 			"verify is allowed now: POST /factors/totp-app/verify with the passCode",
 			"cancel is allowed now: POST /cancel",

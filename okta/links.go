@@ -186,7 +186,9 @@ func (x *exchange) choices(a *authn.Answer, w way) (list []authn.Factor) {
 		return []authn.Factor{a.Factor}
 	}
 	for _, f := range a.Factors {
-		if w.event != authn.EventVerify || x.h.types.form(f).direct {
+		switch of := x.h.types.form(f); {
+		case w.event == authn.EventVerify && !of.direct, w.event == authn.EventChallenge && of.owned():
+		default:
 			list = append(list, f)
 		}
 	}

@@ -33,12 +33,9 @@ func result(a *authn.Answer) string {
 // at hand: Okta's clients poll by the request that asks for a code elsewhere. It
 // tells once that nothing more is to be waited for; the next request asks the device
 // anew. done is false if the request is none of that kind.
-func (x *exchange) poll(remember bool) (answer any, err error, done bool) {
-	a, err := x.h.cfg.Service.Status(x.r.Context(), x.token())
+func (x *exchange) poll(a *authn.Answer, remember bool) (answer any, err error, done bool) {
 	switch {
-	case err != nil:
-		return nil, err, true
-	case a.State == authn.Success && x.once != "": // perhaps a repeat of the poll that led there
+	case x.h.types.polls && a.State == authn.Success && x.once != "": // perhaps a repeat of the poll that led there
 		answer, err = x.event(authn.Verify{Factor: x.factor, Remember: remember})
 		return answer, err, true
 	case a.State != authn.MFAChallenge || !x.h.types.form(a.Factor).polls:

@@ -91,10 +91,10 @@ func (x *exchange) refusal(r *authn.Refusal) *failure {
 	return f
 }
 
-// emptyCode refuses a code that was left empty while r says that one is out.
-func (x *exchange) emptyCode(r *authn.Refusal) *failure {
-	f := x.refusal(&authn.Refusal{State: r.State, Event: authn.EventVerify, Err: authn.ErrMalformed, Answer: r.Answer})
-	f.causes = append(f.causes, x.alternatives(r.Answer, authn.EventResend)...)
+// emptyCode refuses a code that was left empty, and says by which event there is one.
+func (x *exchange) emptyCode(state authn.State, a *authn.Answer, by authn.EventName) *failure {
+	f := x.refusal(&authn.Refusal{State: state, Event: authn.EventVerify, Err: authn.ErrMalformed, Answer: a})
+	f.causes = append(f.causes, x.alternatives(a, by)...)
 	return f
 }
 

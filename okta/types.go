@@ -84,6 +84,9 @@ type form struct {
 	profile func(p *FactorProfile, f authn.Factor, login string)
 }
 
+// owned reports whether the user has the codes, so that there is none to ask for.
+func (f *form) owned() bool { return f.direct && f.with == "" }
+
 // forms is all that differs between Okta's types, but for the objects that are
 // embedded while a factor is at hand: see embed.
 var forms = map[string]*form{

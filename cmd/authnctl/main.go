@@ -12,8 +12,9 @@
 // Each flag has an environment variable; secrets have nothing else, as other users of a
 // machine see the arguments of its programs.
 //
-//	-store           AUTHN_STORE      sqlite:FILE, postgres://…, mysql://… or redis://…; a password only in AUTHN_STORE
-//	-prefix          AUTHN_PREFIX     of the names of tables or keys, if the host has set one
+//	-store           AUTHN_STORE      sqlite:FILE, postgres://…, mysql://…, redis://…, or one member of a cluster:
+//	                                  etcd://… or nats://…, with TLS etcds://… or tls://…; a password only in AUTHN_STORE
+//	-prefix          AUTHN_PREFIX     of the names of tables or keys, or the bucket, if the host has set one
 //	-tenant          AUTHN_TENANT     Config.Tenant of the host
 //	-keys            AUTHN_KEYS_FILE  a file with the keys that only its owner may read, as JSON:
 //	                                  {"keys": [{"id": 2, "secret": "BASE64"}], "pseudonymKey": "BASE64"}
@@ -62,8 +63,8 @@ func tool(getenv func(string) string) *operate.Tool {
 }
 
 func (o *options) flags(fs *flag.FlagSet) {
-	fs.StringVar(&o.store, "store", "", "sqlite:`FILE`, postgres://…, mysql://… or redis://…, without a password (AUTHN_STORE, also with one)")
-	fs.StringVar(&o.prefix, "prefix", o.getenv("AUTHN_PREFIX"), "`PREFIX` of the names of tables or keys, if the host has set one (AUTHN_PREFIX)")
+	fs.StringVar(&o.store, "store", "", "sqlite:`FILE`, postgres://…, mysql://…, redis://…, etcd://… or nats://…, without a password (AUTHN_STORE, also with one)")
+	fs.StringVar(&o.prefix, "prefix", o.getenv("AUTHN_PREFIX"), "`PREFIX` of the names of tables or keys, or the bucket, if the host has set one (AUTHN_PREFIX)")
 	fs.StringVar(&o.tenant, "tenant", o.getenv("AUTHN_TENANT"), "`TENANT` of the host (AUTHN_TENANT)")
 	fs.StringVar(&o.keys, "keys", o.getenv("AUTHN_KEYS_FILE"), "`FILE` with the keys, that only its owner may read (AUTHN_KEYS_FILE, or AUTHN_KEYS and AUTHN_PSEUDONYM_KEY)")
 	fs.StringVar(&o.policy, "policy", o.getenv("AUTHN_POLICY"), "`FILE` with the Policy of the host (AUTHN_POLICY)")

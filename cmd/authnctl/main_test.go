@@ -16,11 +16,14 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/memsender"
+	"github.com/authnfsm/authn/natsstore"
 	"github.com/authnfsm/authn/redisstore"
 	"github.com/authnfsm/authn/sqlstore"
 )
@@ -69,6 +72,28 @@ var places = map[string]func(*testing.T) place{
 				c.Del(ctx, keys.Val())
 			}
 		})
+		return p
+	},
+	"NATS": func(t *testing.T) place {
+		address := servers.Named(t, servers.NATS)
+		c, err := nats.Connect(address)
+		if err != nil {
+			servers.Missing(t, "the server for tests does not answer: %v", err)
+		}
+		t.Cleanup(c.Close)
+		js, err := jetstream.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := place{url: address, prefix: prefix()}
+		cfg := natsstore.Config{Bucket: p.prefix, Replicas: 1, WithoutTend: true, AllowVolatile: true}
+		if err = natsstore.CreateBucket(t.Context(), js, cfg); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { js.DeleteKeyValue(context.Background(), p.prefix) })
+		if p.store, err = natsstore.New(t.Context(), js, cfg); err != nil {
+			t.Fatal(err)
+		}
 		return p
 	},
 }
@@ -179,7 +204,11 @@ func TestStores(t *testing.T) {
 			}}
 			ctl.hide = []string{string(code), string(codeB), string(a.Token), string(b.Token), address, b64(key), b64(pseudonym)}
 
-			ctl.run(0, "", "doctor")
+			healthy := 0
+			if _, ok := p.store.(authn.Sweeper); !ok {
+				healthy = 5 // with a warning: nothing can tend
+			}
+			ctl.run(healthy, "", "doctor")
 			if out := ctl.run(0, "", "show", "ada"); !strings.Contains(out, "locked until") || !strings.Contains(out, "LOCKED_OUT") || !strings.Contains(out, "(in 1h59m)") {
 				t.Errorf("show:\n%s", out)
 			}
@@ -275,6 +304,13 @@ func TestRefused(t *testing.T) {
 		{1, env("AUTHN_STORE", "postgres://u:hidden@127.0.0.1:1/db"), "", "connect"},
 		{1, env("AUTHN_STORE", "mysql://u:hidden@127.0.0.1:1/db"), "", "connect"},
 		{1, env("AUTHN_STORE", "redis://u:hidden@127.0.0.1:1/0"), "", "connect"},
+		{2, env("AUTHN_STORE", "etcd://u:hidden@%zz"), "", "cannot be parsed"},
+		{2, env("AUTHN_STORE", "etcd://u:hidden@h,i"), "", "one member"},
+		{2, env("AUTHN_STORE", "etcds://u:hidden@h/prefix"), "", "the prefix of the keys is -prefix"},
+		{1, env("AUTHN_STORE", "etcd://u:hidden@127.0.0.1:1"), "", "deadline"},
+		{2, env("AUTHN_STORE", "nats://u:hidden@h?x=y"), "", "one member"},
+		{2, env("AUTHN_STORE", "nats://u:hidden@h/bucket"), "-prefix b", "named twice"},
+		{1, env("AUTHN_STORE", "nats://u:hidden@127.0.0.1:1"), "", "no servers"},
 		{2, env(), "-store postgres://u:hidden@127.0.0.1:1/db", "put the URL into AUTHN_STORE"},
 		{2, env("AUTHN_KEYS_FILE", ""), "", "set AUTHN_KEYS and AUTHN_PSEUDONYM_KEY"},
 		{2, env("AUTHN_KEYS_FILE", "", "AUTHN_KEYS", "1:"+b64), "", "AUTHN_PSEUDONYM_KEY"},

@@ -17,6 +17,8 @@ import (
 	_ "modernc.org/sqlite" // driver "sqlite"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/etcdstore"
+	"github.com/authnfsm/authn/natsstore"
 	"github.com/authnfsm/authn/redisstore"
 	"github.com/authnfsm/authn/sqlstore"
 )
@@ -28,7 +30,7 @@ type opened struct {
 }
 
 // forms are how a store is named.
-const forms = "sqlite:FILE, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or redis://USER@HOST/NUMBER"
+const forms = "sqlite:FILE, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, redis://USER@HOST/NUMBER, etcd://USER@HOST or nats://USER@HOST/BUCKET"
 
 // openStore opens the store of the host, as it is: it neither creates nor migrates one.
 // No error quotes a password.
@@ -54,6 +56,10 @@ func (o *options) openStore(ctx context.Context) (*opened, error) {
 		return o.openMySQL(ctx, name)
 	case scheme == "redis", scheme == "rediss":
 		return o.openRedis(ctx, name)
+	case scheme == "etcd", scheme == "etcds":
+		return o.openEtcd(ctx, name)
+	case scheme == "nats", scheme == "tls":
+		return o.openNATS(ctx, name)
 	}
 	return nil, wrong("%.20q is none of %s", scheme, forms)
 }
@@ -146,6 +152,11 @@ func explained(err error) error {
 		{redisstore.ErrUnverified, "accept it with -allow-volatile if you know the settings"},
 		{sqlstore.ErrProbe, "the user needs the rights that the host has"},
 		{redisstore.ErrProbe, "the user needs the rights that the host has"},
+		{etcdstore.ErrProbe, "the user needs the rights that the host has, and the cluster a leader"},
+		{natsstore.ErrProbe, "the user needs the rights that the host has, and the bucket a leader"},
+		{natsstore.ErrNoBucket, "is this the cluster, and the bucket, of the host? It makes its bucket when it starts"},
+		{natsstore.ErrUnverified, "accept it with -allow-volatile if you know that sync_interval is always"},
+		{natsstore.ErrVolatile, "change the settings, or accept them with -allow-volatile as the host does"},
 	} {
 		if errors.Is(err, x.of) {
 			return fmt.Errorf("%w\nnext: %s", err, x.next)

@@ -24,6 +24,12 @@ type fleet struct {
 	atKill         int64        // visitors that had not finished
 }
 
+// The keys of all nodes.
+const (
+	key      = "the key of a test, which is no secret"
+	otherKey = "the other key of a test: no secret either"
+)
+
 func newFleet(t *testing.T) *fleet { return &fleet{t: t} }
 
 func (f *fleet) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
@@ -31,8 +37,8 @@ func (f *fleet) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Lo
 func (f *fleet) add(s authn.Store) {
 	f.t.Helper()
 	svc, err := authn.New(authn.Config{
-		Keys:         []authn.Key{{ID: 1, Secret: []byte("the key of a test, which is no secret")}},
-		PseudonymKey: []byte("the other key of a test: no secret either"),
+		Keys:         []authn.Key{{ID: 1, Secret: []byte(key)}},
+		PseudonymKey: []byte(otherKey),
 		Store:        s, Mailer: &f.mail, Directory: people{}, Auditor: &f.trail,
 		Policy: authn.Policy{Digits: 8, NoBackoff: true}, Now: f.now,
 	})

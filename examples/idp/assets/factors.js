@@ -1,5 +1,5 @@
 // What the page says of each type of factor, by Okta's name for it, and which view
-// proves it. A type that is not here is one whose code comes by mail; claim is what
+// proves it. Of one that is owned the user has the codes. A type that is not here is one whose code comes by mail; claim is what
 // somebody proves who has only said a name.
 
 import { claimed, digits, listed } from './codes.js'
@@ -47,6 +47,7 @@ const types = {
     enroll: 'Set up an app',
     heading: 'Set up your app',
     lead: 'Enter the code that your authenticator app shows.',
+    owned: true,
     start: 'Scan this with an authenticator app, and enter the code that it shows.',
     missing: 'Enter the 6 digits of the code that the app shows.',
   },
@@ -58,6 +59,7 @@ const types = {
     enroll: 'Show me the codes',
     heading: 'Keep your recovery codes',
     lead: 'Enter a code of your list that you have not used yet.',
+    owned: true,
     start: 'Each of them signs you in once. Nobody can show them to you again: print them, or copy them to a safe place.',
     missing: 'Enter a code of the list: 16 letters and digits.',
   },

@@ -75,7 +75,7 @@ const fill = {
       const [verb, what] = kind(f).choose(f)
       button.append(verb, strong(what))
       button.addEventListener('click', () => {
-        if (button.getAttribute('aria-disabled') !== 'true') event(f._links.verify.href)
+        if (button.getAttribute('aria-disabled') !== 'true') choose(f)
       })
       const item = document.createElement('li')
       item.append(button)
@@ -184,8 +184,6 @@ function showSecrets() {
     item.textContent = c
     return item
   }))
-  const left = !codes.length && isList() ? authn.codesLeft ?? 0 : undefined
-  set('list-left', left === undefined ? '' : `${left} of your codes ${left === 1 ? 'is' : 'are'} left.`)
 }
 
 // showRemember offers to remember the device from the choice of a factor on: a key is
@@ -201,7 +199,7 @@ function showRemember() {
 
 // proving is the link next, with what was chosen, where a factor is proved.
 function proving() {
-  const { href } = answer._links.next
+  const { href } = answer.chosen?._links.verify || answer._links.next
   return $('remember-box').hidden ? href : `${href}?rememberDevice=${$('remember').checked}`
 }
 
@@ -289,7 +287,7 @@ const allowed = (name) => authn.allowed?.find((a) => a.event === name)
 const at = (name) => allowed(name)?.at
 const factors = () => answer._embedded?.factors || []
 const hand = () => answer.chosen || (answer.status === 'RECOVERY_CHALLENGE' ? { factorType: 'claim' } : answer._embedded?.factor)
-const enrolling = () => answer.status === 'MFA_ENROLL_ACTIVATE' || answer.chosen !== undefined
+const enrolling = () => answer.status === 'MFA_ENROLL_ACTIVATE' || answer.status === 'MFA_ENROLL'
 const isList = () => kind(hand()).form === listed
 const entry = () => (enrolling() ? 'activate' : 'verify')
 
@@ -346,6 +344,13 @@ function event(href, body = {}) {
     if (authn.generation > before && view === 'code') tell(`Code ${authn.generation} was sent. The one before is dead.`)
     if (view === 'key' && !$('key-button').hidden && !body.clientData) askKey()
   })
+}
+
+// choose chooses a factor to prove. Of one whose codes the user has, nothing is to be
+// asked for: the page alone knows what was chosen.
+function choose(f) {
+  if (kind(f).owned) return show({ ...answer, chosen: f })
+  return event(f._links.verify.href)
 }
 
 // enroll chooses a factor to set up. A question and its answer are set up by the same
@@ -453,7 +458,7 @@ function failed(e) {
     codeError(words(e))
     draw()
     if (authn.codeExpiresAt) $('code').select()
-    ;(authn.codeExpiresAt ? $('code') : $('resend')).focus()
+    ;(authn.codeExpiresAt || $('resend').hidden ? $('code') : $('resend')).focus()
     return
   }
   if (view === 'question') {
@@ -547,7 +552,7 @@ async function ask() {
     const next = await post('/api/v1/authn', { stateToken: answer.stateToken })
     if (answer !== before || busy) return // something else has happened
     if (next.status !== answer.status) return show(next)
-    answer = next
+    answer = { ...next, chosen: answer.chosen }
     know(next.authn)
     draw()
   } catch (e) {
