@@ -15,7 +15,7 @@ import (
 const help = `Usage: go run ./bench [-quick] [-only PART] [-o DIR]
 
 Without -quick it runs every comparison, which takes about five minutes, and writes
-DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than 45 seconds,
+DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than a minute,
 prints one line for each comparison (name, value, bound, ok or over), writes nothing, and
 exits with status 1 if any is over. The bounds tolerate noise, but not a doubling.
 

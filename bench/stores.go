@@ -173,7 +173,7 @@ func stores(p *plan) (*section, error) {
 	sec := &section{title: "On each store", text: storesText}
 	laps, lap := 31, 120*time.Millisecond // short, so that disturbances of a server last longer than a lap
 	if p.quick {
-		laps, lap = 9, 40*time.Millisecond
+		lap = 40 * time.Millisecond // and as many, so that one disturbance spoils few of them
 	}
 	drawn := panel{title: fmt.Sprintf("Steps per second with %d clients, and raw load + swap pairs", drawnCrowd)}
 	for _, k := range kinds {
