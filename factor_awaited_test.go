@@ -97,12 +97,14 @@ func TestPushRejected(t *testing.T) {
 		if got := w.answer(); w.a.fails != 1 || got.TriesLeft != 9 || got.Prompt.Replied != "rejected" {
 			t.Errorf("%s: %d failures, %d tries left, %+v", name, w.a.fails, got.TriesLeft, got.Prompt)
 		}
+		if st := w.do(Verify{}); st != MFAChallenge || w.r.Outcome != Rejected || w.answer().Prompt.Replied != "" || w.a.fails != 1 {
+			t.Errorf("%s: the client is told %q", name, w.r.Outcome)
+		}
 		w.refuses(Verify{}, ErrNoCode)
 		if err := w.respond(token, Reply{Approve: true, Number: w.answer().Prompt.Number}); !errors.Is(err, ErrFinished) {
 			t.Errorf("%s: a second answer: %v", name, err)
 		}
-		w.at += 30 * time.Second
-		w.do(Resend{})
+		w.do(Resend{}) // at once: the message has arrived
 		if again := w.approval(); again == token || w.answer().Prompt.Replied != "" {
 			t.Errorf("%s: the same token, or the answer stays", name)
 		}

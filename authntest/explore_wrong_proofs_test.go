@@ -182,7 +182,7 @@ var wrongProofs = []wrongMachine{
 			}
 			return err
 		}}},
-	{name: "a rejection is told again and again", rule: "shown", in: "push", machine: doctored{
+	{name: "a rejection is told again and again", rule: "rows", in: "push", machine: doctored{
 		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
 			err := d.probe.Step(a, h, ev, env, r)
 			if err == nil && is[authn.Verify](ev) && r.Outcome == authn.Rejected {
