@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +37,9 @@ func scale(t *testing.T) []string {
 	idle := number(`\| a record's value \| (\d+) \|`)
 	longest := number(`\| longest record over long traces, bytes \| (\d+) \|`)
 
+	_, rest, _ := strings.Cut(page(t, "docs/scale.md"), "<!-- simulated -->\n")
+	simulated, _, _ := strings.Cut(rest, "<!-- /simulated -->") // a test of internal/scale compares it
+
 	half := math.Ceil(scaleSteps / (steps / 2))
 	const days = float64(resealed) / float64(day)
 	again := fmt.Sprintf("%.1f saves a second", scaleAccounts/(days*24*60*60))
@@ -51,6 +55,7 @@ func scale(t *testing.T) []string {
 		fmt.Sprintf("every %.0f days, so %.0f million of them are %s", days, scaleAccounts/1e6, again),
 		fmt.Sprintf("on one day %.0f days later", days),
 		fmt.Sprintf("A store with %.0f million records", scaleAccounts/1e6),
+		fmt.Sprintf("every call of %.0f million accounts on several databases", scaleAccounts/1e6), simulated,
 		// Of the tests in nodes/clusters.
 		"* 240 users sign in at once", "when at least 200 of them",
 	}

@@ -44,6 +44,7 @@ var steps = []step{
 	record("a host's own machine", "./examples/hosting/gates", "TestPage"),
 	record("an operator's output", "./operate", "TestGolden"),
 	record("drawings", "./diagram", "TestGolden"),
+	record("figures of very many accounts", "./internal/scale", "TestPage"),
 }
 
 // record runs tests that record anew what they compare with.

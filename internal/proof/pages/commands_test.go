@@ -48,6 +48,7 @@ var commands = []command{
 	{"go run ./cmd/authnctl explain ada", (*reader).byOperator},
 	{"go run ./cmd/authnctl list -state MFA_CHALLENGE", (*reader).byOperator},
 	{"go run ./cmd/authnctl unlock -reason 'ticket 4711: called back' ada", (*reader).byOperator},
+	{"go run ./internal/scale", (*reader).usage},
 	{"./release.sh v0.1.0", (*reader).release},
 	{"git push origin --tags", (*reader).byRelease},
 	{"go run ./internal/regen", (*reader).inCI},
