@@ -19,6 +19,7 @@ import (
 const (
 	maxSubject = 150 // characters
 	maxCode    = 64
+	maxLink    = 512
 )
 
 // purposes are those that templates tell apart.
@@ -31,7 +32,8 @@ type Data struct {
 	Kind       authn.MessageKind // as the file is named
 	Purpose    authn.Purpose     // of a code; "" if this package does not know it
 	First      bool              // of a code: nothing was proved before it, so anybody can have asked for it
-	Code       string            // CodeMessage only, and "" for the subject
+	Code       string            // CodeMessage only, and "" for the subject, and if there is a link
+	URL        string            // of a link, in place of a code: see Config.Links; "" for the subject
 	Generation int               // CodeMessage only
 	Expires    time.Time         // CodeMessage only; in Config.Zone
 	Minutes    int               // CodeMessage only: until Expires, rounded, at least 1
@@ -47,12 +49,13 @@ func malformed(what string) error {
 // way, or show it. Make it with [NewComposer]. It is safe for concurrent use.
 type Composer struct {
 	service, contact string
+	links            map[authn.Purpose]string
 	templates        catalog
 	zone             *time.Location
 	now              func() time.Time
 }
 
-// NewComposer returns a Composer. Of c it takes Service, Contact, Templates,
+// NewComposer returns a Composer. Of c it takes Service, Contact, Links, Templates,
 // Zone and Now, as [New] does; the error names the field, or the template, that is
 // missing or wrong.
 func NewComposer(c Config) (*Composer, error) {
@@ -74,14 +77,14 @@ func (w *Composer) Compose(msg authn.Message) (subject, text, html string, err e
 }
 
 func (w *Composer) compose(msg authn.Message, now time.Time) (rendered, error) {
-	t := w.templates.lookup(msg.Locale, msg.Kind)
-	if t == nil {
+	if msg.Kind == linkMail || w.templates.lookup(msg.Locale, msg.Kind) == nil {
 		return rendered{}, malformed("unknown kind of message")
 	}
 	d, err := w.data(msg, now)
 	if err != nil {
 		return rendered{}, err
 	}
+	t := w.templates.lookup(msg.Locale, d.template())
 	out, err := t.render(d)
 	if err != nil {
 		// The cause stays here: it may quote what the template was given.
@@ -132,6 +135,12 @@ func (w *Composer) data(msg authn.Message, now time.Time) (Data, error) {
 			d.Purpose, d.First = msg.Purpose, msg.Factor == ""
 		}
 		d.Code, d.Generation, d.Expires = string(msg.Code), msg.Generation, msg.Expires.In(w.zone)
+		if page := w.links[msg.Purpose]; page != "" && msg.Link != "" {
+			if !validLink(string(msg.Link)) {
+				return d, malformed("not a link")
+			}
+			d.Code, d.URL = "", page+"#"+string(msg.Link)
+		}
 		d.Minutes = max(1, int(left.Round(time.Minute)/time.Minute))
 	case authn.LockedMessage:
 		if !msg.Until.IsZero() {
@@ -139,6 +148,27 @@ func (w *Composer) data(msg authn.Message, now time.Time) (Data, error) {
 		}
 	}
 	return d, nil
+}
+
+// linkMail is how templates with a link in place of a code are named.
+const linkMail authn.MessageKind = "link"
+
+// template is the kind of template that prints the data.
+func (d *Data) template() authn.MessageKind {
+	if d.URL != "" {
+		return linkMail
+	}
+	return d.Kind
+}
+
+// validLink says that nothing in a link has a meaning to a URL, or to HTML.
+func validLink(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return len(s) <= maxLink
 }
 
 func validCode(s string) bool {

@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/mail"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +21,7 @@ const (
 	maxTimeout = 5 * time.Minute
 	maxService = 64
 	maxContact = 200
+	maxPage    = 200
 	maxAddress = 254 // RFC 5321 4.5.3.1.3, without the brackets
 )
 
@@ -85,7 +89,7 @@ func (m *Sender) setTexts(c *Config) (err error) {
 }
 
 func newComposer(c *Config) (w *Composer, err error) {
-	w = &Composer{service: c.Service, contact: c.Contact, now: c.Now, zone: c.Zone}
+	w = &Composer{service: c.Service, contact: c.Contact, now: c.Now, zone: c.Zone, links: maps.Clone(c.Links)}
 	if !printable(w.service, maxService) {
 		return nil, fmt.Errorf("Config.Service: want 1 to %d printable characters", maxService)
 	}
@@ -101,10 +105,23 @@ func newComposer(c *Config) (w *Composer, err error) {
 	if w.zone == nil {
 		w.zone = time.UTC
 	}
+	for p, page := range w.links {
+		if !slices.Contains(purposes, p) || !validPage(page) {
+			return nil, fmt.Errorf("Config.Links: want a page for a purpose of codes, by https, of at most %d bytes, without user, query or fragment", maxPage)
+		}
+	}
 	if w.templates, err = loadTemplates(c.Templates); err != nil {
 		return nil, err
 	}
 	return w, w.tryTemplates()
+}
+
+func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+
+func validPage(page string) bool {
+	u, err := url.Parse(page)
+	return err == nil && len(page) <= maxPage && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) &&
+		u.Hostname() != "" && strings.HasPrefix(u.Path, "/") && u.User == nil && !strings.ContainsAny(page, "?#")
 }
 
 func (m *Sender) setLogin(c *Config) error {
@@ -114,8 +131,7 @@ func (m *Sender) setLogin(c *Config) error {
 	if c.Username == "" {
 		return nil
 	}
-	loopback := m.host == "localhost" || m.host == "127.0.0.1" || m.host == "::1"
-	if c.TLS == Plaintext && !loopback {
+	if c.TLS == Plaintext && !loopback(m.host) {
 		return errors.New("Config.Password would travel in the clear")
 	}
 	m.auth = login(c.Username, string(c.Password), m.host)

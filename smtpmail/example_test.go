@@ -48,7 +48,7 @@ func ExampleNew_templates() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// smtpmail: Config.Templates: de/code: the subject must not have the code
+	// smtpmail: Config.Templates: de/code: the subject must not have the code or the link
 }
 
 // The same mail, for a host that sends it through an API or shows it.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/sendertest"
+	"github.com/authnfsm/authn/smtpmail"
 )
 
 var update = flag.Bool("update", false, "write the default mails to testdata")
@@ -32,7 +33,13 @@ func TestDefaultMails(t *testing.T) {
 		m.Purpose, m.Factor = p, ""
 		return m
 	}
+	linkFor := func(p authn.Purpose) authn.Message {
+		m := codeFor(p)
+		m.Link = "LINK-of_the-claim"
+		return m
+	}
 	for name, m := range map[string]authn.Message{
+		"link_recover": linkFor(authn.PurposeRecover), "link_unlock": linkFor(authn.PurposeUnlock), "link_sign_in": linkFor(authn.PurposeSignIn),
 		"code_sign_in": code(), "code_enroll": enroll, "code_other": other,
 		"code_sign_in_first": codeFor(authn.PurposeSignIn), "code_recover": codeFor(authn.PurposeRecover), "code_unlock": codeFor(authn.PurposeUnlock), "code_sign_up": codeFor(authn.PurposeSignUp),
 		"account_locked": locked, "account_locked_by_host": notice(authn.LockedMessage),
@@ -42,7 +49,11 @@ func TestDefaultMails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := (&server{}).start(t)
-			if err := s.open(t, nil).Send(t.Context(), m); err != nil {
+			links := map[authn.Purpose]string{}
+			for _, p := range []authn.Purpose{authn.PurposeSignIn, authn.PurposeRecover, authn.PurposeUnlock} {
+				links[p] = "https://id.example.com/open"
+			}
+			if err := s.open(t, func(c *smtpmail.Config) { c.Links = links }).Send(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			got, file := written(s.only(t)), filepath.Join("testdata", name+".golden")

@@ -11,9 +11,10 @@
 // templates or of the host's own, by kind of message and locale: see
 // Config.Templates. It says what the code is for, its number, when it dies,
 // that nobody will ever ask for it and what to do if it comes unexpectedly.
-// It has no link, no image and no account data: a template gets a [Data] and
-// no more, and a header gets nothing that a user has typed. The subject has
-// no code, because subjects are logged by servers and shown on locked screens.
+// It has no image, no account data and, unless Config.Links says so, no link: a
+// template gets a [Data] and no more, and a header gets nothing that a user has
+// typed. The subject has no code and no link, because subjects are logged by
+// servers and shown on locked screens.
 //
 // The Message-ID is a hash of the message's Key, so every attempt at one
 // message has the same, and a server or a mail program can drop repetitions.
@@ -111,6 +112,15 @@ type Config struct {
 	// at least 100 milliseconds and at most 5 minutes.
 	Timeout time.Duration
 
+	// Links, if not nil, has the page that opens a link, for each purpose whose mail
+	// has a link in place of the code of an [authn.Claim]: "https://id.example.com/recover"
+	// for [authn.PurposeRecover]. The link is behind the "#" of the address, which no
+	// server and no log sees; the page there POSTs it to what calls
+	// [authn.Service.Open]. An address has https, or http if its host is localhost, 127.0.0.1
+	// or ::1, a path, and neither user, query nor fragment, in up to 200 bytes. Mails of other
+	// purposes have the code, and so do those of a sign-up.
+	Links map[authn.Purpose]string
+
 	// Templates, if not nil, replaces and adds to the embedded templates. It
 	// is read by New, and never again. Its files are named
 	//
@@ -119,7 +129,8 @@ type Config struct {
 	//	LOCALE/KIND.html      html/template, the HTML part
 	//
 	// where LOCALE is a language tag such as "de" or "pt-BR", or "default" in
-	// place of English, and KIND is an [authn.MessageKind]; all three files of
+	// place of English, and KIND is an [authn.MessageKind], or "link" for a code
+	// in whose place there is a link; all three files of
 	// a kind go together. A message takes the templates of its Locale, else
 	// those of the tag with its last subtags cut off, one by one, else the
 	// default; case does not matter. Each template is tried out by New, and is in

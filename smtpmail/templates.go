@@ -36,7 +36,7 @@ const (
 var byteOrderMark = []byte("\ufeff")
 
 var (
-	kinds = []authn.MessageKind{authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage, authn.RecoveryMessage, authn.StartsMessage, authn.PasswordMessage}
+	kinds = []authn.MessageKind{authn.CodeMessage, authn.BackoffMessage, authn.LockedMessage, authn.ActivatedMessage, authn.RecoveryMessage, authn.StartsMessage, authn.PasswordMessage, linkMail}
 	tag   = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 )
 
@@ -72,18 +72,21 @@ func (t *template) render(d Data) (rendered, error) {
 	if err := t.html.Execute(&html, d); err != nil {
 		return rendered{}, err
 	}
-	d.Code = ""
+	d.Code, d.URL = "", ""
 	if err := t.subject.Execute(&subject, d); err != nil {
 		return rendered{}, err
 	}
 	return rendered{oneLine(subject.String()), text.String(), html.String()}, nil
 }
 
-// subjectHas says that the subject would print the code, if it got it.
+// subjectHas says that the subject would print the code or the link, if it got it.
 func (t *template) subjectHas(d Data) bool {
 	var b strings.Builder
-	return t.subject.Execute(&b, d) != nil || strings.Contains(b.String(), d.Code)
+	return t.subject.Execute(&b, d) != nil || strings.Contains(b.String(), d.secret())
 }
+
+// secret is what the mail is sent for: a code or a link; "" of a notice.
+func (d *Data) secret() string { return d.Code + d.URL }
 
 // loadTemplates reads the embedded templates, and then those of the host.
 func loadTemplates(host fs.FS) (catalog, error) {
@@ -220,7 +223,12 @@ func (w *Composer) tryTemplates() error {
 func (w *Composer) try(t *template, kind authn.MessageKind, p authn.Purpose) error {
 	const code = "074936180257"
 	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
-	d, err := w.data(authn.Message{Kind: kind, Purpose: p, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}, at)
+	m := authn.Message{Kind: kind, Purpose: p, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
+	sample := *w
+	if kind == linkMail {
+		m.Kind, m.Link, sample.links = authn.CodeMessage, code, map[authn.Purpose]string{p: "https://id.example.com/open"}
+	}
+	d, err := sample.data(m, at)
 	if err != nil {
 		return err
 	}
@@ -230,10 +238,10 @@ func (w *Composer) try(t *template, kind authn.MessageKind, p authn.Purpose) err
 		return err
 	case out.subject == "" || strings.TrimSpace(out.text) == "" || strings.TrimSpace(out.html) == "":
 		return fmt.Errorf("%s: a part is empty", t.name)
-	case d.Code != "" && t.subjectHas(d):
-		return fmt.Errorf("%s: the subject must not have the code", t.name)
-	case d.Code != "" && (!strings.Contains(out.text, code) || !strings.Contains(out.html, code)):
-		return fmt.Errorf("%s: .txt and .html have to print the code, digit by digit", t.name)
+	case d.secret() != "" && t.subjectHas(d):
+		return fmt.Errorf("%s: the subject must not have the code or the link", t.name)
+	case d.secret() != "" && (!strings.Contains(out.text, d.secret()) || !strings.Contains(out.html, d.secret())):
+		return fmt.Errorf("%s: .txt and .html have to print the code, digit by digit, or the URL of the link", t.name)
 	}
 	return nil
 }

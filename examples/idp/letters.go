@@ -10,8 +10,8 @@ import (
 	"github.com/authnfsm/authn"
 )
 
-// letters sends what package smtpmail has no words for: links. It writes none, so that
-// nobody gets used to them; Okta's way to recover a password by mail is one.
+// letters sends links, by which Okta's clients recover a password. The words are the
+// demo's own: it may be served without TLS, and smtpmail writes no link to such a page.
 type letters struct {
 	*inbox
 	base string
