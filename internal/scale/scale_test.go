@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/authnfsm/authn/internal/race"
 )
 
 var update = flag.Bool("update", false, "write the figures into docs/scale.md")
@@ -15,8 +17,8 @@ const page = "../../docs/scale.md"
 
 // TestPage compares the page with what the simulation says.
 func TestPage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it simulates half a minute of two cores")
+	if testing.Short() || race.Detector() {
+		t.Skip("it takes half a minute of CPU time")
 	}
 	if runtime.GOARCH != "amd64" {
 		t.Skip("other processors round otherwise")
@@ -47,6 +49,9 @@ func TestPage(t *testing.T) {
 // the theory of queues says of it: with a load of half of that, a step takes twice as
 // long as alone, on average, and one in e to the power of n takes n times as long.
 func TestQueue(t *testing.T) {
+	if race.Detector() {
+		t.Skip("one goroutine, for long")
+	}
 	const capacity = 2 * load
 	r := simulate([]measurement{{1, capacity}, {2, capacity}}, scenario{databases: 1})
 	sum := 0.0
@@ -71,6 +76,9 @@ func TestQueue(t *testing.T) {
 
 // TestTooFew: databases that cannot carry the load fall behind, and callers give up.
 func TestTooFew(t *testing.T) {
+	if race.Detector() {
+		t.Skip("one goroutine, for long")
+	}
 	r := simulate([]measurement{{1, load / 2}, {2, load / 2}}, scenario{databases: 1})
 	if r.busy < 0.99 || r.failed == 0 || r.took[len(r.took)-1] > patience*tries {
 		t.Errorf("busy %v, %d given up, the longest took %v s", r.busy, r.failed, r.took[len(r.took)-1])

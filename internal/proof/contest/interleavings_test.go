@@ -2,7 +2,6 @@ package contest
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/internal/proof/testhost"
+	"github.com/authnfsm/authn/internal/race"
 	"github.com/authnfsm/authn/memstore"
 	"github.com/authnfsm/authn/storetest"
 )
@@ -96,7 +96,7 @@ func TestInterleavings(t *testing.T) {
 	total := 0
 	for _, c := range contests {
 		t.Run(c.name, func(t *testing.T) {
-			if c.schedules > 1000 && (raceDetector() || testing.Short()) {
+			if c.schedules > 1000 && (race.Detector() || testing.Short()) {
 				t.Skip("skipped by -race and -short: it takes long")
 			}
 			synctest.Test(t, func(t *testing.T) { // waiting for a retry takes no time
@@ -150,9 +150,4 @@ type racy struct{ memstore.Store }
 func (r *racy) Save(ctx context.Context, key string, _ uint64, rec authn.Record) error {
 	now, _ := r.Load(ctx, key)
 	return r.Store.Save(ctx, key, now.Version, rec)
-}
-
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

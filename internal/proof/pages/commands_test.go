@@ -11,11 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authnfsm/authn/internal/race"
 )
 
 // A command is a line on a page, and the function that tests it.
@@ -83,7 +84,7 @@ func TestPagesCommands(t *testing.T) {
 			t.Errorf("no test runs %q, which is on a page", line)
 		}
 	}
-	if testing.Short() || raceDetector() {
+	if testing.Short() || race.Detector() {
 		t.Skip("skipped by -race and -short: it builds every module in other processes")
 	}
 	module, env := t.TempDir(), proxied(t)
@@ -371,9 +372,4 @@ func (r *reader) inCI() {
 		}
 	}
 	r.Errorf(".ci/run does not run %q", r.line)
-}
-
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
