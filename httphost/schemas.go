@@ -97,6 +97,6 @@ var said = map[string]string{
 	"Prompt.left":          "How many recovery codes are left.",
 	"Prompt.number":        "To be named on the other device.",
 	"Prompt.pairing":       "For the other device, while it is enrolled.",
-	"Prompt.replied":       "What the other device said: approved or rejected.",
+	"Prompt.replied":       "What the other device said: approved or rejected; or withdrawn, if another sign-in asks it instead. The last two are told until an event was answered with the outcome rejected.",
 	"Prompt.options":       "What to respond to: of a security key the options of navigator.credentials, with buffers in base64url.",
 }

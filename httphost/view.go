@@ -62,7 +62,7 @@ type Prompt struct {
 	Left    int             `json:"left,omitempty"`    // recovery codes that are left
 	Number  string          `json:"number,omitempty"`  // to be named on the other device
 	Pairing string          `json:"pairing,omitempty"` // for the other device
-	Replied string          `json:"replied,omitempty"` // the other device's reply: "approved" or "rejected"
+	Replied string          `json:"replied,omitempty"` // the other device's reply: "approved" or "rejected", or "withdrawn"
 	Options json.RawMessage `json:"options,omitempty"` // of a type with a verifier: JSON, such as the options of navigator.credentials
 }
 
