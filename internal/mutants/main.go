@@ -22,6 +22,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -267,7 +268,7 @@ func run(ms []mutant, jobs int, verbose bool) error {
 		return err
 	}
 	all := &battery{dir: tmp, overlay: overlay, built: map[string]string{}, skip: map[string][]string{}, usual: map[string]times{}}
-	if err := all.baseline(ms); err != nil {
+	if err := all.baseline(ms, jobs); err != nil {
 		return err
 	}
 	var (
@@ -364,7 +365,7 @@ var proofs = []string{"scenarios", "service", "sim", "contest", "secrets", "mode
 // baseline makes sure that the tests are green without a bug, and learns how long they
 // take. A test that is green in an ordinary build and red in this one, as one that
 // counts allocations may be, says nothing here and is skipped.
-func (b *battery) baseline(ms []mutant) error {
+func (b *battery) baseline(ms []mutant, jobs int) error {
 	files, err := filepath.Glob("internal/proof/*/*_test.go")
 	if err != nil {
 		return err
@@ -374,35 +375,57 @@ func (b *battery) baseline(ms []mutant) error {
 			return fmt.Errorf("proofs lacks %s", name)
 		}
 	}
-	plain := &battery{dir: b.dir, built: map[string]string{}}
 	for _, m := range ms {
 		for _, pkg := range m.tested() {
-			if _, ok := b.usual[pkg]; ok {
-				continue
-			}
-			bin, err := b.build(pkg)
-			if err != nil {
+			if _, err := b.build(pkg); err != nil {
 				return err
 			}
-			var usual times
-			for i, r := range rounds {
-				names, took, err := runTests(pkg, bin, r.args(b.skip[pkg], false), "", 0)
-				usual[i] = took
-				if err != nil && strings.Contains(names[0], " ") {
-					return fmt.Errorf("the tests of %s without a bug: %s: %w", pkg, names[0], err)
-				}
-				if err != nil {
-					if err := plain.green(pkg, r, names); err != nil {
-						return err
-					}
-					b.skip[pkg] = append(b.skip[pkg], names...)
-				}
-			}
-			b.usual[pkg] = usual
-			fmt.Printf("%s without a bug: %s\n", pkg, usual[len(usual)-1].Round(time.Millisecond))
 		}
 	}
-	return nil
+	var (
+		plain  = &battery{dir: b.dir, built: map[string]string{}}
+		mu     sync.Mutex // guards plain, and what b learns
+		wg     sync.WaitGroup
+		places = make(chan struct{}, jobs)
+		errs   error
+	)
+	for _, pkg := range slices.Sorted(maps.Keys(b.built)) {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			usual, skip, err := b.measure(pkg, func(r round, names []string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return plain.green(pkg, r, names)
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			errs = errors.Join(errs, err)
+			b.usual[pkg], b.skip[pkg] = usual, skip
+			fmt.Printf("%s without a bug: %s\n", pkg, usual[len(usual)-1].Round(time.Millisecond))
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+// measure runs the tests of a package without a bug. Those that are red have to be
+// green in an ordinary build.
+func (b *battery) measure(pkg string, green func(r round, names []string) error) (usual times, skip []string, err error) {
+	for i, r := range rounds {
+		names, took, err := runTests(pkg, b.built[pkg], r.args(skip, false), "", 0)
+		usual[i] = took
+		if err != nil && strings.Contains(names[0], " ") {
+			return usual, skip, fmt.Errorf("the tests of %s without a bug: %s: %w", pkg, names[0], err)
+		}
+		if err != nil {
+			if err := green(r, names); err != nil {
+				return usual, skip, err
+			}
+			skip = append(skip, names...)
+		}
+	}
+	return usual, skip, nil
 }
 
 // green says whether the tests of those names pass in a build without an overlay.
