@@ -377,7 +377,11 @@ func oneResponse(h *trial) (bool, string) {
 // S29: what another device says changes no state, and it says one thing. A rejection is
 // told once, and changes nothing else.
 func deviceAnswers(h *trial) (bool, string) {
-	if tells := h.c.slot >= 0 && (h.c.op == opVerify || h.c.op == opActivate) && h.tx().reply > approved; tells && h.taken() && !h.again() && h.tx().info().AtHand {
+	tells := h.c.slot >= 0 && (h.c.op == opVerify || h.c.op == opActivate) && h.tx().reply > approved && h.tx().info().AtHand
+	if tells && !h.again() && h.here() && !h.due() && !h.isMalformed() {
+		if !h.taken() {
+			return true, says(true, "a rejection is not told: %v", h.err)
+		}
 		told := *h.tx()
 		told.reply, told.rev, told.last = unanswered, h.after().rev, h.after().last
 		return true, says(h.r.Outcome != Rejected || *h.after() != told, "a rejection is answered with %q, and leaves %+v", h.r.Outcome, h.after())

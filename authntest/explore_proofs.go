@@ -94,6 +94,8 @@ func checkChallenge(t *Trial) (applies bool, wrong string) {
 func checkReply(t *Trial) (applies bool, wrong string) {
 	was, is := t.Was(), t.Is()
 	switch {
+	case t.hasToTell() && !t.Taken():
+		return true, says(true, "the client is not told of a device that said no: %v", t.Err)
 	case t.isTold():
 		return true, says(t.Outcome != authn.Rejected || is.State != was.State || is.Tries != was.Tries || !is.CodeExpires.IsZero() || t.sent(),
 			"the client of a device that said no is told %q, in %s", t.Outcome, is.State)

@@ -69,10 +69,19 @@ func (t *Trial) replied() bool {
 }
 
 // isTold says that the client is told of a device that will not approve, which happens once.
-func (t *Trial) isTold() bool {
+func (t *Trial) isTold() bool { return t.Taken() && t.isOver() }
+
+// hasToTell says that a client asks for that, and nothing stands against an answer.
+func (t *Trial) hasToTell() bool {
+	named := t.leg.Factor == "" || t.leg.Factor == t.g.hand.ID
+	return t.isOver() && named && t.Typed == TypedNothing && t.kind() == byDevice && !t.overdue(t.Was()) && !t.hostRefuses() && !t.stale()
+}
+
+// isOver says that the event is for a device that will not approve, of which the client has
+// not been told.
+func (t *Trial) isOver() bool {
 	was := t.Was()
-	return t.Taken() && t.isCode() && was != nil && atHand(was.State) &&
-		t.subject().ID == was.Factor && t.g.reply != TypedNothing && t.g.reply != TypedRight
+	return t.isCode() && was != nil && atHand(was.State) && t.subject().ID == was.Factor && t.g.reply != TypedNothing && t.g.reply != TypedRight
 }
 
 // tested says that something is handed in, by whatever event, that is found right or wrong

@@ -244,9 +244,9 @@ func (x *exchange) verify() (any, error) {
 	if x.isOwned(now) {
 		return nil, x.emptyCode(now.State, now, authn.EventVerify)
 	}
-	// Only the state tells whether this is the first code or another one. Asking
-	// for the first at once saves a round trip in the common case; the refusal
-	// tells the state.
+	// The state may have changed since it was read, and a repeat under a key is
+	// answered as the event that it was: the first code is asked for, and the
+	// refusal tells whether it is another one.
 	a, err := x.do(authn.Challenge{Factor: x.factor})
 	var r *authn.Refusal
 	if errors.As(err, &r) && x.at.has(authn.EventResend, r.State) && (errors.Is(r, authn.ErrNotAllowed) || errors.Is(r, authn.ErrKeyReused)) {
