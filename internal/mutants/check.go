@@ -102,9 +102,25 @@ func follow(ms []mutant) error {
 		}
 		if at := m.elsewhere(files); len(at) == 1 {
 			fmt.Printf("%s: from %s to %s\n", m.name, m.file, at[0])
-			heading := "### " + m.name + " | "
-			text = bytes.Replace(text, []byte(heading+m.file+"\n"), []byte(heading+at[0]+"\n"), 1)
+			was := m.heading()
 			m.file = at[0]
+			text = bytes.Replace(text, []byte(was), []byte(m.heading()), 1)
+		}
+	}
+	return os.WriteFile(list, text, 0o644)
+}
+
+// note writes with each mutant which test has detected it.
+func note(ms []mutant, by []killer) error {
+	text, err := os.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	for i, m := range ms {
+		if k := by[i]; k.test != "" && k.test != hangs && k.test != panics {
+			was := m.heading()
+			m.by = k
+			text = bytes.Replace(text, []byte(was), []byte(m.heading()), 1)
 		}
 	}
 	return os.WriteFile(list, text, 0o644)
