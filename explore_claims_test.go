@@ -182,6 +182,9 @@ var (
 // code, nothing depends on whether the name is somebody's. C4: nothing but the claim at
 // hand is charged.
 func TestExploreClaims(t *testing.T) {
+	if underRace {
+		t.Skip("it is one goroutine")
+	}
 	m, err := NewMachine(Config{Tenant: "acme", Keys: []Key{{ID: 1, Secret: keyA}}, PseudonymKey: pseudo, Policy: Policy{
 		ClaimsPerHour: 2, ClaimsPerDay: 3, Life: 90 * time.Second, CodeLife: minute, SessionLife: 30 * time.Second, Sends: 2, Cooldowns: []time.Duration{tick},
 	}})
@@ -353,6 +356,9 @@ func (v *voyage) judgeLink(c *attempt) {
 // question. C2: no session without such a factor, and none of an unlock. C7: a factor at
 // the claimed address counts for nothing. C8: an unlock changes the lock and the back-off.
 func TestExploreRecovery(t *testing.T) {
+	if underRace {
+		t.Skip("it is one goroutine")
+	}
 	m, err := NewMachine(Config{Tenant: "acme", Keys: []Key{{ID: 1, Secret: keyA}}, PseudonymKey: pseudo, Policy: Policy{
 		StartsPerHour: 2, Tries: 2, LockEvery: 4, BackoffFrom: 2, DisableAfter: 5, Backoff: tick, BackoffMax: tick, Lock: 2 * minute, LockMax: 2 * minute,
 		Life: 2 * minute, CodeLife: 2 * minute, Sends: 1, SendsPerHour: 2, SendsPerDay: 2, SessionLife: 30 * time.Second,

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/authnfsm/authn/internal/golden"
+	"github.com/authnfsm/authn/internal/race"
 )
 
 // The explorations: small policies in which every limit is near.
@@ -215,13 +215,9 @@ var tabsClock = expedition{
 	begins: []beginning{{"", anyone, 0}},
 }
 
-// underRace reports whether the race detector is on. It slows an exploration by a
-// factor of about ten and finds nothing in one goroutine, so the large explorations
-// stop early under it.
-var underRace = func() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}()
+// underRace says that a part of each exploration is enough: the race detector slows it ten
+// times and finds nothing in one goroutine.
+var underRace = race.Detector()
 
 var expeditions = []*expedition{&signIn, &choice, &account, &enrollOne, &enrollBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnroll, &tabsClock, &appClock, &appAgain, &keysExpedition, &push, &pairing,
 	&passwords, &passwordsEnroll, &gates, &gatesEnroll, &inputsAccount, &tabsExpired, &tabsExpiring, &tabsReset, &tabsProfile, &storesLate, &storesNever, &device, &deviceGates}
@@ -244,7 +240,7 @@ func TestExplore(t *testing.T) {
 			t.Run(e.name, func(t *testing.T) {
 				t.Parallel()
 				x := newExplorer(t, e)
-				if underRace && pinned[e.name].spots > 500 || testing.Short() {
+				if underRace || testing.Short() {
 					x.prefix = 200
 				}
 				x.explore()

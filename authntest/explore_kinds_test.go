@@ -140,7 +140,7 @@ func TestExploreImported(t *testing.T) {
 	}
 	o := Options{Policy: pair, Begins: 2, Listings: []Listing{{Name: "usual", Factors: []authn.Factor{f}}}, Apps: map[string]authn.Secret{"app": uri}}
 	if brief() {
-		o.Stop = few
+		o.Stop = few()
 	}
 	x := newExplorer(bare{machineOf(t, o)}, o)
 	if err := x.explore(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/race"
 )
 
 func machine(t testing.TB, p authn.Policy) *authn.Machine {
@@ -59,7 +60,15 @@ const box, moved = "ada@example.com", "ada@example.net"
 
 // brief says that a part of each exploration is enough: the race detector makes
 // a step some ten times slower.
-func brief() bool { return testing.Short() || underRace }
+func brief() bool { return testing.Short() || race.Detector() }
+
+// few is how many accounts are enough where not all are explored.
+func few() int {
+	if race.Detector() {
+		return 80
+	}
+	return 300
+}
 
 // explorations take every row of the table.
 var explorations = map[string]Options{
@@ -116,7 +125,7 @@ func TestExplore(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				if brief() {
-					o.Stop = few
+					o.Stop = few()
 				}
 				x := newExplorer(bare{machineOf(t, o)}, o)
 				if err := x.explore(); err != nil {
@@ -174,11 +183,11 @@ func TestExploreTwice(t *testing.T) {
 func TestExploreRecommended(t *testing.T) {
 	var o Options
 	if brief() {
-		o.Stop = few
+		o.Stop = few()
 	}
 	found := Explore(t, machine(t, authn.Policy{}), o)
 	t.Log(found)
-	if found.Complete == brief() || found.Accounts < few {
+	if found.Complete == brief() || found.Accounts < few() {
 		t.Errorf("%v, complete %t", found, found.Complete)
 	}
 }

@@ -15,7 +15,7 @@ func TestTwins(t *testing.T) {
 			t.Parallel()
 			first, every := 40, 29 // are compared, and then one of so many
 			if o.Stop = 1500; brief() {
-				o.Stop, every = few, 5
+				o.Stop, every = few(), 5
 			}
 			x := newExplorer(bare{machineOf(t, o)}, o)
 			met, compared := 0, 0
@@ -38,7 +38,7 @@ func TestTwins(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%d were taken for one that there was, %d things compared", met, compared)
-			if compared < min(few/5, len(x.spots)/10) {
+			if compared < min(few()/5, len(x.spots)/10) {
 				t.Errorf("%d things compared: too few", compared)
 			}
 		})

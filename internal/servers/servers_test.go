@@ -3,6 +3,7 @@ package servers
 import (
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,5 +84,21 @@ func TestNobodyGuesses(t *testing.T) {
 	})
 	if err != nil || files < 100 {
 		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+// Ports differ, are free, and are none that a client may be given.
+func TestPorts(t *testing.T) {
+	seen := map[int]bool{}
+	for _, port := range Ports(t, 50) {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if seen[port] || port >= 32768 || port < 1024 {
+			t.Error(port, "comes twice, or is one of a client")
+		}
+		seen[port] = true
 	}
 }

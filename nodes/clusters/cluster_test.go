@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/servers"
 	"github.com/authnfsm/authn/storetest"
 )
 
@@ -95,7 +95,10 @@ type cluster struct {
 func startCluster(t *testing.T, k kind, members int) *cluster {
 	t.Helper()
 	c := &cluster{kind: k, t: t, running: make([]*exec.Cmd, members)}
-	addrs := ports(t, 2*members)
+	var addrs []string
+	for _, port := range servers.Ports(t, 2*members) {
+		addrs = append(addrs, fmt.Sprintf("127.0.0.1:%d", port))
+	}
 	clients, peers := addrs[:members], addrs[members:]
 	for i := range members {
 		c.members = append(c.members, member{k.name, i, filepath.Join(t.TempDir(), fmt.Sprint(i)), clients, peers})
@@ -187,7 +190,7 @@ func (c *cluster) open(conn client, name string) (s authn.Store) {
 }
 
 // patience is for a cluster to elect a leader, on a machine that is busy.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // await fails the test if there is an error each time.
 func (c *cluster) await(what string, try func(context.Context) error) {
@@ -214,20 +217,6 @@ func persist(try func(context.Context) error) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// ports returns addresses that are free.
-func ports(t *testing.T, n int) (all []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // when all are known, so that none comes twice
-		all = append(all, l.Addr().String())
-	}
-	return all
 }
 
 // where is what a process needs to open a store.

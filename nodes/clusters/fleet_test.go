@@ -18,7 +18,8 @@ type fleet struct {
 	tends bool
 	mail  mailbox
 	trail trail
-	ahead atomic.Int64 // of the clock
+	start time.Time
+	ahead atomic.Int64 // of the clock, which else stands still: an election may outlast a cool-down
 
 	finished, lost atomic.Int64 // visitors; answers
 	atKill         int64        // visitors that had not finished
@@ -30,9 +31,9 @@ const (
 	otherKey = "the other key of a test: no secret either"
 )
 
-func newFleet(t *testing.T) *fleet { return &fleet{t: t} }
+func newFleet(t *testing.T) *fleet { return &fleet{t: t, start: time.Now()} }
 
-func (f *fleet) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
+func (f *fleet) now() time.Time { return f.start.Add(time.Duration(f.ahead.Load())) }
 
 func (f *fleet) add(s authn.Store) {
 	f.t.Helper()
