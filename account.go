@@ -62,6 +62,7 @@ type transaction struct {
 	tries       uint8 // wrong codes
 	sends       uint8 // codes sent: the last one's generation
 	adding      bool  // one more factor is to be enrolled
+	offersMore  bool  // after an enrollment, what else can be enrolled is offered
 	password    PasswordStatus
 	passwordEnd int64 // when it expires, if that is soon
 	purpose     string

@@ -252,13 +252,17 @@ func (s *step) missing() bool {
 	if s.unlisted() {
 		return t.owing
 	}
-	for i := range s.dir {
-		l := &s.dir[i]
-		if l.required && l.status == NotSetUp && s.counts(l) && !s.hasProved(l) && (s.op != opActivate || !s.isPinned(l, &t.factor)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.dir, func(l listed) bool { return l.required && s.isLeft(&l) })
+}
+
+// remains says that a factor, required or not, can be enrolled yet.
+func (s *step) remains() bool {
+	return slices.ContainsFunc(s.dir, func(l listed) bool { return s.isLeft(&l) })
+}
+
+// isLeft says that the factor is to be enrolled, and not by this event.
+func (s *step) isLeft(l *listed) bool {
+	return l.status == NotSetUp && s.counts(l) && !s.hasProved(l) && (s.op != opActivate || !s.isPinned(l, &s.tx().factor))
 }
 
 // isProtected says that the account has an active factor, whether or not it counts or

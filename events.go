@@ -278,6 +278,10 @@ type Login struct {
 	// Adding leads, once a factor is proved, to MFA_ENROLL, so that a user who has
 	// signed in can add another. Not with RequireNothing.
 	Adding bool
+	// OfferMore leads back to MFA_ENROLL after each enrollment while there is more to
+	// enroll, which may be skipped if nothing that remains is required. Without it only
+	// what is required is enrolled, or one factor. It is Okta's multiOptionalFactorEnroll.
+	OfferMore bool
 	// Purpose is what the host will do with the session token, such as "remove
 	// factor"; "" is to sign in. It comes back in [Assertion].Purpose, where the
 	// host checks it. At most 64 bytes, no control characters.

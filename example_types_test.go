@@ -58,3 +58,31 @@ func ExampleFactorType() {
 	// pager 421337
 	// [pwd otp] [pager]
 }
+
+// apps is a Directory in which everybody may set up two authenticator apps.
+type apps struct{}
+
+func (apps) Factors(context.Context, string) ([]authn.Factor, error) {
+	return []authn.Factor{{ID: "app-1", Type: authn.TOTP, Status: authn.NotSetUp}, {ID: "app-2", Type: "acme:app", Status: authn.NotSetUp}}, nil
+}
+
+func (apps) Activated(context.Context, string, string, authn.Factor) error { return nil }
+
+// A host offers two authenticator apps side by side, each as a type of its own.
+func ExampleTOTPType() {
+	ctx := context.Background()
+	svc, err := authn.New(authn.Config{
+		Keys: []authn.Key{{ID: 1, Secret: newKey()}}, PseudonymKey: newKey(),
+		Store: new(memstore.Store), Mailer: new(memsender.Sender), Directory: apps{},
+		Types: []authn.FactorType{authn.TOTPType("acme:app")},
+	})
+	if err != nil {
+		panic(err)
+	}
+	a, _ := svc.Begin(ctx, authn.Login{User: "ada"})
+	a, _ = svc.Do(ctx, a.Token, authn.Enroll{Type: "acme:app"})
+	uri, _, _ := strings.Cut(string(a.Prompt.URI), "?")
+	fmt.Println(a.State, a.Factor.ID, uri)
+	// Output:
+	// MFA_ENROLL_ACTIVATE app-2 otpauth://totp/ada
+}

@@ -123,6 +123,22 @@ var optional = expedition{
 	begins: []beginning{{" if-active", ifHas, 0}, {" if-active", ifHas, 1}, {" if-active", ifHas, 3}, {" password-only", trusted, 0}, {"", anyone, 3}},
 }
 
+// oneTry is cramped, and a wrong code ends the sign-in.
+var oneTry = func(p Policy) Policy {
+	p.CodeTries, p.Tries, p.Sends = 1, 1, 2
+	return p
+}(cramped)
+
+// Two optional enrollments, of which the second is offered after the first.
+var more = expedition{
+	name: "more", live: 1, single: true, policy: oneTry,
+	views: []view{
+		{name: "usual", fs: []Factor{mailbox(NotSetUp, usualBox, false), spare(NotSetUp, false)}},
+		{name: "required", fs: []Factor{mailbox(NotSetUp, usualBox, false), spare(NotSetUp, true)}},
+	},
+	begins: []beginning{{" more", Login{User: "ada", OfferMore: true}, 0}, {" more, if-active", Login{User: "ada", Require: RequireIfActive, OfferMore: true}, 1}},
+}
+
 // A clock that goes back, by a little and by a lot.
 var clocks = expedition{
 	name: "clocks", live: 1, falls: 3, paths: true, single: true,
@@ -219,7 +235,7 @@ var tabsClock = expedition{
 // times and finds nothing in one goroutine.
 var underRace = race.Detector()
 
-var expeditions = []*expedition{&signIn, &choice, &account, &enrollOne, &enrollBoth, &optional, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnroll, &tabsClock, &appClock, &appAgain, &keysExpedition, &push, &pairing,
+var expeditions = []*expedition{&signIn, &choice, &account, &enrollOne, &enrollBoth, &optional, &more, &clocks, &mails, &repeats, &policies, &tabs, &tabsEnroll, &tabsClock, &appClock, &appAgain, &keysExpedition, &push, &pairing,
 	&passwords, &passwordsEnroll, &gates, &gatesEnroll, &inputsAccount, &tabsExpired, &tabsExpiring, &tabsReset, &tabsProfile, &storesLate, &storesNever, &device, &deviceGates}
 
 // unreached lists the rows that no exploration takes, and why.

@@ -426,7 +426,7 @@ func (h *trial) missing(t *transaction) (n int) {
 	for i := range h.e.Factors {
 		f := &h.e.Factors[i]
 		p := pin{id: f.ID, kind: f.Type, recipient: h.x.recipient(f)}
-		if f.Required && h.status(&p) == NotSetUp && !slices.Contains(proved, p.proof()) {
+		if (f.Required || t.offersMore && h.c.op == opActivate) && h.status(&p) == NotSetUp && !slices.Contains(proved, p.proof()) {
 			n++
 		}
 	}

@@ -24,6 +24,16 @@ const TOTP = "totp"
 
 var totpType = FactorType{Name: TOTP, Methods: []string{"otp"}, codes: totp{}}
 
+// TOTPType returns a type like [TOTP] with a name of its own, for [Config].Types of a host
+// that tells two authenticator apps apart, such as the one that Okta's clients know by the
+// provider OKTA and the one of the provider GOOGLE. The name is 1 to 24 printable ASCII
+// bytes without a space.
+func TOTPType(name string) FactorType {
+	t := totpType
+	t.Name = name
+	return t
+}
+
 // totp is RFC 6238. Its plain data are three bytes, for the hash, the digits and the
 // period in seconds, and the secret.
 type totp struct{}

@@ -295,7 +295,7 @@ var guards = [guardsEnd]struct {
 	signingUp:             {"sign-up", "an address is to be signed up", nil},
 	sessionDue:            {"with a session", "it is no recovery, or a factor was proved in it", nil},
 	sessionNotDue:         {"without a session", "a password was recovered by one mailbox or phone, and no other factor was proved", nil},
-	moreAsked:             {"more required", "a required factor is still missing, a further one is to be added (Login.Adding), or a second factor is required, or has become active, and none is proved", nil},
+	moreAsked:             {"more required", "a required factor is still missing, a further one is to be added (Login.Adding) or can be (Login.OfferMore), or a second factor is required, or has become active, and none is proved", nil},
 	nothingLeft:           {"nothing required", "no required factor is missing", nil},
 	passwordExpired:       {"password expired", "the host says that the password has expired (Login.Password)", nil},
 	passwordToReset:       {"password to reset", "the host says that a new password has to be set", nil},
@@ -409,7 +409,8 @@ func askEnrollment(s *step) guard {
 		if t.owing || t.adding { // the Directory is not asked about a code that was sent
 			return moreAsked
 		}
-	case s.missing(), s.op == opSkip && !t.hasProof() && (t.require == RequireFactor || s.isProtected()):
+	case s.missing(), s.op == opActivate && t.offersMore && s.remains(),
+		s.op == opSkip && !t.hasProof() && (t.require == RequireFactor || s.isProtected()):
 		return moreAsked
 	}
 	return nothingLeft

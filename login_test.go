@@ -35,6 +35,43 @@ func TestAdding(t *testing.T) {
 	refused(t, &r, w.m.Begin(&Account{}, add, env(0, 1, adaMail), &r), ErrMalformed)
 }
 
+// With OfferMore, an enrollment leads back to MFA_ENROLL while there is more to enroll,
+// which may be skipped once nothing is required any more; a sign-in with an active factor
+// is as without it.
+func TestOfferMore(t *testing.T) {
+	more := Login{User: ada.User, OfferMore: true}
+	first, second, third := Factor{ID: "app", Type: TOTP, Status: NotSetUp}, Factor{ID: "list", Type: RecoveryCodes, Status: NotSetUp}, adaMail
+	third.Status = NotSetUp
+	enroll := func(w *walk, want State) {
+		t.Helper()
+		w.want(w.do(Enroll{TOTP}), MFAEnrollActivate)
+		w.want(w.do(Activate{Code: appCode(string(w.answer().Prompt.Secret), t0)}), want)
+	}
+	for _, require := range []Requirement{RequireFactor, RequireIfActive} {
+		more.Require = require
+		w := begun(t, Policy{}, more, first, second, third)
+		if _, ok := w.answer().Allows(EventSkip); ok != (require == RequireIfActive) {
+			t.Errorf("%d: skip before the first is allowed: %t", require, ok)
+		}
+		enroll(w, MFAEnroll)
+		w.refuses(Enroll{TOTP}, ErrNotOffered)
+		w.want(w.do(Enroll{RecoveryCodes}), MFAEnrollActivate)
+		w.want(w.do(Previous{}), MFAEnroll)
+		w.want(w.do(Skip{}), Success)
+
+		w = begun(t, Policy{}, more, first) // there is no more
+		enroll(w, Success)
+	}
+	second.Required = true
+	w := begun(t, Policy{}, more, first, second, third)
+	enroll(w, MFAEnroll)
+	w.refuses(Skip{}, ErrRequired)
+
+	w = begun(t, Policy{}, more, adaMail, first)
+	w.do(Challenge{adaMail.ID})
+	w.want(w.do(Verify{Code: w.right()}), Success)
+}
+
 func TestLoginPurpose(t *testing.T) {
 	for _, purpose := range []string{"", "remove factor", strings.Repeat("p", maxPurpose)} {
 		w := begun(t, Policy{}, Login{User: ada.User, Purpose: purpose}, adaMail)

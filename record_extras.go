@@ -16,6 +16,7 @@ const (
 	hasTrusted
 	hasFlow
 	hasOpened
+	hasOffersMore
 	extras
 )
 
@@ -23,7 +24,7 @@ const (
 func (t *transaction) has() (bits uint64) {
 	for i, has := range [...]bool{
 		t.owing, t.adding, t.purpose != "", t.password != PasswordFine, t.gates != 0, t.methods != "" || t.authAt != 0, t.accept != "", t.relay != "",
-		t.remember, t.trusted != "", t.flow != 0 || t.came != id{}, t.opened,
+		t.remember, t.trusted != "", t.flow != 0 || t.came != id{}, t.opened, t.offersMore,
 	} {
 		if has {
 			bits |= 1 << i
@@ -73,7 +74,7 @@ func (r *reader) extras(t *transaction) {
 	if has == 0 {
 		return
 	}
-	t.owing, t.adding, t.remember = has&hasOwing != 0, has&hasAdding != 0, has&hasRemember != 0
+	t.owing, t.adding, t.remember, t.offersMore = has&hasOwing != 0, has&hasAdding != 0, has&hasRemember != 0, has&hasOffersMore != 0
 	if has&hasPurpose != 0 {
 		t.purpose = r.text(maxPurpose)
 	}

@@ -70,7 +70,7 @@ func doBegin(s *step) {
 	t := s.tx()
 	s.acct.user = s.in.login.User
 	s.acct.starts.add(s.now)
-	t.require, t.adding, t.purpose = s.in.login.Require, s.in.login.Adding, s.in.login.Purpose
+	t.require, t.adding, t.offersMore, t.purpose = s.in.login.Require, s.in.login.Adding, s.in.login.OfferMore, s.in.login.Purpose
 	s.pinLogin()
 	t.born, t.expires = s.now, s.now+int64(s.m.policy.Life)
 	t.limits, t.owing = s.m.limits, s.missing()

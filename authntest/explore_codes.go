@@ -63,7 +63,7 @@ func (t *Trial) missing(proved []authn.Factor) bool {
 		return true
 	}
 	return slices.ContainsFunc(list, func(f authn.Factor) bool {
-		return f.Required && f.Status != authn.Active && !slices.ContainsFunc(proved, func(p authn.Factor) bool { return sameFactor(&p, &f) })
+		return (f.Required || t.g.more && t.Event == authn.EventActivate) && f.Status != authn.Active && !slices.ContainsFunc(proved, func(p authn.Factor) bool { return sameFactor(&p, &f) })
 	})
 }
 

@@ -34,10 +34,10 @@ func (x *explorer) key(s *spot, v *authn.AccountView) string {
 			continue
 		}
 		live = live || isLive(t)
-		b = fmt.Appendf(b, "%d %s %d %d %d %s %v|%d %d %d %s|%d %t %d|%d %t %t %s|%t %s %t %t;", n, t.State, t.Tries, g.charged, t.Sent, t.Factor, t.Proved,
+		b = fmt.Appendf(b, "%d %s %d %d %d %s %v|%d %d %d %s|%d %t %d|%d %t %t %s|%t %s %t %t %t;", n, t.State, t.Tries, g.charged, t.Sent, t.Factor, t.Proved,
 			ahead(t.CodeExpires, s.now), t.CodeTries, ahead(t.ResendAt, s.now), t.Delivery,
 			ahead(t.Expires, s.now), t.Session, g.require, min(g.redeems, 1), t.CodeExpires.IsZero(), g.old != "", pinned(g.list)+pinned([]authn.Factor{g.hand})+pinned(g.proven),
-			g.adding, strings.Join(g.called, ",")+string(g.reply), g.asked == "", g.before == "")
+			g.adding, strings.Join(g.called, ",")+string(g.reply), g.asked == "", g.before == "", g.more)
 		if g.password != authn.PasswordFine || len(x.gates) > 0 {
 			b = fmt.Appendf(b, "%d %t", g.password, g.free)
 		}

@@ -90,6 +90,10 @@ func init() {
 		f.Status = authn.NotSetUp
 		return f
 	}
+	demanded := func(f authn.Factor) authn.Factor {
+		f.Status, f.Required = authn.NotSetUp, true
+		return f
+	}
 	own := []authn.FactorType{keyType, questionType, pushType}
 	short := []authn.EventName{authn.EventPrimary, authn.EventEnroll, authn.EventChallenge, authn.EventVerify, authn.EventRespond}
 	for name, o := range map[string]Options{
@@ -115,6 +119,8 @@ func init() {
 		"pairings": {Policy: wary, Types: own, Begins: 2, Tabs: 2, Listings: listings(fresh(phone)), Events: short},
 		"adding": {Policy: pair, Types: own, Logins: []authn.Login{{User: "ada", Adding: true}},
 			Listings: listings(app, list, key, question, phone, mail(authn.NotSetUp, box, false))},
+		"more": {Policy: pair, Types: own, Logins: []authn.Login{{User: "ada", OfferMore: true}, {User: "ada", OfferMore: true, Require: authn.RequireIfActive}},
+			Listings: append(and(listings(fresh(app), fresh(question)), "one", fresh(app)), Listing{Name: "required", Factors: []authn.Factor{fresh(app), demanded(question)}})},
 		"hasty-app":    {Policy: hasty, Begins: 4, Listings: listings(app), Events: short, Typed: []Typed{TypedRight, TypedWrong}},
 		"hasty-push":   {Policy: hasty, Types: own, Begins: 4, Listings: listings(phone), Events: short},
 		"hasty-enroll": {Policy: hasty, Types: own, Begins: 4, Listings: listings(fresh(phone)), Events: short},

@@ -56,6 +56,7 @@ type tab struct {
 	secret  authn.TokenSecret
 	require authn.Requirement
 	adding  bool
+	more    bool           // offered after an enrollment
 	listing Listing        // the last one that counted, and
 	list    []authn.Factor // what the Directory said then, as the machine takes it
 	hand    authn.Factor   // the last code's, as it was listed then

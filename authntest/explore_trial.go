@@ -229,7 +229,7 @@ func (t *Trial) settle() {
 		n.begun++
 		n.tabs = append(n.tabs, tab{
 			id: t.Transaction, n: n.begun, secret: authn.TokenSecret(t.env.Entropy[16:48]),
-			require: t.Login.Require, adding: t.Login.Adding, list: t.offered(), listing: t.leg.Listing, password: t.Login.Password, free: t.free(t.Login.Require),
+			require: t.Login.Require, adding: t.Login.Adding, more: t.Login.OfferMore, list: t.offered(), listing: t.leg.Listing, password: t.Login.Password, free: t.free(t.Login.Require),
 		})
 	}
 	for _, m := range t.Moves {

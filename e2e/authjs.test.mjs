@@ -326,7 +326,7 @@ describe('every kind of factor', () => {
       const user = fresh(`margaret+${tag}`).replace(/\+([^@]*)\+/, '+$1-')
       const tx = await signIn(user)
       assert.equal(tx.status, 'MFA_ENROLL')
-      assert.ok(tx.factors.length === 7 && tx.factors.every((f) => f.enrollment === 'OPTIONAL') && !tx.skip)
+      assert.ok(tx.factors.length === 8 && tx.factors.every((f) => f.enrollment === 'OPTIONAL') && !tx.skip)
       return [user, tx]
     }
     for (const type of ['email', 'sms', 'call']) {
@@ -336,11 +336,15 @@ describe('every kind of factor', () => {
       tx = await tx.activate({ passCode: await server.code(type === 'email' ? user : (await server.phoneOf(user)).number) })
       assert.equal(tx.status, 'SUCCESS', type)
     }
-    let [user, tx] = await begun('totp')
-    tx = await of(tx, 'token:software:totp').enroll()
-    const [app] = (await server.phoneOf(user)).totp
-    assert.equal(app.secret, tx.factor.activation.sharedSecret)
-    assert.equal((await tx.activate({ passCode: app.code })).status, 'SUCCESS');
+    let user, tx
+    for (const provider of ['OKTA', 'GOOGLE']) {
+      [user, tx] = await begun(provider.toLowerCase())
+      tx = await tx.factors.find((f) => f.factorType === 'token:software:totp' && f.provider === provider).enroll()
+      const [app] = (await server.phoneOf(user)).totp
+      assert.equal(app.secret, tx.factor.activation.sharedSecret)
+      assert.equal((await tx.activate({ passCode: app.code })).status, 'SUCCESS')
+      assert.deepEqual((await signIn(user)).factors.map((f) => f.provider), [provider])
+    }
 
     [user, tx] = await begun('question')
     tx = await of(tx, 'question').enroll({ profile: { question: 'disliked_food', answer: 'Brussels sprouts' } })
@@ -354,6 +358,23 @@ describe('every kind of factor', () => {
     const { enrolling } = await server.phoneOf(user)
     assert.equal(await server.press(enrolling[0].id, { answer: 'approve' }), 200)
     assert.equal((await polled).status, 'SUCCESS')
+  })
+
+  test('margaret sets up several', async () => {
+    const user = fresh('margaret')
+    const several = () => client.signInWithCredentials({ username: user, password, options: { multiOptionalFactorEnroll: true } })
+    const open = (tx) => tx.factors.filter((f) => f.status === 'NOT_SETUP').length
+    let tx = await several()
+    assert.ok(tx.status === 'MFA_ENROLL' && open(tx) === 8 && !tx.skip)
+    tx = await of(tx, 'question').enroll({ profile: { question: 'disliked_food', answer: 'Brussels sprouts' } })
+    assert.ok(tx.status === 'MFA_ENROLL' && open(tx) === 7 && tx.skip)
+    tx = await of(tx, 'email').enroll()
+    tx = await tx.activate({ passCode: await server.code(user) })
+    assert.ok(tx.status === 'MFA_ENROLL' && open(tx) === 6)
+    assert.equal((await tx.skip()).status, 'SUCCESS')
+    tx = await several()
+    assert.deepEqual([tx.status, tx.factors.map((f) => f.factorType)], ['MFA_REQUIRED', ['email', 'question']])
+    assert.equal((await of(tx, 'question').verify({ answer: 'brussels sprouts' })).status, 'SUCCESS')
   })
 })
 

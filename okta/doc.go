@@ -26,7 +26,10 @@
 // A user without a factor gets MFA_ENROLL instead. The client enrolls the
 // factor that is offered (factors[0]._links.enroll), gets MFA_ENROLL_ACTIVATE
 // while a mail goes out, and confirms the factor with the code (_links.next).
-// All of this needs the state token alone, and no other API.
+// All of this needs the state token alone, and no other API. A client that has sent
+// options.multiOptionalFactorEnroll with username and password gets MFA_ENROLL again
+// after each factor that it has enrolled, while there are others, with a link skip unless
+// one of them is required.
 //
 // # Passwords that expire
 //

@@ -25,6 +25,10 @@ func (x *exchange) primary() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	more, err := in.option("multiOptionalFactorEnroll")
+	if err != nil {
+		return nil, err
+	}
 	said, err := in.saidDevice()
 	if err != nil {
 		return nil, err
@@ -44,6 +48,7 @@ func (x *exchange) primary() (any, error) {
 	if !warn {
 		quiet(&who.Login)
 	}
+	who.OfferMore = who.OfferMore || more
 	if who.Device == "" {
 		who.Device = x.device(who.User, said)
 	}

@@ -349,6 +349,27 @@ func TestWalkQuestion(t *testing.T) {
 	c.golden()
 }
 
+// TestWalkE_SeveralFactors: with the option, each enrollment leads back to MFA_ENROLL
+// while there is more to enroll, and from then on with skip.
+func TestWalkE_SeveralFactors(t *testing.T) {
+	k := newKinds(t, authn.Policy{})
+	k.people.factors["user-asked"] = append(k.people.factors["user-asked"], factorOf(authn.TOTP, "asked", authn.NotSetUp), factorOf(authn.SMS, "asked", authn.NotSetUp))
+	c := k.client("asked")
+	c.comment("E. Three factors are offered to a client that can show several enrollments.")
+	r := c.is(c.post("/api/v1/authn", fmt.Sprintf(`{"username":"asked","password":%q,"options":{"multiOptionalFactorEnroll":true}}`, goodPassword)), 200, "MFA_ENROLL")
+	c.unchanged(func() { c.is(c.send("/api/v1/authn/skip"), 403, "E0000079") })
+	r = c.is(c.enroll("question", "OKTA", `,"profile":{"question":"disliked_food","answer":"Haggis"}`), 200, "MFA_ENROLL")
+	c.comment("The second one. Then the third is left.")
+	r = c.is(c.enroll("token:software:totp", "GOOGLE", ""), 200, "MFA_ENROLL_ACTIVATE")
+	r = c.is(c.send(r.str(next), "passCode", appCode(r.str(activation+".sharedSecret"), k.now())), 200, "MFA_ENROLL")
+	c.is(c.send(r.str(skip)), 200, "SUCCESS")
+	c.comment("The next sign-in enrolls nothing.")
+	c.token = ""
+	r = c.is(c.post("/api/v1/authn", fmt.Sprintf(`{"username":"asked","password":%q,"options":{"multiOptionalFactorEnroll":true}}`, goodPassword)), 200, "MFA_REQUIRED")
+	c.is(c.send("/api/v1/authn/factors/question-asked/verify", "answer", "haggis"), 200, "SUCCESS")
+	c.golden()
+}
+
 // TestQuestionGoesBack: what fails to confirm takes the enrollment back, whether or
 // not it was counted; a client with a key stays where it is, and its request again
 // is answered as it was.

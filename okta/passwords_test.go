@@ -158,13 +158,15 @@ func TestOptions(t *testing.T) {
 	for options, want := range map[string]string{
 		warn: "PASSWORD_WARN", `{"warnBeforePasswordExpired":false}`: "SUCCESS", `{"warnBeforePasswordExpired":null}`: "SUCCESS",
 		`{"warnbeforepasswordexpired":true}`: "SUCCESS", `{}`: "SUCCESS", `null`: "SUCCESS",
-		`{"multiOptionalFactorEnroll":"x"}`: "SUCCESS",
+		`{"multiOptionalFactorEnroll":true}`: "SUCCESS", `{"another":"x"}`: "SUCCESS",
 	} {
 		c.is(c.warned(options), 200, want)
 		c.wait(time.Hour)
 	}
 	for _, v := range []string{`"true"`, `1`, `[]`, `{}`} {
-		c.unchanged(func() { c.is(c.warned(`{"warnBeforePasswordExpired":`+v+`}`), 400, "E0000001") })
+		for _, name := range []string{"warnBeforePasswordExpired", "multiOptionalFactorEnroll"} {
+			c.unchanged(func() { c.is(c.warned(`{"`+name+`":`+v+`}`), 400, "E0000001") })
+		}
 	}
 }
 

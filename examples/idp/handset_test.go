@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -138,16 +139,23 @@ func TestHandsetSetsUp(t *testing.T) {
 		}
 		return r
 	}
-	offered("a")
-	r := b.enroll("token:software:totp", "OKTA")
-	app := b.phoneOf(user("a")).TOTP
-	if len(app) != 1 || app[0].Secret != r.str("_embedded.factor._embedded.activation.sharedSecret") {
-		t.Fatal(app)
+	for _, provider := range []string{"OKTA", "GOOGLE"} {
+		who := user(strings.ToLower(provider))
+		offered(strings.ToLower(provider))
+		r := b.enroll("token:software:totp", provider)
+		app := b.phoneOf(who).TOTP
+		if len(app) != 1 || app[0].Secret != r.str("_embedded.factor._embedded.activation.sharedSecret") {
+			t.Fatal(app)
+		}
+		b.post(r.str(next), "passCode", app[0].Code).is(200, "SUCCESS")
+		r = b.login(who).is(200, "MFA_REQUIRED")
+		if got := r.str("_embedded.factors.0.provider"); got != provider || r.str("_embedded.factors.1.provider") != "" {
+			t.Errorf("%s is shown as %s", provider, got)
+		}
 	}
-	b.post(r.str(next), "passCode", app[0].Code).is(200, "SUCCESS")
 
 	offered("b")
-	r = b.enroll("push", "OKTA")
+	r := b.enroll("push", "OKTA")
 	pair := b.phoneOf(user("b")).Pairing
 	if len(pair) != 1 || b.press(pair[0].ID, "approve", 0) != 200 || b.press(pair[0].ID, "approve", 0) != 409 {
 		t.Fatal(pair)

@@ -63,7 +63,7 @@ var kinds = []kind{
 	{"margaret", "Margaret", "Hamilton", "has no second factor yet, and every kind to choose from", authn.RequireFactor, authn.PasswordFine,
 		[]authn.Factor{
 			{ID: "1", Address: domain, Status: authn.NotSetUp}, {ID: "sms", Type: authn.SMS, Status: authn.NotSetUp}, {ID: "call", Type: authn.Call, Status: authn.NotSetUp},
-			{ID: "app", Address: domain, Type: authn.TOTP, Status: authn.NotSetUp}, {ID: "question", Type: questionType, Status: authn.NotSetUp},
+			{ID: "okta", Address: domain, Type: oktaTOTP, Status: authn.NotSetUp}, {ID: "app", Address: domain, Type: authn.TOTP, Status: authn.NotSetUp}, {ID: "question", Type: questionType, Status: authn.NotSetUp},
 			{ID: "phone", Type: pushType, Status: authn.NotSetUp}, {ID: "key", Address: domain, Type: keyType, Status: authn.NotSetUp}}},
 	{"katherine", "Katherine", "Johnson", "has every kind of factor but a key, and a question if she forgets her password", authn.RequireFactor, authn.PasswordFine,
 		[]authn.Factor{
@@ -229,5 +229,5 @@ func factorID(user string, f authn.Factor) string {
 
 // marks are what Okta's ids of each type begin with.
 var marks = map[string]string{
-	authn.Email: "emf", authn.SMS: "mbl", authn.Call: "clf", authn.TOTP: "uft", authn.RecoveryCodes: "ufh", keyType: "fuf", pushType: "opf", questionType: "ufs",
+	authn.Email: "emf", authn.SMS: "mbl", authn.Call: "clf", authn.TOTP: "uft", oktaTOTP: "ost", authn.RecoveryCodes: "ufh", keyType: "fuf", pushType: "opf", questionType: "ufs",
 }

@@ -16,6 +16,7 @@ const (
 	keyType      = "webauthn"
 	pushType     = "push"
 	questionType = "question"
+	oktaTOTP     = "okta_verify" // an authenticator app that clients know as Okta's
 )
 
 // push is a phone that approves. The page of the inbox plays it.
@@ -52,12 +53,13 @@ func types(site string) ([]authn.FactorType, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []authn.FactorType{key, push, question}, nil
+	return []authn.FactorType{key, push, question, authn.TOTPType(oktaTOTP)}, nil
 }
 
 // wire is how Okta's clients see them, as far as package okta does not know.
 var wire = map[string]okta.FactorType{
 	authn.RecoveryCodes: {Type: authn.RecoveryCodes, Provider: "CUSTOM", Vendor: "Recovery codes", Widget: "token:hotp"},
+	oktaTOTP:            {Type: "token:software:totp", Provider: "OKTA"},
 	pushType: {Type: "push", Profile: func(_ context.Context, user string, _ authn.Factor) (okta.FactorProfile, error) {
 		return okta.FactorProfile{DeviceType: "SmartPhone_Android", Name: fmt.Sprintf("the phone of %s", user)}, nil
 	}},

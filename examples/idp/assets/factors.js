@@ -51,6 +51,18 @@ const types = {
     start: 'Scan this with an authenticator app, and enter the code that it shows.',
     missing: 'Enter the 6 digits of the code that the app shows.',
   },
+  'OKTA token:software:totp': {
+    view: 'code',
+    form: digits,
+    choose: () => ['Enter a code of ', 'Okta Verify'],
+    offer: 'a code that Okta Verify shows',
+    enroll: 'Set up Okta Verify',
+    heading: 'Set up Okta Verify',
+    lead: 'Enter the code that Okta Verify shows.',
+    owned: true,
+    start: 'Scan this with Okta Verify, and enter the code that it shows.',
+    missing: 'Enter the 6 digits of the code that the app shows.',
+  },
   recovery_codes: {
     view: 'code',
     form: listed,
@@ -83,4 +95,4 @@ const types = {
   },
 }
 
-export const kind = (factor) => types[factor?.factorType] || mail
+export const kind = (factor) => types[`${factor?.provider} ${factor?.factorType}`] || types[factor?.factorType] || mail

@@ -51,6 +51,7 @@ func (w *world) actBegin(t *rapid.T) {
 	a := rapid.SampledFrom(w.accounts).Draw(t, "account")
 	r := rapid.SampledFrom([]authn.Requirement{authn.RequireFactor, authn.RequireIfActive, authn.RequireNothing, authn.RequireFactor}).Draw(t, "require")
 	l := authn.Login{Require: r, Adding: rapid.IntRange(0, 5).Draw(t, "adding") == 5}
+	l.OfferMore = rapid.IntRange(0, 3).Draw(t, "offer more") == 3
 	if w.passwords {
 		w.drawPassword(t, &l)
 	}

@@ -67,6 +67,7 @@ type fact struct {
 	address string // recipient
 	require authn.Requirement
 	adding  bool   // began: one more factor is to be enrolled
+	more    bool   // began: after an enrollment the rest is offered
 	owing   bool   // began, sent, posed: a required factor was missing
 	letter  string // key of the message
 	err     error  // of the Mailer
@@ -432,10 +433,18 @@ func (o *oracle) contact(id, kind string) (to string, ok bool) {
 // missing reports whether a required factor other than except is neither set up nor
 // proved by a transaction.
 func (o *oracle) missing(tx int, except string) bool {
+	return slices.ContainsFunc(o.enrollable(tx, except), func(f authn.Factor) bool { return f.Required })
+}
+
+// enrollable are the factors that a transaction can enroll yet, but for one.
+func (o *oracle) enrollable(tx int, except string) (fs []authn.Factor) {
 	proved := o.proved(tx)
-	return slices.ContainsFunc(o.factors(), func(f authn.Factor) bool {
-		return f.Required && f.Status == authn.NotSetUp && f.ID != except && !slices.Contains(proved, f.ID)
-	})
+	for _, f := range o.factors() {
+		if f.Status == authn.NotSetUp && f.ID != except && !slices.Contains(proved, f.ID) {
+			fs = append(fs, f)
+		}
+	}
+	return fs
 }
 
 // proved returns the last three factors that a transaction proved.

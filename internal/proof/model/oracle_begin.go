@@ -64,7 +64,7 @@ func (o *oracle) begin(tx int, l authn.Login, now time.Time) want {
 			w.letters = []letter{{kind: authn.StartsMessage, factor: to}}
 		}
 	}
-	w.facts = append(w.facts, fact{what: began, at: t, tx: tx, to: w.state, require: r, adding: adding, owing: o.missing(tx, ""), saves: true,
+	w.facts = append(w.facts, fact{what: began, at: t, tx: tx, to: w.state, require: r, adding: adding, more: l.OfferMore, owing: o.missing(tx, ""), saves: true,
 		password: l.Password, ends: l.PasswordExpires, gates: o.belongs(w.state)})
 	return w
 }

@@ -239,7 +239,7 @@ func (o *oracle) right(c call, name string, x worth, t time.Time) want {
 		}
 	}
 	switch enrolls := c.event == "activate"; {
-	case enrolls && o.missing(c.tx, x.of), !enrolls && (o.owing(c.tx) || o.first(c.tx).adding):
+	case enrolls && (o.missing(c.tx, x.of) || o.first(c.tx).more && len(o.enrollable(c.tx, x.of)) > 0), !enrolls && (o.owing(c.tx) || o.first(c.tx).adding):
 		w.state = stateEnroll
 	default:
 		w.state, w.needed = o.onward(o.password(c.tx), 0)

@@ -67,8 +67,12 @@ func TestRefusalHelps(t *testing.T) {
 	if got := err.Error(); got != "authn: verify in MFA_REQUIRED: not allowed in this state (needs a challenge); allowed: challenge, cancel" {
 		t.Error(got)
 	}
-	if _, err := d.Do(t.Context(), d.MustBegin(t, "ada").Token, authn.Verify{Code: "123456"}); !errors.Is(err, authn.ErrNotAllowed) || r.Answer.Token != a.Token {
-		t.Errorf("%v; the token of the earlier refusal changed: %t", err, r.Answer.Token != a.Token)
+	for _, e := range []authn.Event{authn.Verify{Code: "123456"}, authn.Skip{}} { // a row refuses, and a cell without rows
+		_, err := d.Do(t.Context(), a.Token, e)
+		errors.As(err, &r)
+		if _, err := d.Do(t.Context(), d.MustBegin(t, "ada").Token, e); !errors.Is(err, authn.ErrNotAllowed) || r.Answer.Token != a.Token {
+			t.Errorf("%v; the token of the earlier refusal changed: %t", err, r.Answer.Token != a.Token)
+		}
 	}
 	b := d.MustDo(t, r.Answer.Token, authn.Challenge{Factor: r.Answer.Factors[0].ID})
 	_, err = d.Do(t.Context(), b.Token, authn.Resend{})
