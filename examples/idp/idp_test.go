@@ -93,7 +93,7 @@ func TestSessionEnds(t *testing.T) {
 	if r := b.get("/account"); r.status != http.StatusSeeOther {
 		t.Errorf("after its end: %d", r.status)
 	}
-	if err := s.sessions.sweep(t.Context()); err != nil {
+	if err := s.sessions.kept.sweep(t.Context(), s.clock.now()); err != nil {
 		t.Error(err)
 	}
 	if all, _ := s.sessions.kept.all(t.Context(), sessionKind); len(all) != 0 {

@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/authnfsm/authn/examples/host"
 )
@@ -13,10 +14,12 @@ import (
 // kept is the little that this host has to remember by itself: small values
 // by kind and name. What the library remembers is in an authn.Store.
 type kept interface {
-	get(ctx context.Context, kind, name string) ([]byte, error) // nil: there is none
-	put(ctx context.Context, kind, name string, value []byte) error
+	get(ctx context.Context, kind, name string) ([]byte, error)                      // nil: there is none
+	put(ctx context.Context, kind, name string, value []byte, until time.Time) error // zero: for good
 	remove(ctx context.Context, kind, name string) error
 	all(ctx context.Context, kind string) (map[string][]byte, error)
+	// sweep drops what was put until now or earlier. Its cost is that of what it drops.
+	sweep(ctx context.Context, now time.Time) error
 }
 
 // The kinds.
@@ -60,35 +63,55 @@ func decode[T any](kind string, b []byte) (*T, error) {
 }
 
 func save(ctx context.Context, k kept, kind, name string, v any) error {
+	return saveUntil(ctx, k, kind, name, v, time.Time{})
+}
+
+func saveUntil(ctx context.Context, k kept, kind, name string, v any, until time.Time) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return k.put(ctx, kind, name, b)
+	return k.put(ctx, kind, name, b, until)
 }
 
 // keptInMemory is for a store that is in memory too.
 type keptInMemory struct {
-	mu sync.Mutex
-	m  map[string]map[string][]byte
+	mu   sync.Mutex
+	m    map[string]map[string]keptValue
+	ends []end // in order; of a value that was put again the last one counts
 }
+
+type (
+	keptValue struct {
+		b     []byte
+		until time.Time
+	}
+	end struct {
+		at         time.Time
+		kind, name string
+	}
+)
 
 func (k *keptInMemory) get(_ context.Context, kind, name string) ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.m[kind][name], nil
+	return k.m[kind][name].b, nil
 }
 
-func (k *keptInMemory) put(_ context.Context, kind, name string, value []byte) error {
+func (k *keptInMemory) put(_ context.Context, kind, name string, value []byte, until time.Time) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.m == nil {
-		k.m = map[string]map[string][]byte{}
+		k.m = map[string]map[string]keptValue{}
 	}
 	if k.m[kind] == nil {
-		k.m[kind] = map[string][]byte{}
+		k.m[kind] = map[string]keptValue{}
 	}
-	k.m[kind][name] = value
+	k.m[kind][name] = keptValue{value, until}
+	if !until.IsZero() {
+		i, _ := slices.BinarySearchFunc(k.ends, until, func(e end, at time.Time) int { return e.at.Compare(at) })
+		k.ends = slices.Insert(k.ends, i, end{until, kind, name})
+	}
 	return nil
 }
 
@@ -102,5 +125,22 @@ func (k *keptInMemory) remove(_ context.Context, kind, name string) error {
 func (k *keptInMemory) all(_ context.Context, kind string) (map[string][]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return maps.Clone(k.m[kind]), nil
+	all := map[string][]byte{}
+	for name, v := range k.m[kind] {
+		all[name] = v.b
+	}
+	return all, nil
+}
+
+func (k *keptInMemory) sweep(_ context.Context, now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := 0
+	for ; n < len(k.ends) && !now.Before(k.ends[n].at); n++ {
+		if e := k.ends[n]; k.m[e.kind][e.name].until.Equal(e.at) {
+			delete(k.m[e.kind], e.name)
+		}
+	}
+	k.ends = slices.Delete(k.ends, 0, n)
+	return nil
 }

@@ -3,11 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// keptInRedis is a hash for each kind.
+const keptEnds = "idp:ends"
+
+// keptInRedis is a hash for each kind, and a sorted set of what ends, by when.
 type keptInRedis struct{ c *redis.Client }
 
 func (k keptInRedis) get(ctx context.Context, kind, name string) ([]byte, error) {
@@ -18,12 +23,26 @@ func (k keptInRedis) get(ctx context.Context, kind, name string) ([]byte, error)
 	return b, err
 }
 
-func (k keptInRedis) put(ctx context.Context, kind, name string, value []byte) error {
-	return k.c.HSet(ctx, "idp:"+kind, name, value).Err()
+func (k keptInRedis) put(ctx context.Context, kind, name string, value []byte, until time.Time) error {
+	_, err := k.c.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.HSet(ctx, "idp:"+kind, name, value)
+		if member := kind + " " + name; until.IsZero() {
+			p.ZRem(ctx, keptEnds, member)
+		} else {
+			p.ZAdd(ctx, keptEnds, redis.Z{Score: float64(until.Unix()), Member: member})
+		}
+		return nil
+	})
+	return err
 }
 
 func (k keptInRedis) remove(ctx context.Context, kind, name string) error {
-	return k.c.HDel(ctx, "idp:"+kind, name).Err()
+	_, err := k.c.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.HDel(ctx, "idp:"+kind, name)
+		p.ZRem(ctx, keptEnds, kind+" "+name)
+		return nil
+	})
+	return err
 }
 
 func (k keptInRedis) all(ctx context.Context, kind string) (map[string][]byte, error) {
@@ -33,4 +52,13 @@ func (k keptInRedis) all(ctx context.Context, kind string) (map[string][]byte, e
 		m[name] = []byte(s)
 	}
 	return m, err
+}
+
+func (k keptInRedis) sweep(ctx context.Context, now time.Time) error {
+	over, err := k.c.ZRangeByScore(ctx, keptEnds, &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(now.Unix(), 10)}).Result()
+	for _, member := range over {
+		kind, name, _ := strings.Cut(member, " ")
+		err = errors.Join(err, k.remove(ctx, kind, name))
+	}
+	return err
 }

@@ -6,24 +6,32 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/authnfsm/authn/sqlstore"
 )
 
 // keptInSQL is a table beside those of the store.
 type keptInSQL struct {
-	db                       *sql.DB
-	read, write, delete, sum string
+	db                             *sql.DB
+	read, write, delete, sum, over string
 }
 
 func newKeptInSQL(ctx context.Context, db *sql.DB, dialect sqlstore.Dialect) (*keptInSQL, error) {
-	const table = "CREATE TABLE IF NOT EXISTS idp_kept (kind VARCHAR(32) NOT NULL, name VARCHAR(128) NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name))"
-	if _, err := db.ExecContext(ctx, table); err != nil {
-		return nil, err
-	}
-	put := "INSERT INTO idp_kept (kind, name, body) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body"
+	table := "CREATE TABLE IF NOT EXISTS idp_kept (kind VARCHAR(32) NOT NULL, name VARCHAR(128) NOT NULL, body TEXT NOT NULL, ends BIGINT NOT NULL, PRIMARY KEY (kind, name)"
+	put := "INSERT INTO idp_kept (kind, name, body, ends) VALUES (?, ?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, ends = excluded.ends"
+	index := "CREATE INDEX IF NOT EXISTS idp_kept_ends ON idp_kept (ends)"
 	if dialect == sqlstore.MySQL {
-		put = "REPLACE INTO idp_kept (kind, name, body) VALUES (?, ?, ?)"
+		put, index = "REPLACE INTO idp_kept (kind, name, body, ends) VALUES (?, ?, ?, ?)", ""
+		table += ", INDEX (ends)"
+	}
+	for _, q := range []string{table + ")", index} {
+		if q == "" {
+			continue
+		}
+		if _, err := db.ExecContext(ctx, q); err != nil {
+			return nil, err
+		}
 	}
 	say := func(q string) string {
 		for n := 1; dialect == sqlstore.PostgreSQL && strings.Contains(q, "?"); n++ {
@@ -37,6 +45,7 @@ func newKeptInSQL(ctx context.Context, db *sql.DB, dialect sqlstore.Dialect) (*k
 		write:  say(put),
 		delete: say("DELETE FROM idp_kept WHERE kind = ? AND name = ?"),
 		sum:    say("SELECT name, body FROM idp_kept WHERE kind = ?"),
+		over:   say("DELETE FROM idp_kept WHERE ends > 0 AND ends <= ?"),
 	}, nil
 }
 
@@ -49,8 +58,12 @@ func (k *keptInSQL) get(ctx context.Context, kind, name string) ([]byte, error) 
 	return body, err
 }
 
-func (k *keptInSQL) put(ctx context.Context, kind, name string, value []byte) error {
-	_, err := k.db.ExecContext(ctx, k.write, kind, name, string(value))
+func (k *keptInSQL) put(ctx context.Context, kind, name string, value []byte, until time.Time) error {
+	ends := int64(0) // it stays
+	if !until.IsZero() {
+		ends = until.Unix()
+	}
+	_, err := k.db.ExecContext(ctx, k.write, kind, name, string(value), ends)
 	return err
 }
 
@@ -75,4 +88,9 @@ func (k *keptInSQL) all(ctx context.Context, kind string) (map[string][]byte, er
 		m[name] = body
 	}
 	return m, rows.Err()
+}
+
+func (k *keptInSQL) sweep(ctx context.Context, now time.Time) error {
+	_, err := k.db.ExecContext(ctx, k.over, now.Unix())
+	return err
 }

@@ -100,7 +100,7 @@ func (p *provider) tend(ctx context.Context) {
 	defer t.Stop()
 	for {
 		_, err := p.svc.Tend(ctx)
-		err = errors.Join(err, p.sessions.sweep(ctx), p.tracer.sweep(ctx))
+		err = errors.Join(err, p.people.kept.sweep(ctx, p.clock.now()))
 		if err != nil && ctx.Err() == nil {
 			p.log.Printf("tend: %v", err)
 		}

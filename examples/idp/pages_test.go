@@ -158,7 +158,7 @@ func TestMachine(t *testing.T) {
 	advance(t, b, "10m")
 	look(b, "EXPIRED", 1, "this sign-in is over")
 	advance(t, b, "1h")
-	if err := s.tracer.sweep(t.Context()); err != nil {
+	if err := s.tracer.kept.sweep(t.Context(), s.clock.now()); err != nil {
 		t.Error(err)
 	}
 	look(b, "UNAUTHENTICATED", 0)

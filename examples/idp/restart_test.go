@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/authnfsm/authn/examples/host"
 	"github.com/authnfsm/authn/examples/places"
@@ -61,7 +63,7 @@ func testKept(t *testing.T, spec string) {
 		t.Errorf("nothing yet: %s, %v", b, err)
 	}
 	for _, put := range [][3]string{{"a", "x", "1"}, {"a", "y", "2"}, {"b", "x", "3"}, {"a", "x", `{"4":"ä"}`}} {
-		if err := k.put(ctx, put[0], put[1], []byte(put[2])); err != nil {
+		if err := k.put(ctx, put[0], put[1], []byte(put[2]), time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,6 +75,22 @@ func testKept(t *testing.T, spec string) {
 	if spec != host.Memory {
 		st.Close()
 		st, k = openKept(t, spec)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for i, until := range []time.Time{now.Add(-time.Second), now, now.Add(time.Second), now, now.Add(time.Hour)} { // "0" and "1" are put again
+		if err := k.put(ctx, "end", []string{"0", "1", "2", "0", "1"}[i], []byte("v"), until); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"[1 2]", "[1]", "[1]"} {
+		if err := k.sweep(ctx, now); err != nil {
+			t.Fatal(err)
+		}
+		all, err := k.all(ctx, "end")
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(all))); err != nil || got != want {
+			t.Errorf("at %v %s are left, want %s: %v", now, got, want, err)
+		}
+		now = now.Add(time.Second)
 	}
 	all, err := k.all(ctx, "a")
 	if names := slices.Sorted(maps.Keys(all)); err != nil || len(names) != 1 || string(all["x"]) != `{"4":"ä"}` {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -68,7 +67,7 @@ func (s *sessions) StartSession(w http.ResponseWriter, r *http.Request, a *authn
 	id := rand.Text()
 	made := s.now()
 	v := session{a.User, a.Transaction, a.Methods, a.Channels, a.Remembered, a.Began, made, made.Add(sessionLife)}
-	if err := save(r.Context(), s.kept, sessionKind, hashed(id), v); err != nil {
+	if err := saveUntil(r.Context(), s.kept, sessionKind, hashed(id), v, v.Expires); err != nil {
 		return okta.Session{}, err
 	}
 	http.SetCookie(w, cookie(sessionCookie, "/", id, int(sessionLife/time.Second)))
@@ -94,23 +93,6 @@ func (s *sessions) end(r *http.Request) error {
 		return nil
 	}
 	return s.kept.remove(r.Context(), sessionKind, hashed(c.Value))
-}
-
-// sweep drops those that have expired.
-func (s *sessions) sweep(ctx context.Context) error {
-	all, err := s.kept.all(ctx, sessionKind)
-	if err != nil {
-		return err
-	}
-	for name, b := range all {
-		if v, err := decode[session](sessionKind, b); err == nil && s.now().Before(v.Expires) {
-			continue
-		}
-		if err := s.kept.remove(ctx, sessionKind, name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // hashed is what is stored of a cookie: it cannot be turned back into one.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -101,7 +100,7 @@ func (t *tracer) Audit(ctx context.Context, e authn.AuditEvent) error {
 	if tr.Steps = append(tr.Steps, s); len(tr.Steps) > maxSteps {
 		tr.Steps = slices.Delete(tr.Steps, 0, 1)
 	}
-	return save(ctx, t.kept, traceKind, v, tr)
+	return saveUntil(ctx, t.kept, traceKind, v, tr, t.now().Add(traceLife))
 }
 
 func (t *tracer) of(ctx context.Context, visitor string) (*trace, error) {
@@ -110,19 +109,6 @@ func (t *tracer) of(ctx context.Context, visitor string) (*trace, error) {
 		tr = new(trace)
 	}
 	return tr, err
-}
-
-// sweep drops those that nothing was added to for some time.
-func (t *tracer) sweep(ctx context.Context) error {
-	all, err := t.kept.all(ctx, traceKind)
-	for name, b := range all {
-		tr, bad := decode[trace](traceKind, b)
-		if bad == nil && len(tr.Steps) > 0 && t.now().Sub(tr.Steps[len(tr.Steps)-1].At) < traceLife {
-			continue
-		}
-		err = errors.Join(err, t.kept.remove(ctx, traceKind, name))
-	}
-	return err
 }
 
 // String is the step for the terminal. It holds no code, token or address.
