@@ -18,7 +18,7 @@ const host = `<!DOCTYPE html>
 <div id="widget"></div>
 <script src="/widget/js/okta-sign-in.classic.min.js"></script>
 <script>
-new OktaSignIn({ baseUrl: location.origin, useClassicEngine: true, features: { webauthn: true, smsRecovery: true, callRecovery: true, emailRecovery: true, selfServiceUnlock: location.search === '?unlock' } }).renderEl({ el: '#widget' },
+new OktaSignIn({ baseUrl: location.origin, useClassicEngine: true, features: { webauthn: true, smsRecovery: true, callRecovery: true, emailRecovery: true, selfServiceUnlock: location.search === '?unlock', multiOptionalFactorEnroll: true } }).renderEl({ el: '#widget' },
   (res) => {
     if (res.status !== 'SUCCESS') return
     if (res.session?.token) res.session.setCookieAndRedirect(location.origin + '/account')
@@ -122,6 +122,18 @@ test('an authenticator app: scan, a wrong code, the right one, and the next sign
   await field().waitFor()
   await enter(shown(sharedSecret, required.authn.now))
   await signedIn('Radia Perlman')
+})
+
+test('several factors, one after the other, and Finish', async () => {
+  await login(fresh('margaret'))
+  const row = page.locator('.enroll-factor-row').filter({ hasText: 'Security Question' })
+  await row.getByText('Setup').click()
+  await page.locator('input[name="answer"]').fill('Brussels sprouts')
+  const more = await answered(/\/factors$/, () => page.getByRole('button', { name: 'Save' }).click())
+  assert.equal(more.status, 'MFA_ENROLL')
+  await page.getByText('Enrolled factors').waitFor()
+  await page.getByRole('button', { name: 'Finish' }).click()
+  await signedIn('Margaret Hamilton')
 })
 
 test('a security key: set up, a sign-in, and the redirect', async () => {
