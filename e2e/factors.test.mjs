@@ -467,6 +467,7 @@ describe('several factors', () => {
     await visit(user)
     await byMail(user)
     await heading(page, 'Set up a second factor')
+    await page.getByText('you also need all of these').waitFor()
     await narrow('what to set up')
     await button(page, 'Set up an app').click()
     await heading(page, 'Set up your app')
@@ -494,6 +495,17 @@ describe('several factors', () => {
     await visit(user)
     await heading(page, 'Confirm that it is you')
     assert.match((await choices())[0], /authenticator app/)
+  })
+
+  test('one of many is set up', async () => {
+    await visit(fresh('margaret'))
+    await heading(page, 'Set up a second factor')
+    await page.getByText('you also need one of these').waitFor()
+    await button(page, 'Set up Okta Verify').click()
+    await heading(page, 'Set up Okta Verify')
+    const secret = (await page.locator('#app-secret').textContent()).replaceAll(' ', '')
+    await enter(page, shown(secret, (await state()).authn.now))
+    await signedIn('Margaret Hamilton', 'a password and a one-time code')
   })
 
   test('one that has to wait says for how long, and the others do not', async () => {

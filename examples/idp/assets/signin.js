@@ -84,11 +84,12 @@ const fill = {
     $('recent').hidden = factors().length < 2
   },
   enroll() {
-    const offers = factors().filter((x) => x._links?.enroll)
+    const offers = toEnroll()
     const several = offers.length > 1
     $('enroll').hidden = offers.length !== 1
     if (offers.length === 1) set('enroll', kind(offers[0]).enroll)
-    set('enroll-what', several ? 'all of these' : kind(offers[0]).offer)
+    set('enroll-what', !several ? kind(offers[0]).offer : offers[0].enrollment === 'REQUIRED' ? 'all of these' : 'one of these')
+    //(offers[0]).offer)
     $('offers').replaceChildren(...(several ? offers : []).map((f) => {
       const button = document.createElement('button')
       button.type = 'button'
@@ -286,6 +287,12 @@ function wait(button, time) {
 const allowed = (name) => authn.allowed?.find((a) => a.event === name)
 const at = (name) => allowed(name)?.at
 const factors = () => answer._embedded?.factors || []
+// toEnroll are the factors to set up: those that are required, if there are any.
+const toEnroll = () => {
+  const open = factors().filter((x) => x._links?.enroll)
+  const required = open.filter((x) => x.enrollment === 'REQUIRED')
+  return required.length ? required : open
+}
 const hand = () => answer.chosen || (answer.status === 'RECOVERY_CHALLENGE' ? { factorType: 'claim' } : answer._embedded?.factor)
 const enrolling = () => answer.status === 'MFA_ENROLL_ACTIVATE' || answer.status === 'MFA_ENROLL'
 const isList = () => kind(hand()).form === listed
@@ -668,7 +675,7 @@ for (const b of document.querySelectorAll('[data-previous]')) b.addEventListener
 on('cancel', () => event(answer._links.cancel.href))
 on('skip', () => event(answer._links.skip.href))
 on('later', () => event(answer._links.skip.href))
-on('enroll', () => enroll(factors().find((x) => x._links?.enroll)))
+on('enroll', () => enroll(toEnroll()[0]))
 for (const b of document.querySelectorAll('[data-reveal]')) {
   b.addEventListener('click', () => {
     const field = $(b.getAttribute('aria-controls'))
