@@ -361,7 +361,10 @@ func TestWalkE_SeveralFactors(t *testing.T) {
 	r = c.is(c.enroll("question", "OKTA", `,"profile":{"question":"disliked_food","answer":"Haggis"}`), 200, "MFA_ENROLL")
 	c.comment("The second one. Then the third is left.")
 	r = c.is(c.enroll("token:software:totp", "GOOGLE", ""), 200, "MFA_ENROLL_ACTIVATE")
-	r = c.is(c.send(r.str(next), "passCode", appCode(r.str(activation+".sharedSecret"), k.now())), 200, "MFA_ENROLL")
+	secret := c.hide(r.str(activation+".sharedSecret"), "{secret}")
+	qr, _ := strings.CutPrefix(r.str(activation+"._links.qrcode.href"), "data:image/png;base64,")
+	c.hide(qr, "{picture}")
+	r = c.is(c.send(r.str(next), "passCode", c.hide(appCode(secret, k.now()), "{the app's code}")), 200, "MFA_ENROLL")
 	c.is(c.send(r.str(skip)), 200, "SUCCESS")
 	c.comment("The next sign-in enrolls nothing.")
 	c.token = ""
