@@ -145,7 +145,8 @@ func (m mutant) apply(tmp string) (overlay string, err error) {
 func (m mutant) pkg() string { return "./" + filepath.ToSlash(filepath.Dir(m.file)) }
 
 // tested are the packages whose tests may speak for the mutant: its own, for one of
-// the root those of internal/proof too, and for a store on a cluster those that run one.
+// the root those of internal/proof and two that sign in by passkeys too, and for a store
+// on a cluster those that run one.
 func (m mutant) tested() []string {
 	pkgs := []string{m.pkg()}
 	switch m.pkg() {
@@ -158,7 +159,7 @@ func (m mutant) tested() []string {
 	for _, name := range proofs {
 		pkgs = append(pkgs, "./internal/proof/"+name)
 	}
-	return pkgs
+	return append(pkgs, "./webauthnfactor", "./httphost")
 }
 
 // proofs are the packages of internal/proof with tests. Those that kill the most
