@@ -289,6 +289,33 @@ func TestTOTPOfEitherProvider(t *testing.T) {
 	c.is(c.enroll("token:software:totp", "OKTA", ""), 200, "MFA_ENROLL_ACTIVATE")
 }
 
+// TestTypeForTheWidget: Okta's widget is told a factorType that it knows, which enrolls
+// the same factor; every other client is told the host's.
+func TestTypeForTheWidget(t *testing.T) {
+	const agent, widget = "X-Okta-User-Agent-Extended", "okta-auth-js/7.5.1 okta-signin-widget-7.20.1"
+	k := newKinds(t, authn.Policy{})
+	with := k.okta
+	k.okta = func(c *okta.Config) {
+		with(c)
+		c.Types[authn.RecoveryCodes] = okta.FactorType{Type: "recovery_codes", Provider: "CUSTOM", Widget: "token:hotp"}
+	}
+	k.svc, k.h = k.node(authn.Policy{}, "acme")
+	for _, headers := range [][]string{nil, {agent, widget}, {agent, "okta-auth-js/7.5.1"}} {
+		want := "recovery_codes"
+		if len(headers) > 0 && headers[1] == widget {
+			want = "token:hotp"
+		}
+		c := k.client("list")
+		c.is(c.login(), 200, "MFA_ENROLL")
+		r := c.post("/api/v1/authn", `{"stateToken":"`+c.token+`"}`, headers...)
+		if got := r.str("_embedded.factors.0.factorType"); got != want {
+			t.Errorf("%v: %s, want %s", headers, got, want)
+		}
+		c.is(c.post("/api/v1/authn/factors", fmt.Sprintf(`{"stateToken":%q,"factorType":%q,"provider":"CUSTOM"}`, c.token, want), headers...), 200, "MFA_ENROLL_ACTIVATE")
+		c.is(c.send("/api/v1/authn/cancel"), 200, "")
+	}
+}
+
 // TestQRFails: without a picture the answer is as good.
 func TestQRFails(t *testing.T) {
 	for name, qr := range map[string]func(authn.Factor, authn.Secret) ([]byte, error){
