@@ -55,7 +55,7 @@ func (k killer) alike() killer { return killer{pkg: k.pkg, long: k.long} }
 
 // noted runs all noted tests of that package and length.
 func (h *healthy) noted(k killer) (usual, error) {
-	return h.once(k.String(), k.pkg, round{long: k.long, only: h.tests[k.alike()]})
+	return h.once(fmt.Sprint(k.alike()), k.pkg, round{long: k.long, only: h.tests[k.alike()]})
 }
 
 // round runs a package's tests of one of the rounds.
