@@ -383,11 +383,11 @@ func TestWalkE_SeveralFactors(t *testing.T) {
 	k.people.factors["user-asked"] = append(k.people.factors["user-asked"], factorOf(authn.TOTP, "asked", authn.NotSetUp), factorOf(authn.SMS, "asked", authn.NotSetUp))
 	c := k.client("asked")
 	c.comment("E. Three factors are offered to a client that can show several enrollments.")
-	r := c.is(c.post("/api/v1/authn", fmt.Sprintf(`{"username":"asked","password":%q,"options":{"multiOptionalFactorEnroll":true}}`, goodPassword)), 200, "MFA_ENROLL")
+	c.is(c.post("/api/v1/authn", fmt.Sprintf(`{"username":"asked","password":%q,"options":{"multiOptionalFactorEnroll":true}}`, goodPassword)), 200, "MFA_ENROLL")
 	c.unchanged(func() { c.is(c.send("/api/v1/authn/skip"), 403, "E0000079") })
-	r = c.is(c.enroll("question", "OKTA", `,"profile":{"question":"disliked_food","answer":"Haggis"}`), 200, "MFA_ENROLL")
+	c.is(c.enroll("question", "OKTA", `,"profile":{"question":"disliked_food","answer":"Haggis"}`), 200, "MFA_ENROLL")
 	c.comment("The second one. Then the third is left.")
-	r = c.is(c.enroll("token:software:totp", "GOOGLE", ""), 200, "MFA_ENROLL_ACTIVATE")
+	r := c.is(c.enroll("token:software:totp", "GOOGLE", ""), 200, "MFA_ENROLL_ACTIVATE")
 	secret := c.hide(r.str(activation+".sharedSecret"), "{secret}")
 	qr, _ := strings.CutPrefix(r.str(activation+"._links.qrcode.href"), "data:image/png;base64,")
 	c.hide(qr, "{picture}")
@@ -395,7 +395,7 @@ func TestWalkE_SeveralFactors(t *testing.T) {
 	c.is(c.send(r.str(skip)), 200, "SUCCESS")
 	c.comment("The next sign-in enrolls nothing.")
 	c.token = ""
-	r = c.is(c.post("/api/v1/authn", fmt.Sprintf(`{"username":"asked","password":%q,"options":{"multiOptionalFactorEnroll":true}}`, goodPassword)), 200, "MFA_REQUIRED")
+	c.is(c.post("/api/v1/authn", fmt.Sprintf(`{"username":"asked","password":%q,"options":{"multiOptionalFactorEnroll":true}}`, goodPassword)), 200, "MFA_REQUIRED")
 	c.is(c.send("/api/v1/authn/factors/question-asked/verify", "answer", "haggis"), 200, "SUCCESS")
 	c.golden()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -55,7 +54,7 @@ func (k keptInRedis) all(ctx context.Context, kind string) (map[string][]byte, e
 }
 
 func (k keptInRedis) sweep(ctx context.Context, now time.Time) error {
-	over, err := k.c.ZRangeByScore(ctx, keptEnds, &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(now.Unix(), 10)}).Result()
+	over, err := k.c.ZRangeArgs(ctx, redis.ZRangeArgs{Key: keptEnds, ByScore: true, Start: "-inf", Stop: now.Unix()}).Result()
 	for _, member := range over {
 		kind, name, _ := strings.Cut(member, " ")
 		err = errors.Join(err, k.remove(ctx, kind, name))
