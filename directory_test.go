@@ -100,6 +100,27 @@ func TestProtectedMeanwhile(t *testing.T) {
 	}
 }
 
+// What is required may change until the code is sent, and what was proved until the
+// session token is redeemed.
+func TestListedMeanwhile(t *testing.T) {
+	app := Factor{ID: "app", Type: TOTP, Status: NotSetUp, Required: true}
+	w := begun(t, Policy{}, Login{User: "ada"}, adaMail)
+	w.fs = []Factor{adaMail, app}
+	w.do(Challenge{adaMail.ID})
+	w.want(w.do(Verify{Code: w.right()}), MFAEnroll)
+
+	w = begun(t, Policy{}, Login{User: "ada"}, adaMail)
+	w.do(Challenge{adaMail.ID})
+	w.want(w.do(Verify{Code: w.right()}), Success)
+	gone := adaMail
+	gone.Status = NotSetUp
+	w.fs = []Factor{gone}
+	session, _ := w.m.Session(&w.a, w.h)
+	var r Result
+	_, err := w.m.Redeem(&w.a, session, w.env(), &r)
+	refused(t, &r, err, ErrNotOffered)
+}
+
 // Of a list, 32 factors count. An active one always protects, wherever it is, and a
 // required one is required beside any number of active ones.
 func TestManyFactors(t *testing.T) {

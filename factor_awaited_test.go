@@ -113,6 +113,17 @@ func TestPushRejected(t *testing.T) {
 	}
 }
 
+// An approval counts for its own challenge: not once the client has asked for another.
+func TestPushApprovedThenResent(t *testing.T) {
+	w := pushed(t, adaPhone)
+	w.responds(w.approval(), Reply{Approve: true, Number: w.answer().Prompt.Number}, Done)
+	w.do(Resend{})
+	if got := w.answer().Prompt.Replied; got != "" {
+		t.Errorf("the answer to the challenge before stays: %q", got)
+	}
+	w.refuses(Verify{}, ErrWaiting)
+}
+
 // Whoever has the state token may cancel until an approval is taken, and a device that
 // answers afterwards changes nothing.
 func TestPushAndCancel(t *testing.T) {

@@ -52,6 +52,9 @@ func TestPasswordAfterTheFactor(t *testing.T) {
 		}
 		w.verdict = takes("hash")
 		w.want(w.do(ev), Success)
+		if w.a.txs[0].passwordEnd != 0 {
+			t.Errorf("%s: when the old one expires is kept", st)
+		}
 		if e := w.s().owedPassword(); e == nil {
 			t.Errorf("%s: no password is owed", st)
 		}
