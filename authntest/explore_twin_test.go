@@ -4,12 +4,16 @@ import (
 	"testing"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/race"
 )
 
 // TestTwins holds accounts that are taken for one against each other: whatever
 // happens to both is answered alike, and leads to accounts that are taken for
 // one again.
 func TestTwins(t *testing.T) {
+	if race.Detector() {
+		t.Skip("each is one goroutine, as in TestExplore")
+	}
 	for name, o := range explorations {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/race"
 	"github.com/authnfsm/authn/memstore"
 )
 
@@ -32,6 +33,9 @@ func (s *leaky) Save(ctx context.Context, key string, old uint64, r authn.Record
 // TestReplayCompares: a replay finds every answer that is another one, and a
 // store that does not keep what it takes.
 func TestReplayCompares(t *testing.T) {
+	if race.Detector() {
+		t.Skip("it is one goroutine, as TestWalks")
+	}
 	o, all := Options{Policy: cramped, Deliveries: []authn.Delivery{authn.Sent, authn.Failed}}, explorations["adding"]
 	changes, found := 0, 0
 	lost := 0
