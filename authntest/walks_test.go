@@ -34,7 +34,7 @@ func (s *leaky) Save(ctx context.Context, key string, old uint64, r authn.Record
 // store that does not keep what it takes.
 func TestReplayCompares(t *testing.T) {
 	if race.Detector() {
-		t.Skip("it is one goroutine, as TestWalks")
+		t.Skip("it is one goroutine")
 	}
 	o, all := Options{Policy: cramped, Deliveries: []authn.Delivery{authn.Sent, authn.Failed}}, explorations["adding"]
 	changes, found := 0, 0
