@@ -100,7 +100,7 @@ func TestHostHangs(t *testing.T) {
 // they return nil, each time with the same key, time and data. A caller who is gone does
 // not stop them.
 func TestHostHangsKeeping(t *testing.T) {
-	h, v, terms, profile := testhost.Gated(t, func(_ *testhost.Host, c *authn.Config) { c.Policy.DeliveryTimeout = 10 * time.Millisecond })
+	h, v, terms, profile := testhost.Gated(t, func(_ *testhost.Host, c *authn.Config) { c.Policy.DeliveryTimeout = 250 * time.Millisecond })
 	profile.Need = testhost.Never
 	ctx, stop := context.WithCancel(t.Context())
 	var told []authn.Change
