@@ -137,7 +137,7 @@ const (
 	sessionDue
 	sessionNotDue
 
-	// Is a required factor missing?
+	// Is another factor to be enrolled?
 	moreAsked
 	nothingLeft
 
@@ -201,7 +201,7 @@ var questions = [...]question{
 	{askChange, dataChanges, dataStays, dataStays, "Does the proof change what the Directory keeps of the factor?"},
 	{askFlow, signingIn, signingUp, 0, "What is the transaction for?"},
 	{askSessionDue, sessionDue, sessionNotDue, 0, "Does it lead to a session?"},
-	{askEnrollment, moreAsked, nothingLeft, 0, "Is a required factor missing?"},
+	{askEnrollment, moreAsked, nothingLeft, 0, "Is another factor to be enrolled?"},
 	{askPassword, passwordExpired, passwordFine, 0, "What is asked of the password?"},
 	{askDeadline, timeUp, timeLeft, 0, "Has the transaction expired?"},
 	{askSession, unredeemed, redeemed, 0, "Has the session token been redeemed?"},
@@ -296,7 +296,7 @@ var guards = [guardsEnd]struct {
 	sessionDue:            {"with a session", "it is no recovery, or a factor was proved in it", nil},
 	sessionNotDue:         {"without a session", "a password was recovered by one mailbox or phone, and no other factor was proved", nil},
 	moreAsked:             {"more required", "a required factor is still missing, a further one is to be added (Login.Adding) or can be (Login.OfferMore), or a second factor is required, or has become active, and none is proved", nil},
-	nothingLeft:           {"nothing required", "no required factor is missing", nil},
+	nothingLeft:           {"nothing required", "no required factor is missing, and none is to be added or offered", nil},
 	passwordExpired:       {"password expired", "the host says that the password has expired (Login.Password)", nil},
 	passwordToReset:       {"password to reset", "the host says that a new password has to be set", nil},
 	passwordExpiring:      {"password expires soon", "the host says that the password expires soon", nil},

@@ -74,6 +74,14 @@ func saveUntil(ctx context.Context, k kept, kind, name string, v any, until time
 	return k.put(ctx, kind, name, b, until)
 }
 
+// endOf is the second from which on a value is over; 0: it stays.
+func endOf(until time.Time) int64 {
+	if until.IsZero() {
+		return 0
+	}
+	return until.Add(time.Second - 1).Unix()
+}
+
 // keptInMemory is for a store that is in memory too.
 type keptInMemory struct {
 	mu   sync.Mutex

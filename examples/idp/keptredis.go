@@ -28,7 +28,7 @@ func (k keptInRedis) put(ctx context.Context, kind, name string, value []byte, u
 		if member := kind + " " + name; until.IsZero() {
 			p.ZRem(ctx, keptEnds, member)
 		} else {
-			p.ZAdd(ctx, keptEnds, redis.Z{Score: float64(until.Unix()), Member: member})
+			p.ZAdd(ctx, keptEnds, redis.Z{Score: float64(endOf(until)), Member: member})
 		}
 		return nil
 	})

@@ -59,11 +59,7 @@ func (k *keptInSQL) get(ctx context.Context, kind, name string) ([]byte, error) 
 }
 
 func (k *keptInSQL) put(ctx context.Context, kind, name string, value []byte, until time.Time) error {
-	ends := int64(0) // it stays
-	if !until.IsZero() {
-		ends = until.Unix()
-	}
-	_, err := k.db.ExecContext(ctx, k.write, kind, name, string(value), ends)
+	_, err := k.db.ExecContext(ctx, k.write, kind, name, string(value), endOf(until))
 	return err
 }
 

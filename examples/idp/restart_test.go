@@ -77,12 +77,12 @@ func testKept(t *testing.T, spec string) {
 		st, k = openKept(t, spec)
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for i, until := range []time.Time{now.Add(-time.Second), now, now.Add(time.Second), now, now.Add(time.Hour)} { // "0" and "1" are put again
-		if err := k.put(ctx, "end", []string{"0", "1", "2", "0", "1"}[i], []byte("v"), until); err != nil {
+	for i, until := range []time.Time{now.Add(-time.Second), now, now.Add(time.Second), now, now.Add(time.Hour), now.Add(1)} { // "0" and "1" are put again
+		if err := k.put(ctx, "end", []string{"0", "1", "2", "0", "1", "3"}[i], []byte("v"), until); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []string{"[1 2]", "[1]", "[1]"} {
+	for _, want := range []string{"[1 2 3]", "[1]", "[1]"} {
 		if err := k.sweep(ctx, now); err != nil {
 			t.Fatal(err)
 		}

@@ -48,12 +48,7 @@ type battery struct {
 	dir, overlay string
 	healthy      *healthy // how the tests do without a bug
 
-	mu    sync.Mutex
-	built map[string]func() (bin string, err error) // the test binaries, by package
-}
-
-func newBattery(dir, overlay string, h *healthy) *battery {
-	return &battery{dir: dir, overlay: overlay, healthy: h, built: map[string]func() (string, error){}}
+	built once[string] // the test binaries, by package
 }
 
 // run looks for a test that detects the bug of that number, if the build holds many: the
@@ -98,14 +93,27 @@ func (b *battery) try(pkg string, r round, bug string, usual usual) (killer, err
 
 // build builds the tests of a package, once.
 func (b *battery) build(pkg string) (bin string, err error) {
-	b.mu.Lock()
-	once := b.built[pkg]
-	if once == nil {
-		once = sync.OnceValues(func() (string, error) { return b.compile(pkg) })
-		b.built[pkg] = once
+	return b.built.do(pkg, func() (string, error) { return b.compile(pkg) })
+}
+
+// once does what has a name at most once, also for callers at the same time. The zero
+// value has done nothing.
+type once[T any] struct {
+	mu   sync.Mutex
+	done map[string]func() (T, error)
+}
+
+func (o *once[T]) do(name string, f func() (T, error)) (T, error) {
+	o.mu.Lock()
+	if o.done == nil {
+		o.done = map[string]func() (T, error){}
 	}
-	b.mu.Unlock()
-	return once()
+	if o.done[name] == nil {
+		o.done[name] = sync.OnceValues(f)
+	}
+	do := o.done[name]
+	o.mu.Unlock()
+	return do()
 }
 
 func (b *battery) compile(pkg string) (bin string, err error) {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -17,9 +16,7 @@ type healthy struct {
 	seeded *battery            // the build that holds the bugs, none of which is chosen
 	plain  *battery            // a build without an overlay
 	tests  map[killer][]string // the noted tests, by package and length
-
-	mu   sync.Mutex
-	runs map[string]func() (usual, error)
+	runs   once[usual]
 }
 
 // usual is what a run is without a bug. The tests in red are green in an ordinary build and
@@ -40,8 +37,8 @@ func newHealthy(ms []mutant, dir, overlay string) (*healthy, error) {
 			return nil, fmt.Errorf("proofs lacks %s", name)
 		}
 	}
-	h := &healthy{plain: newBattery(dir, "", nil), tests: map[killer][]string{}, runs: map[string]func() (usual, error){}}
-	h.seeded = newBattery(dir, overlay, h)
+	h := &healthy{plain: &battery{dir: dir}, tests: map[killer][]string{}}
+	h.seeded = &battery{dir: dir, overlay: overlay, healthy: h}
 	for _, m := range ms {
 		if k := m.by.alike(); m.by.test != "" && !slices.Contains(h.tests[k], m.by.test) {
 			h.tests[k] = append(h.tests[k], m.by.test)
@@ -55,23 +52,14 @@ func (k killer) alike() killer { return killer{pkg: k.pkg, long: k.long} }
 
 // noted runs all noted tests of that package and length.
 func (h *healthy) noted(k killer) (usual, error) {
-	return h.once(fmt.Sprint(k.alike()), k.pkg, round{long: k.long, only: h.tests[k.alike()]})
+	return h.runs.do(fmt.Sprint(k.alike()), func() (usual, error) {
+		return h.run(k.pkg, round{long: k.long, only: h.tests[k.alike()]})
+	})
 }
 
 // round runs a package's tests of one of the rounds.
 func (h *healthy) round(pkg string, i int) (usual, error) {
-	return h.once(fmt.Sprint(pkg, " ", i), pkg, rounds[i])
-}
-
-func (h *healthy) once(name, pkg string, r round) (usual, error) {
-	h.mu.Lock()
-	once := h.runs[name]
-	if once == nil {
-		once = sync.OnceValues(func() (usual, error) { return h.run(pkg, r) })
-		h.runs[name] = once
-	}
-	h.mu.Unlock()
-	return once()
+	return h.runs.do(fmt.Sprint(pkg, " ", i), func() (usual, error) { return h.run(pkg, rounds[i]) })
 }
 
 func (h *healthy) run(pkg string, r round) (u usual, err error) {

@@ -126,13 +126,13 @@ func run(ms []mutant, jobs int, verbose, write bool) error {
 		return *err
 	}
 	fmt.Printf("%d killed, %d survived\n", killed, len(lived))
-	if len(lived) > 0 {
-		return fmt.Errorf("no test speaks for %s", strings.Join(lived, ", "))
-	}
 	if write {
-		return note(ms, by)
+		err = note(ms, by)
 	}
-	return nil
+	if len(lived) > 0 {
+		err = errors.Join(err, fmt.Errorf("no test speaks for %s", strings.Join(lived, ", ")))
+	}
+	return err
 }
 
 // alone says which test kills the mutant in a build of its own, or what is wrong
@@ -144,7 +144,7 @@ func (m mutant) alone(tmp string, h *healthy) (by killer, fault string, err erro
 	}
 	dir := filepath.Dir(overlay)
 	defer os.RemoveAll(dir) // many test binaries, of some megabytes each
-	return verdict(newBattery(dir, overlay, h).run(m, ""))
+	return verdict((&battery{dir: dir, overlay: overlay, healthy: h}).run(m, ""))
 }
 
 // verdict is what a run of the tests says of the bug in it. An error ends all.

@@ -1,6 +1,7 @@
-// What the page says of each type of factor, by Okta's name for it, and which view
-// proves it. Of one that is owned the user has the codes. A type that is not here is one whose code comes by mail; claim is what
-// somebody proves who has only said a name.
+// What the page says of each type of factor, by Okta's name for it or by provider and
+// name, and which view proves it. Of one that is owned the user has the codes. A type that
+// is not here is one whose code comes by mail; claim is what somebody proves who has only
+// said a name.
 
 import { claimed, digits, listed } from './codes.js'
 

@@ -69,7 +69,9 @@ func TestRefusalHelps(t *testing.T) {
 	}
 	for _, e := range []authn.Event{authn.Verify{Code: "123456"}, authn.Skip{}} { // a row refuses, and a cell without rows
 		_, err := d.Do(t.Context(), a.Token, e)
-		errors.As(err, &r)
+		if !errors.As(err, &r) {
+			t.Fatal(err)
+		}
 		if _, err := d.Do(t.Context(), d.MustBegin(t, "ada").Token, e); !errors.Is(err, authn.ErrNotAllowed) || r.Answer.Token != a.Token {
 			t.Errorf("%v; the token of the earlier refusal changed: %t", err, r.Answer.Token != a.Token)
 		}
