@@ -59,7 +59,7 @@ type claimFacts struct {
 	flow      uint8
 	by        string
 	came      id     // stands for the address that was proved
-	subject   id     // stands for the user by whom it was proved
+	subject   id     // stands for the user by whom it was proved, and for that address
 	once      digest // stands for the claim, or the request of a passkey
 	challenge digest // of the request
 	born      int64  // when the claim was begun
@@ -241,12 +241,16 @@ func doBeginClaim(s *step) {
 // claimMethods is what a claim proves, in the words of RFC 8176.
 const claimMethods = "otp"
 
-// doNoteSubject lets what was proved begin in no other account, whoever has the name later.
-func doNoteSubject(s *step) { s.tx().came = s.subjectID(s.subject.User) }
+// doNoteSubject lets what was proved begin in no other account and for no other address,
+// whoever has the name later, and whatever the address is then.
+func doNoteSubject(s *step) {
+	s.tx().came = s.subjectID(s.subject.User, s.anyRecipient(s.subject.Address))
+}
 
-// subjectID stands for the user to whom the code or the link of a claim was sent.
-func (s *step) subjectID(user string) (x id) {
-	sum := s.keyed(len(s.m.keys), forAccount, s.m.tenant, "subject", user)
+// subjectID stands for the user to whom the code or the link of a claim was sent, and for
+// the address, as anyRecipient has it.
+func (s *step) subjectID(user string, address id) (x id) {
+	sum := s.keyed(len(s.m.keys), forAccount, s.m.tenant, "subject", user, string(address[:]))
 	copy(x[:], sum[:])
 	return x
 }

@@ -30,7 +30,7 @@ func askVoid(s *step) guard {
 	switch voided := int64(s.acct.kept.last(s.tag(forHandOver, "void"), s.now)) * 1e9; {
 	case s.now >= c.until, voided >= c.born, s.acct.kept.last(tag, s.now) != 0, s.acct.kept.isFull(tag, s.now):
 		return claimVoid
-	case s.op != opPasskey && c.subject != s.subjectID(s.owner()): // a passkey is its owner's by its signature
+	case s.op != opPasskey && c.subject != s.subjectID(s.owner(), c.came): // a passkey is its owner's by its signature
 		return claimVoid
 	}
 	return claimStands

@@ -446,7 +446,8 @@ var (
 
 func (v *voyage) recoveryActs(a *Account) (cs []attempt) {
 	asks, none := "A question?", ""
-	came, subject := v.m.recipientOf("ada@example.com"), v.m.fresh().subjectID("ada")
+	came := v.m.recipientOf("ada@example.com")
+	subject := v.m.fresh().subjectID("ada", came)
 	if alive(a) > 0 {
 		return v.recoveryEvents(a)
 	}

@@ -41,7 +41,7 @@ func (f *fleet) add(s authn.Store) {
 		Keys:         []authn.Key{{ID: 1, Secret: []byte(key)}},
 		PseudonymKey: []byte(otherKey),
 		Store:        s, Mailer: &f.mail, Directory: people{}, Auditor: &f.trail,
-		Policy: authn.Policy{Digits: 8, NoBackoff: true}, Now: f.now,
+		Policy: authn.Policy{Digits: 8, NoBackoff: true, SessionLife: 5 * time.Minute}, Now: f.now,
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -66,14 +66,16 @@ func (f *fleet) each(all []*visitor, do func(*visitor) error) {
 	}
 }
 
-// tend makes good what was left undone.
+// tend makes good what was left undone, if the store tells what that is.
 func (f *fleet) tend() {
 	f.t.Helper()
 	if !f.tends {
 		return
 	}
-	f.ahead.Add(int64(time.Minute))
-	if _, err := f.nodes[0].Tend(context.Background()); err != nil {
+	if err := persist(func(ctx context.Context) error {
+		_, err := f.nodes[0].Tend(ctx)
+		return err
+	}); err != nil {
 		f.t.Error(err)
 	}
 }
@@ -85,6 +87,7 @@ type visitor struct {
 	home    int  // the node of the first step
 	guesses bool // and does nothing else
 	late    bool // redeems the session token after the crash of all
+	granted int  // codes
 
 	mu      sync.Mutex // guards the fields below
 	token   authn.StateToken
@@ -116,11 +119,17 @@ func (v *visitor) begin() error {
 	if err == nil && got != string(authn.MFAChallenge) {
 		err = fmt.Errorf("challenge: %s", got)
 	}
+	v.granted++
 	return err
 }
 
+// hasCode says that the last code that was granted has come.
+func (v *visitor) hasCode() bool { return v.newest().Generation == v.granted }
+
 // code is the newest one.
-func (v *visitor) code() string {
+func (v *visitor) code() string { return string(v.newest().Code) }
+
+func (v *visitor) newest() authn.Message {
 	v.f.mail.mu.Lock()
 	defer v.f.mail.mu.Unlock()
 	var newest authn.Message
@@ -129,7 +138,7 @@ func (v *visitor) code() string {
 			newest = m
 		}
 	}
-	return string(newest.Code)
+	return newest
 }
 
 // people are all the users there could be.

@@ -10,15 +10,15 @@ import (
 	"github.com/authnfsm/authn/internal/proof/testhost"
 )
 
-// renamed is a finder by which a name can become another user's.
+// renamed is a finder by which a name can become another user's, or be at another address.
 type renamed struct {
 	*finder
-	user string // of every name; "" leaves it to the finder
+	is authn.Subject // of every name; the zero value leaves it to the finder
 }
 
 func (r *renamed) Find(ctx context.Context, c authn.Claimed) (authn.Subject, error) {
-	if r.user != "" {
-		return authn.Subject{User: r.user, Address: "ada@example.com"}, nil
+	if r.is.User != "" {
+		return r.is, nil
 	}
 	return r.finder.Find(ctx, c)
 }
@@ -26,10 +26,21 @@ func (r *renamed) Find(ctx context.Context, c authn.Claimed) (authn.Subject, err
 // What was proved begins for whom it was proved, whoever has the name and the mailbox
 // when the client repeats its code.
 func TestProvedForAnother(t *testing.T) {
+	provedThenMoved(t, authn.Subject{User: "bob", Address: "ada@example.com"})
+}
+
+// Nor does it begin at another address that the user has meanwhile: a factor at the address
+// that was proved would count as a second one.
+func TestProvedAtAnotherAddress(t *testing.T) {
+	provedThenMoved(t, authn.Subject{User: "ada", Address: "ada@work.example"})
+}
+
+func provedThenMoved(t *testing.T, to authn.Subject) {
+	t.Helper()
 	for _, flow := range []authn.Purpose{authn.PurposeSignIn, authn.PurposeRecover, authn.PurposeUnlock} {
 		between := 0
 		for n := range 9 {
-			if provedForAnother(t, flow, n+1) {
+			if repeatsFor(t, flow, n+1, to) {
 				between++
 			}
 		}
@@ -39,9 +50,10 @@ func TestProvedForAnother(t *testing.T) {
 	}
 }
 
-// provedForAnother lets the store fail from call n of a right code on, and gives the name to
-// bob before the code is repeated. It reports whether the claim was proved, and nothing begun.
-func provedForAnother(t *testing.T, flow authn.Purpose, n int) bool {
+// repeatsFor lets the store fail from call n of a right code on, and gives the name to
+// another subject before the code is repeated. It reports whether the claim was proved, and
+// nothing begun.
+func repeatsFor(t *testing.T, flow authn.Purpose, n int, to authn.Subject) bool {
 	t.Helper()
 	crash, names := new(crashing), new(renamed)
 	h, _, _ := claiming(t, func(_ *testhost.Host, c *authn.Config) {
@@ -64,14 +76,14 @@ func provedForAnother(t *testing.T, flow authn.Purpose, n int) bool {
 	if err == nil || len(acct.View().Transactions) > 0 || !errors.Is(other, authn.ErrFinished) {
 		return false
 	}
-	names.user = "bob"
+	names.is = to
 	if b, err := h.Do(t.Context(), a.Token, ev); !errors.Is(err, authn.ErrFinished) {
-		t.Errorf("%s: bob has the name: %+v, %v", flow, b, err)
+		t.Errorf("%s: the name is %+v: %+v, %v", flow, to, b, err)
 	}
-	if acct, err := h.Inspect(t.Context(), "bob"); err != nil || len(acct.View().Transactions) > 0 {
-		t.Errorf("%s: bob: %v, %v", flow, acct, err)
+	if acct, err := h.Inspect(t.Context(), to.User); err != nil || len(acct.View().Transactions) > 0 {
+		t.Errorf("%s: %+v: %v, %v", flow, to, acct, err)
 	}
-	names.user = ""
+	names.is = authn.Subject{}
 	if b := h.MustDo(t, a.Token, ev); b.User != "ada" {
 		t.Errorf("%s: %+v", flow, b)
 	}
