@@ -30,20 +30,14 @@ type node struct {
 	storage *host.Storage
 	points  *points
 	ahead   time.Duration
-	clock   atomic.Pointer[reading]
+	clock   atomic.Pointer[time.Time] // of the test: it stands still while requests are served, however long that takes
 }
 
-// A reading is what the clock of the test showed at some moment.
-type reading struct{ shown, at time.Time }
-
-func (n *node) now() time.Time {
-	r := n.clock.Load()
-	return r.shown.Add(n.ahead + time.Since(r.at))
-}
+func (n *node) now() time.Time { return n.clock.Load().Add(n.ahead) }
 
 func (c config) open(ctx context.Context, p *points) (*node, error) {
 	n := &node{points: p, ahead: c.Ahead}
-	n.clock.Store(&reading{at: time.Now()})
+	n.clock.Store(new(time.Time))
 	var err error
 	if n.storage, err = host.Open(ctx, c.Store); err != nil {
 		return nil, err
@@ -109,7 +103,7 @@ type reply struct {
 
 // serve lets all callers of all requests go at once, when the clock shows now.
 func (n *node) serve(ctx context.Context, now time.Time, rs []request) []reply {
-	n.clock.Store(&reading{shown: now, at: time.Now()})
+	n.clock.Store(&now)
 	replies := make([]reply, len(rs))
 	start := make(chan struct{})
 	var mu sync.Mutex // guards replies

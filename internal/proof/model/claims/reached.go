@@ -20,7 +20,7 @@ var often = []string{
 	"refused: idempotency key was used for another event",
 }
 
-// rare are those that a long run must reach.
+// rare are those that a long run must reach: 2,500 histories each at least once, as a rule.
 var rare = []string{
 	"a claim is lost", "begun, and not answered", "unlocked", "tend sends", "redeemed: sign_up", "redeemed: recover",
 	"carried on: sign_in MFA_ENROLL", "a factor at the mailbox is not offered", "signed up", "repeated resend", "late code", "port failed in resend",
@@ -32,7 +32,7 @@ func checkReached(t *testing.T, cover map[string]int, histories int) {
 		return
 	}
 	situations := often
-	if histories >= 2000 {
+	if histories >= 5000 {
 		situations = append(slices.Clone(often), rare...)
 	}
 	for _, k := range situations {
