@@ -24,6 +24,7 @@ type Answer struct {
 	Token           StateToken   // the state token to use next; "" if no event is allowed any more
 	Session         SessionToken // of the event that succeeded, and of its exact repeat; [Service.Redeem] takes it
 	Device          Secret       // like Session, after Verify.Remember: the browser or app keeps it for [Login].Device
+	Link            Secret       // of a [Claim] that is handed over: [Service.Open] takes it
 	User            string       // the host's user id
 	For             Purpose      // PurposeRecover, PurposeUnlock or PurposeSignUp of what a [Claim] has begun; else ""
 	Factors         []Factor     // to choose from, the one proved last first, else in the Directory's order; addresses masked, each with the time from which it can be chosen

@@ -25,6 +25,11 @@ type Claim struct {
 	Require Requirement
 	// Relay comes back in [Assertion].Relay: see [Login].
 	Relay string
+	// HandOver is for servers of the host's own that deliver the link themselves, such as by
+	// letter or at a help desk: [Answer].Link has it, and nothing is sent. Whoever has the
+	// link goes on as the user, and the answer tells whether there is one, so let no client
+	// set it. Not for PurposeSignUp.
+	HandOver bool
 }
 
 // flows are what a transaction may be for. They are stored by number: append only.
@@ -64,6 +69,7 @@ type claimFacts struct {
 	challenge digest // of the request
 	born      int64  // when the claim was begun
 	until     int64  // when it can be carried on no more
+	handOver  bool   // to the caller
 }
 
 // forClaims is the machine of the records of claims: the same table, and limits that let
@@ -97,7 +103,7 @@ func (m *Machine) startSpan() time.Duration {
 
 // canClaim says that a claim is well-formed, and returns it as it is begun.
 func (m *Machine) canClaim(c *Claim) (x claimFacts, ok bool) {
-	x.name, x.by = strings.ToLower(strings.TrimFunc(c.Name, unicode.IsSpace)), c.By
+	x.name, x.by, x.handOver = strings.ToLower(strings.TrimFunc(c.Name, unicode.IsSpace)), c.By, c.HandOver
 	if x.by == "" {
 		x.by = Email
 	}
@@ -110,7 +116,10 @@ func (m *Machine) canClaim(c *Claim) (x claimFacts, ok bool) {
 	if i < 0 || !validName(x.name) || typ == nil || !typ.sendsCode() || c.Require > RequireNothing || len(c.Relay) > maxRelay || i > 0 && c.Require != RequireFactor {
 		return x, false
 	}
-	if x.flow = uint8(i); flow == PurposeSignUp && typ.Canonical != nil {
+	if x.flow = uint8(i); flow == PurposeSignUp && c.HandOver {
+		return x, false
+	}
+	if flow == PurposeSignUp && typ.Canonical != nil {
 		_, err := typ.Canonical(x.name)
 		return x, err == nil
 	}
@@ -192,6 +201,20 @@ func askClaim(s *step) guard {
 		return claimsExhausted
 	}
 	return mayClaim
+}
+
+// askDelivery looks nobody up unless the caller is told anyway.
+func askDelivery(s *step) guard {
+	switch c := s.in.login.claim; {
+	case !c.handOver:
+		return serviceDelivers
+	case s.subject == nil:
+		s.lack = &Lack{Claimed: &Claimed{Name: Secret(c.name), By: c.by, For: flows[c.flow]}}
+		return noAnswer
+	case !s.isSomebody():
+		return callerKnowsNobody
+	}
+	return callerDelivers
 }
 
 // askSessionDue keeps one mailbox from being two proofs.
@@ -292,8 +315,6 @@ func (m *Machine) claimMessage(a *Account, i int, sub Subject, now time.Time) (*
 		return nil, ErrUndeliverable
 	}
 	msg.Code = Code(code[:t.limits.digits])
-	if h, ok := s.linkSecret(); ok && flows[t.flow] != PurposeSignUp {
-		msg.Link = Secret(m.mint(linkKind, h, m.claimID(s.claimedName())))
-	}
+	msg.Link = s.link()
 	return msg, nil
 }

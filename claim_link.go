@@ -13,6 +13,23 @@ func (s *step) linkSecret() (h TokenSecret, ok bool) {
 	return TokenSecret(s.keyed(k, forLink, s.m.tenant, string(t.id[:]), p.id, string(p.recipient[:]), string(t.code.nonce[:]))), true
 }
 
+// link is what Service.Open takes for the claim at hand; "" if there is none.
+func (s *step) link() Secret {
+	h, ok := s.linkSecret()
+	if !ok || flows[s.tx().flow] == PurposeSignUp {
+		return ""
+	}
+	return Secret(s.m.mint(linkKind, h, s.m.claimID(s.claimedName())))
+}
+
+// linkOf is the link of the claim in slot i, of the subject.
+func (m *Machine) linkOf(a *Account, i int, sub *Subject) Secret {
+	s := m.pool.Get().(*step)
+	defer m.pool.Put(s)
+	s.acct, s.i, s.in, s.subject = a, i, input{}, sub
+	return s.link()
+}
+
 // isLinked says that the link that came is that of the claim at hand, used or not.
 func (s *step) isLinked() bool {
 	want, ok := s.linkSecret()

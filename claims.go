@@ -14,7 +14,7 @@ type Finder interface {
 	// Find returns whose a name is and where a code by the type goes, or an error that wraps
 	// [ErrNoUser] if the name is nobody's, the user has no such address, or may not sign in
 	// or recover. It should do the same work for all of them. It is never called before a
-	// claim is answered; it is called after that, again for each attempt to send, and for
+	// claim is answered, unless its link is handed over; it is called after that, again for each attempt to send, and for
 	// each code that is handed in. If different names of one user have one address, it may
 	// be found by each.
 	Find(ctx context.Context, c Claimed) (Subject, error)
@@ -46,7 +46,8 @@ type later struct {
 // each name costs a record of some 100 bytes for a day.
 //
 // Errors are a [*Refusal], with [ErrTooSoon], [ErrMalformed] or, where the Directory is no
-// [Finder] or there are no Passwords to reset, [ErrNotAllowed]; or wrap [ErrUnavailable].
+// [Finder] or there are no Passwords to reset, [ErrNotAllowed], or where nobody has a name
+// whose link is handed over, [ErrNoUser]; or wrap [ErrUnavailable].
 func (s *Service) Claim(ctx context.Context, c Claim) (*Answer, error) {
 	x, ok := s.m.canClaim(&c)
 	if !ok {
@@ -59,10 +60,19 @@ func (s *Service) Claim(ctx context.Context, c Claim) (*Answer, error) {
 	p := s.m.claimID(x.name)
 	k := &call{ctx: ctx, p: p, key: s.m.key(p), op: opClaim}
 	l := Login{Require: c.Require, Relay: c.Relay, claim: &x}
-	return s.run(k, func(a *Account, env Env, r *Result) error {
+	var link Secret
+	ans, err := s.run(k, func(a *Account, env Env, r *Result) error {
 		k.h = TokenSecret(env.Entropy[16:48])
-		return s.m.claims.do(r, a, &env, &input{login: &l}, func(st *step) error { return st.begin(opClaim) })
+		err := s.m.claims.do(r, a, &env, &input{login: &l}, func(st *step) error { return st.begin(opClaim) })
+		if err == nil && x.handOver {
+			link = s.m.claims.linkOf(&r.Account, r.slot, env.Subject)
+		}
+		return err
 	})
+	if err == nil {
+		ans.Link = link
+	}
+	return ans, err
 }
 
 // Open takes the link of a claim, from [Message].Link, and goes on as [Service.Do] does

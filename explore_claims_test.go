@@ -196,7 +196,7 @@ func TestExploreClaims(t *testing.T) {
 	v.seen = map[string]string{}
 	v.exploreClaims(1, 2) // side by side
 	v.all(func(e *edge) bool { return e.op == opClaim || slices.Contains(claims, e.State) },
-		map[string]bool{}, "C3", "C4", "proved", "tries", "starts", "carried on once", "link")
+		map[string]bool{}, "C3", "C4", "proved", "tries", "starts", "carried on once", "link", "handed over")
 }
 
 // exploreClaims explores so many flows, and so many live claims at a time.
@@ -234,6 +234,12 @@ func (v *voyage) claimActs(a *Account, flows, most int) (cs []attempt) {
 		for _, limited := range []time.Time{{}, zero.Add(minute)} {
 			c := attempt{text: "claim " + claimsOf[f], op: opClaim, slot: -1, a: a, env: Env{Now: zero, Entropy: unused(a), Limited: limited}}
 			c.l.claim = &claimFacts{name: "ada", flow: uint8(f), by: Email}
+			cs = append(cs, c)
+			if f == 3 || most > 1 { // a sign-up has no link
+				continue
+			}
+			c.text, c.l.claim = "hand over, "+c.text, &claimFacts{name: "ada", flow: uint8(f), by: Email, handOver: true}
+			c.env.Subject = somebody
 			cs = append(cs, c)
 		}
 	}
@@ -299,6 +305,11 @@ func (v *voyage) judgeClaim(c, twin *attempt) {
 		v.judgeLink(c)
 		return
 	}
+	if c.op == opClaim && c.l.claim.handOver {
+		v.judgeHandOver(c, twin)
+	} else {
+		v.rule("C3", c, !right, fmt.Sprint(c.err) != fmt.Sprint(twin.err) || c.err == nil && c.r.Changed && *b != twin.r.Account || c.r.Outcome != twin.r.Outcome)
+	}
 	// Who began the claim sees no difference if the link was opened.
 	if c.slot >= 0 && c.a.txs[c.slot].opened {
 		a := *c.a
@@ -309,7 +320,6 @@ func (v *voyage) judgeClaim(c, twin *attempt) {
 		v.rule("C3", c, true, fmt.Sprint(c.err) != fmt.Sprint(other.err) || c.r.Outcome != other.r.Outcome || c.r.Ended != other.r.Ended ||
 			c.err == nil && c.r.Changed && b.txs[c.r.slot].state != other.r.Account.txs[c.r.slot].state)
 	}
-	v.rule("C3", c, !right, fmt.Sprint(c.err) != fmt.Sprint(twin.err) || c.err == nil && c.r.Changed && *b != twin.r.Account || c.r.Outcome != twin.r.Outcome)
 	v.rule("proved", c, right, !strings.HasSuffix(c.text, " right") || twin.r.Outcome != WrongCode || b.txs[c.slot].name() != Success)
 	if c.err != nil || !c.r.Changed {
 		return
@@ -328,6 +338,25 @@ func (v *voyage) judgeClaim(c, twin *attempt) {
 	s.acct = b
 	session, _ := s.sessionSecret(t)
 	v.rule("carried on once", c, right, ok != (t.flow != 3) || ok && h == session)
+}
+
+// judgeHandOver: a claim that is handed over is one like others, of which nothing is sent;
+// nobody's is refused, and changes nothing.
+func (v *voyage) judgeHandOver(c, twin *attempt) {
+	like := *c
+	like.l.claim = &claimFacts{name: "ada", flow: c.l.claim.flow, by: Email}
+	like.r = Result{}
+	v.do(&like)
+	v.rule("handed over", c, like.err != nil, fmt.Sprint(c.err) != fmt.Sprint(like.err) || fmt.Sprint(twin.err) != fmt.Sprint(like.err))
+	if like.err != nil {
+		return
+	}
+	b := like.r.Account
+	link := v.m.linkOf(&c.r.Account, c.r.slot, somebody)
+	v.rule("handed over", c, true, len(c.r.Effects()) > 0 || c.err != nil || link == "" || link != v.m.linkOf(&b, like.r.slot, somebody) || !errors.Is(twin.err, ErrNoUser) || twin.r.Changed)
+	b.drop(like.r.slot)
+	b.txs[like.r.slot].delivery = deliveryNone
+	v.rule("handed over", c, true, b != c.r.Account)
 }
 
 // judgeLink: a link is taken once, and again only with the same key, and changes nothing

@@ -77,6 +77,11 @@ const (
 	limitedByHost
 	withinLimits
 
+	// Who delivers the code of a claim?
+	serviceDelivers
+	callerDelivers
+	callerKnowsNobody
+
 	// Has a factor become active that is to be proved first?
 	factorAppeared
 	factorUnprovable
@@ -189,6 +194,7 @@ var questions = [...]question{
 	{askLook, otherFactor, mayLook, mayLook, "May the submitted code be looked at?"},
 	{askInput, otherGate, mayJudge, mayJudge, "May the host be asked about what was handed in?"},
 	{askLimiter, limitedByHost, withinLimits, withinLimits, "Does the host's Limiter let it go on?"},
+	{askDelivery, serviceDelivers, callerKnowsNobody, 0, "Who delivers the code of a claim?"},
 	{askAppeared, factorAppeared, noFactorAppeared, noFactorAppeared, "Has a factor become active that is to be proved first?"},
 	{askReply, notPending, mayReply, mayReply, "May the other device answer?"},
 	{askWaiting, waiting, answered, answered, "Has the other device answered?"},
@@ -259,6 +265,9 @@ var guards = [guardsEnd]struct {
 	mayJudge:              {"may be judged", "no back-off is in progress, and the event is for the gate at hand", nil},
 	limitedByHost:         {"limited by the host", "the host's Limiter says to wait", (*step).hostLimitEnd},
 	withinLimits:          {"within the host's limits", "the host's Limiter lets it go on, or there is none", nil},
+	serviceDelivers:       {"delivered by the service", "a message with the code and the link goes out after the answer", nil},
+	callerDelivers:        {"delivered by the caller", "the caller is to deliver the link (Claim.HandOver), and the name is somebody's", nil},
+	callerKnowsNobody:     {"nobody's", "the caller is to deliver the link, and the name is nobody's", nil},
 	factorAppeared:        {"factor appeared", "nothing was proved but the password or a claim, and since then a factor has become active", nil},
 	factorUnprovable:      {"factor appeared, unusable", "as \"factor appeared\", and the factor cannot be proved here", nil},
 	noFactorAppeared:      {"no factor appeared", "the factors that the sign-in asks for are proved, or there are none", nil},

@@ -239,8 +239,11 @@ var table = []row{
 	// Somebody says who they are, and nothing is proved: a claim, in a record of its own.
 	// Nobody is looked up before the answer, which is the same whoever is named.
 	{At: in(opClaim, Unauthenticated), When: all{claimsExhausted}, Refuse: ErrTooSoon, Why: "The limit is that of the name, whether or not it is anybody's."},
-	{At: in(opClaim, Unauthenticated), When: all{mayClaim, recovering, unlocking}, To: RecoveryChallenge, Then: do{beginClaim, newCode}, Emit: emit{sendCode}, Why: "The message goes out after the answer, and only if the name is somebody's."},
-	{At: in(opClaim, Unauthenticated), When: all{mayClaim, signingIn, signingUp}, To: FactorChallenge, Then: do{beginClaim, newCode}, Emit: emit{sendCode}, Why: "As above."},
+	{At: in(opClaim, Unauthenticated), When: all{mayClaim, serviceDelivers, recovering, unlocking}, To: RecoveryChallenge, Then: do{beginClaim, newCode}, Emit: emit{sendCode}, Why: "The message goes out after the answer, and only if the name is somebody's."},
+	{At: in(opClaim, Unauthenticated), When: all{mayClaim, serviceDelivers, signingIn, signingUp}, To: FactorChallenge, Then: do{beginClaim, newCode}, Emit: emit{sendCode}, Why: "As above."},
+	{At: in(opClaim, Unauthenticated), When: all{mayClaim, callerDelivers, recovering, unlocking}, To: RecoveryChallenge, Then: do{beginClaim, newCode}, Why: "The caller is a server of the host's own, which delivers the link itself: the answer has it, and no message goes out."},
+	{At: in(opClaim, Unauthenticated), When: all{mayClaim, callerDelivers, signingIn, signingUp}, To: FactorChallenge, Then: do{beginClaim, newCode}, Why: "As above."},
+	{At: in(opClaim, Unauthenticated), When: all{mayClaim, callerKnowsNobody}, Refuse: ErrNoUser, Why: "Such a caller may know. Nothing is saved or charged."},
 	{At: in(opClaim, Unauthenticated), When: all{mayClaim, limitedByHost}, Refuse: ErrTooSoon, Why: "Limits over many accounts are the host's: by client address or fleet."},
 	{At: in(opResend, claims...), When: all{maySend}, To: stay, Then: do{newCode}, Emit: emit{sendCode}, Why: "Only the newest code is live. A resend restores no tries."},
 	{At: in(opResend, claims...), When: all{limitedByHost}, Refuse: ErrTooSoon, Why: "As above."},

@@ -56,6 +56,8 @@ func (w *world) actClaim(r *rapid.T) {
 		By:      rapid.SampledFrom([]string{"", "", "", "", authn.Email, authn.SMS}).Draw(r, "by"),
 		Require: rapid.SampledFrom([]authn.Requirement{authn.RequireFactor, authn.RequireIfActive, authn.RequireNothing}).Draw(r, "require"),
 		Relay:   rapid.SampledFrom([]string{"", "relayed"}).Draw(r, "relay"),
+
+		HandOver: rapid.IntRange(0, 7).Draw(r, "hand over") == 0,
 	}
 	if c.For != "" && c.For != authn.PurposeSignIn {
 		c.Require = 0
@@ -87,7 +89,9 @@ func keyed(key string, ev authn.Event) authn.Event {
 func (c *claim) known() (texts []string) {
 	for _, g := range slices.Backward(c.codes) {
 		for _, v := range slices.Backward(g.variants) {
-			texts = append(texts, v.code)
+			if v.code != "" {
+				texts = append(texts, v.code)
+			}
 		}
 	}
 	return texts

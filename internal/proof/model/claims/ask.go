@@ -24,8 +24,9 @@ func (w *world) claim(c authn.Claim) {
 	}
 	var a *authn.Answer
 	var err error
-	g := w.call(true, func(s *authn.Service) { a, err = s.Claim(ctx, c) })
-	w.tell("claim %q for %s by %s, require %d: %v, fault %v", c.Name, mine.purpose, mine.by, c.Require, err, g.fired)
+	subject, somebody := w.whose(mine)
+	g := w.call(!c.HandOver, func(s *authn.Service) { a, err = s.Claim(ctx, c) })
+	w.tell("claim %q for %s by %s, require %d, hand over %v: %v, fault %v", c.Name, mine.purpose, mine.by, c.Require, c.HandOver, err, g.fired)
 	w.untouched(&g, "")
 	key := ""
 	for _, k := range g.changed {
@@ -34,17 +35,25 @@ func (w *world) claim(c authn.Claim) {
 		}
 	}
 	switch again := w.mayClaim(mine.name, now); {
-	case mine.name == "" || slices.ContainsFunc([]byte(mine.name), func(b byte) bool { return b < ' ' }) || len(c.Name) > 254 || mine.purpose == authn.PurposeSignUp && !addressed(mine):
+	case mine.name == "" || slices.ContainsFunc([]byte(mine.name), func(b byte) bool { return b < ' ' }) || len(c.Name) > 254 || mine.purpose == authn.PurposeSignUp && (c.HandOver || !addressed(mine)):
 		w.refuses("claim", err, authn.ErrMalformed, time.Time{})
 	case g.fired && errors.Is(err, authn.ErrUnavailable) && key != "" && again.IsZero():
 		w.claimed(mine, now) // nobody has its token
-		mine.code().unsure = true
+		mine.code().unsure, mine.code().handed = true, c.HandOver
 		w.cover["a claim is lost"]++
 	case g.fired && errors.Is(err, authn.ErrUnavailable):
 		return
 	case !again.IsZero():
 		w.refuses("claim", err, authn.ErrTooSoon, again)
 		w.cover["name's budget is spent"]++
+	case c.HandOver && w.finding:
+		w.refuses("claim", err, authn.ErrUnavailable, time.Time{})
+	case c.HandOver && !somebody:
+		w.refuses("claim", err, authn.ErrNoUser, time.Time{})
+		if key != "" {
+			w.failf("C3: nobody's claim is saved")
+		}
+		w.cover["nobody to hand over to"]++
 	case err != nil:
 		w.failf("claim: %v", err)
 	default:
@@ -54,7 +63,15 @@ func (w *world) claim(c authn.Claim) {
 		if a.Token == "" {
 			w.failf("claim: no token")
 		}
-		w.promised(mine)
+		if (a.Link != "") != c.HandOver {
+			w.failf("C3: a link of %d in the answer, handed over %v", len(a.Link), c.HandOver)
+		}
+		if !c.HandOver {
+			w.promised(mine)
+		} else {
+			mine.code().handed, mine.code().variants = true, []variant{{subject, "", a.Link}}
+			w.cover["handed over"]++
+		}
 		w.cover["claim for "+string(mine.purpose)]++
 	}
 	if known, ok := w.nameKeys[mine.name]; key != "" && ok && known != key {
@@ -290,6 +307,9 @@ func (w *world) carriedOn(what string, c *claim, user, came string, v ledger, s 
 		w.cover["by code"]++
 	} else {
 		w.cover["by link"]++
+		if c.code().handed {
+			w.cover["by link, handed over"]++
+		}
 	}
 }
 

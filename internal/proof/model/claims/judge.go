@@ -128,6 +128,8 @@ func (w *world) judgeCode(call authntest.Call, now time.Time) {
 		channel = "sms"
 	}
 	switch {
+	case g.handed:
+		w.failf("a code was sent of a claim that is handed over")
 	case !ok:
 		w.failf("C3: a code was sent for %q, who is nobody", c.name)
 	case m.User != s.User || m.To != s.Address || m.Locale != s.Locale || m.Channel != channel:
@@ -164,7 +166,7 @@ func (w *world) mustSend(g *generation, now time.Time) bool {
 		if g == c.code() {
 			s, ok := w.whose(c)
 			surely, _ := w.room(mailbox(s.Address), now)
-			return ok && c.live(now) && c.good(now) && c.openedAt.IsZero() && g.attempts == 0 && !g.unsure && surely && (!w.finding || c.purpose == authn.PurposeSignUp)
+			return ok && c.live(now) && c.good(now) && c.openedAt.IsZero() && g.attempts == 0 && !g.unsure && !g.handed && surely && (!w.finding || c.purpose == authn.PurposeSignUp)
 		}
 	}
 	return false

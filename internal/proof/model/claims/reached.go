@@ -9,7 +9,7 @@ import (
 // them.
 var often = []string{
 	"claim for sign_in", "claim for recover", "claim for unlock", "claim for sign_up", "name's budget is spent", "mailbox full",
-	"sent", "resend", "wrong code", "by code", "by link", "found again",
+	"handed over", "nobody to hand over to", "by link, handed over", "sent", "resend", "wrong code", "by code", "by link", "found again",
 	"repeated verify", "repeated cancel",
 	"port failed in verify", "nothing has begun",
 	"carried on: sign_in MFA_REQUIRED", "carried on: sign_in SUCCESS", "carried on: recover RECOVERY",

@@ -52,6 +52,7 @@ type generation struct {
 	accepted    bool
 	hopeless    bool // a Sender has said that it cannot be delivered
 	unsure      bool // a port has failed meanwhile: it may be sent again
+	handed      bool // to the caller: nothing is sent
 }
 
 // variant is what one subject was sent: another one has another code.
