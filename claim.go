@@ -25,10 +25,11 @@ type Claim struct {
 	Require Requirement
 	// Relay comes back in [Assertion].Relay: see [Login].
 	Relay string
-	// HandOver is for servers of the host's own that deliver the link themselves, such as by
-	// letter or at a help desk: [Answer].Link has it, and nothing is sent. Whoever has the
-	// link goes on as the user, and the answer tells whether there is one, so let no client
-	// set it. Not for PurposeSignUp.
+	// HandOver is for servers of the host's own that deliver the link themselves, such as a
+	// help desk: [Answer].Link has it, and nothing is sent, unless Resend asks for it. Whoever
+	// has the link goes on as the user, and the answer tells whether there is one: let no
+	// client set it. A factor at the address that a message would go to does not count here
+	// either. Not for PurposeSignUp.
 	HandOver bool
 }
 

@@ -12,12 +12,13 @@ import { alert, button, enter, heading, login } from './page.mjs'
 import { fresh, other, password, start } from './server.mjs'
 
 const better = 'a difference engine'
+const serverKey = 'the key of a server of this host'
 
 let server, browser, page
 const faults = []
 
 before(async () => {
-  [server, browser] = await Promise.all([start({ args: ['-dev', '-resend-wait', '1s'] }), launch()])
+  [server, browser] = await Promise.all([start({ args: ['-dev', '-resend-wait', '1s'], env: { IDP_SERVER_KEY: serverKey } }), launch()])
   page = await open(browser, server.url, faults)
 })
 after(async () => {
@@ -62,6 +63,31 @@ describe('the JavaScript client', () => {
     const e = await call().then((tx) => assert.fail(`it led to ${tx.status}`), (e) => e)
     assert.deepEqual([e.xhr?.status, e.errorCode], [status, code], e.message)
   }
+
+  test('a server of the host asks without a way, gets the token, and is told whom there is not', async () => {
+    const trusted = new OktaAuth({ issuer: `${server.url}/oauth2/default`, headers: { Authorization: `SSWS ${serverKey}` } })
+    const user = fresh('ada')
+    await refused(400, 'E0000001', () => client.forgotPassword({ username: user }))
+    await refused(403, 'E0000095', () => trusted.forgotPassword({ username: fresh('nobody') }))
+    let tx = await trusted.forgotPassword({ username: user })
+    assert.deepEqual([tx.status, tx.recoveryType, tx.data._links.next.name], ['RECOVERY', 'PASSWORD', 'recovery'])
+    const { recoveryToken } = tx.data
+    assert.deepEqual(await server.mails(user), [], 'nothing is sent')
+    tx = await client.verifyRecoveryToken({ recoveryToken })
+    assert.equal(tx.status, 'PASSWORD_RESET')
+    await refused(401, 'E0000011', () => client.verifyRecoveryToken({ recoveryToken }))
+    tx = await tx.resetPassword({ newPassword: better })
+    assert.deepEqual([tx.status, tx.sessionToken], ['SUCCESS', undefined])
+    assert.equal((await signIn(user, better)).status, 'MFA_REQUIRED')
+
+    const joan = fresh('joan')
+    tx = await trusted.unlockAccount({ username: joan })
+    assert.deepEqual([tx.status, tx.recoveryType], ['RECOVERY', 'UNLOCK'])
+    tx = await client.verifyRecoveryToken({ recoveryToken: tx.data.recoveryToken })
+    assert.deepEqual([tx.status, tx.sessionToken], ['SUCCESS', undefined])
+    assert.equal((await signIn(joan)).status, 'MFA_REQUIRED')
+    assert.ok(!server.log().includes(recoveryToken), 'it is in no log')
+  })
 
   test('a password, by a mailed link, which is good once', async () => {
     const user = fresh('ada')

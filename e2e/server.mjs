@@ -17,8 +17,8 @@ process.on('SIGINT', () => process.exit(130))
 
 // start runs the program on a free port, or on the one given, and resolves
 // when it listens.
-export async function start({ args = [], addr = '127.0.0.1:0' } = {}) {
-  const child = spawn(program, ['-addr', addr, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export async function start({ args = [], addr = '127.0.0.1:0', env = {} } = {}) {
+  const child = spawn(program, ['-addr', addr, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   if (process.env.IDP_PIDS) appendFileSync(process.env.IDP_PIDS, `${child.pid}\n`)
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)

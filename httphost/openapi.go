@@ -79,6 +79,9 @@ func newDescription() *description {
 		}
 	}
 	for _, r := range m.Transitions() {
+		if r.Event == authn.EventClaim && r.Refuse == authn.ErrNoUser { // no claim is handed over here
+			continue
+		}
 		if r.Refuse != nil {
 			d.refuses[r.Event] = add(d.refuses[r.Event], r.Refuse)
 			continue

@@ -205,14 +205,19 @@ var (
 		re *regexp.Regexp
 		to string
 	}{
-		{regexp.MustCompile(`\b00[A-Za-z0-9_-]{64}`), "{stateToken}"},
-		{regexp.MustCompile(`\b20[A-Za-z0-9_-]{64}`), "{sessionToken}"},
-		{regexp.MustCompile(`oae[A-Za-z0-9_-]{22}`), "{errorId}"},
+		{whole(`00[A-Za-z0-9_-]{64}`), "$1{stateToken}$2"},
+		{whole(`20[A-Za-z0-9_-]{64}`), "$1{sessionToken}$2"},
+		{whole(`oae[A-Za-z0-9_-]{22}`), "$1{errorId}$2"},
 		{regexp.MustCompile(`authn-success-[A-Za-z0-9_-]{8}=[A-Za-z0-9_-]+`), "authn-success-{token}={cookie}"},
 		{regexp.MustCompile(`authn-device-[A-Za-z0-9_-]{8}=[A-Za-z0-9_-]+`), "authn-device-{user}={deviceToken}"},
 		{regexp.MustCompile(`"passCode":"\d{6}"`), `"passCode":"{a wrong one}"`},
 	}
 )
+
+// whole matches a token that is no part of a longer one, and what is around it.
+func whole(token string) *regexp.Regexp {
+	return regexp.MustCompile(`(^|[^A-Za-z0-9_-])` + token + `([^A-Za-z0-9_-]|$)`)
+}
 
 // mask replaces what differs from run to run. Times are shown from now on.
 func (c *client) mask(s string) string {

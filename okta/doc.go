@@ -65,9 +65,14 @@
 //
 // A factor is proved before PASSWORD_RESET, if the user has an active one that is not at
 // the same address or phone. One that becomes active later is asked for then: reset_password
-// is answered with MFA_REQUIRED, and sent again after the proof. Without one, SUCCESS has no session token: the user signs in
-// with the new password. So it is after an unlock. recoveryType tells which it was.
-// Requests without a factorType, which Okta takes from servers, are refused.
+// is answered with MFA_REQUIRED, and sent again after the proof. Without one, SUCCESS has
+// no session token: the user signs in with the new password. So it is after an unlock.
+// recoveryType tells which it was.
+//
+// A server of the host's own may leave out factorType: see Config.Trusted. The answer is
+// RECOVERY with the recoveryToken, which the server delivers in its own way, and nothing is
+// sent; or 403 E0000095, if the name is nobody's. The user needs an address at which e-mail
+// would reach them, and a factor there does not count. The token is good until expiresAt.
 //
 // # Devices that are remembered
 //
@@ -169,8 +174,8 @@
 //	POST /api/v1/authn/credentials/change_password           in PASSWORD_WARN, with oldPassword and newPassword: changes the password
 //	POST /api/v1/authn/credentials/change_password           in PASSWORD_EXPIRED, with oldPassword and newPassword: changes the password
 //	POST /api/v1/authn/credentials/reset_password            in PASSWORD_RESET, with newPassword: sets the password
-//	POST /api/v1/authn/recovery/password                     with username and factorType: mails a link, or sends a code, to reset the password
-//	POST /api/v1/authn/recovery/unlock                       with username and factorType: mails a link, or sends a code, to unlock the account
+//	POST /api/v1/authn/recovery/password                     with username and factorType: mails a link, or sends a code, to reset the password; a trusted server gets the recoveryToken without a factorType
+//	POST /api/v1/authn/recovery/unlock                       with username and factorType: mails a link, or sends a code, to unlock the account; a trusted server gets the recoveryToken without a factorType
 //	POST /api/v1/authn/recovery/token                        with the recoveryToken of a link: goes on with what it is for
 //	POST /api/v1/authn/recovery/factors/{id}/verify          in RECOVERY_CHALLENGE, with the passCode: checks it
 //	POST /api/v1/authn/recovery/factors/{id}/resend          in RECOVERY_CHALLENGE: sends another code
@@ -236,11 +241,14 @@
 //	403 E0000005  a state token came in a URL, or in place of a session or an API key: the causes name what is allowed
 //	403 E0000006  a preflight of an origin that is not on the list; or the host denies what was handed in, and the sign-in is over
 //	403 E0000014  the old password is wrong, or the new one is not good enough: the causes say which
+//	403 E0000034  passwords cannot be recovered, or accounts not unlocked, here
 //	403 E0000068  the code is wrong, superseded, late or used, or there is none to compare with: the cause says which
 //	403 E0000069  the code, or the old password, is wrong and it was the last try: the transaction is over, or the account is locked
 //	403 E0000080  the new password is not good enough, in PASSWORD_RESET: the causes say why
 //	403 E0000079  not allowed in this state: the causes name what is, and the links to it
 //	403 E0000085  a second factor is demanded, and the user has none that can be proved here or enrolled
+//	403 E0000087  the answer to the question is wrong
+//	403 E0000095  the name is nobody's: told to trusted servers only
 //	404 E0000007  there is no such factor here, for whatever reason
 //	404 E0000008  there is no such path
 //	405 E0000022  another method is expected
@@ -332,8 +340,9 @@
 //   - A new password is stored by the time that the session token is redeemed. It is
 //     changed after the second factor was proved, also where it is to be reset.
 //   - Activation tokens, step-up (audience, or stateToken with a password), what
-//     trusted applications may do besides context.deviceToken, and factors that other
-//     servers prove (web, claims_provider, assertion) do not exist.
+//     trusted applications may do besides context.deviceToken and a recovery without
+//     factorType, and factors that other servers prove (web, claims_provider, assertion)
+//     do not exist.
 //   - There are no X-Rate-Limit headers: an answer that throttles says so itself.
 //   - Paths, methods and bodies are as specified here, or are refused.
 //

@@ -17,6 +17,7 @@ const (
 
 	gatePath      = authnPath + "/gates/{id}" // {id} stands for the gate's state
 	recoveryPath  = authnPath + "/recovery"
+	linkPath      = recoveryPath + "/token"
 	claimPath     = recoveryPath + "/factors/{id}" // {id} stands for SMS or CALL
 	questionsPath = authnPath + "/factors/questions"
 	pollSuffix    = "/poll"   // of the path that activates
@@ -150,15 +151,15 @@ var endpoints = []endpoint{
 	{
 		method: http.MethodPost, path: recoveryPath + "/password", run: (*exchange).recoverPassword, needs: (*Handler).hasRecovery,
 		takes: relayed | username | factorType,
-		does:  []operation{{event: authn.EventClaim, link: nowhere, with: "with username and factorType", does: "mails a link, or sends a code, to reset the password"}},
+		does:  []operation{{event: authn.EventClaim, link: nowhere, with: "with username and factorType", does: "mails a link, or sends a code, to reset the password; a trusted server gets the recoveryToken without a factorType"}},
 	},
 	{
 		method: http.MethodPost, path: recoveryPath + "/unlock", run: (*exchange).unlock, needs: (*Handler).hasRecovery,
 		takes: relayed | username | factorType,
-		does:  []operation{{event: authn.EventClaim, link: nowhere, with: "with username and factorType", does: "mails a link, or sends a code, to unlock the account"}},
+		does:  []operation{{event: authn.EventClaim, link: nowhere, with: "with username and factorType", does: "mails a link, or sends a code, to unlock the account; a trusted server gets the recoveryToken without a factorType"}},
 	},
 	{
-		method: http.MethodPost, path: recoveryPath + "/token", run: (*exchange).openLink, needs: (*Handler).hasRecovery,
+		method: http.MethodPost, path: linkPath, run: (*exchange).openLink, needs: (*Handler).hasRecovery,
 		takes: relayed | recoveryToken | options,
 		does:  []operation{{event: authn.EventOpen, link: nowhere, with: "with the recoveryToken of a link", does: "goes on with what it is for"}},
 	},

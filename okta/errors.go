@@ -42,6 +42,7 @@ var (
 	tooMany     = &code{"E0000047", http.StatusTooManyRequests, "Too many tries."}
 	badUpdate   = &code{"E0000014", http.StatusForbidden, "The password was not changed."}
 	noRecovery  = &code{"E0000034", http.StatusForbidden, "Passwords cannot be recovered here."}
+	noSubject   = &code{"E0000095", http.StatusForbidden, "There is no such user who could be reached."}
 	badAnswer   = &code{"E0000087", http.StatusForbidden, "The answer is not right."}
 	badReset    = &code{"E0000080", http.StatusForbidden, "The new password is not good enough."}
 	wrongCode   = &code{"E0000068", http.StatusForbidden, "The code was not accepted."}

@@ -132,8 +132,10 @@ type Config struct {
 	RememberByDefault bool
 	// Trusted reports whether a request comes from a server of the host's own, by its key
 	// or certificate. Such a one gets the token of a device in the answer, and brings it
-	// in context.deviceToken; any other has a cookie for it. nil: none does. It must be
-	// safe for concurrent use, and is asked more than once for a request.
+	// in context.deviceToken; any other has a cookie for it. A recovery or an unlock without
+	// factorType gives it the recoveryToken, with which whoever has it goes on as the user,
+	// and tells it whether there is such a user. nil: none does. It must be safe for
+	// concurrent use, and is asked more than once for a request.
 	Trusted func(r *http.Request) bool
 
 	// BaseURL is where clients find the handler: scheme, host and, if it is

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/authnfsm/authn"
@@ -18,7 +19,8 @@ func (x *exchange) recoverPassword() (any, error) { return x.claim(authn.Purpose
 func (x *exchange) unlock() (any, error)          { return x.claim(authn.PurposeUnlock) }
 
 // claim begins a recovery. By e-mail a link goes out, and there is nothing to go on with
-// here; by text message or call it is a code.
+// here; by text message or call it is a code. A server of the host's own that names no way
+// gets the token of the link, and delivers it.
 func (x *exchange) claim(what authn.Purpose) (any, error) {
 	in := &x.in
 	switch {
@@ -28,23 +30,31 @@ func (x *exchange) claim(what authn.Purpose) (any, error) {
 		return nil, fault(invalid, "username: it is required, without control characters")
 	}
 	by := strings.ToLower(in.factorType)
-	if by != authn.Email && by != authn.SMS && by != authn.Call {
+	handOver := by == "" && x.trusted()
+	if by != authn.Email && by != authn.SMS && by != authn.Call && !handOver {
 		return nil, fault(invalid, "factorType: EMAIL, SMS or CALL is expected")
 	}
-	a, err := x.h.cfg.Service.Claim(x.r.Context(), authn.Claim{Name: in.username, For: what, By: by})
+	a, err := x.h.cfg.Service.Claim(x.r.Context(), authn.Claim{Name: in.username, For: what, By: by, HandOver: handOver})
 	if err != nil {
 		return nil, err
 	}
-	if by != authn.Email {
+	t := &transaction{
+		Status: a.State, Recovery: recoveryTypes[what], RelayState: in.relayState,
+		Authn: extensions{Allowed: []allowed{}, Now: wireTime(a.Now)},
+	}
+	switch {
+	case handOver:
+		t.Status, t.RecoveryToken, t.ExpiresAt = authn.Recovery, string(a.Link), wireTime(a.CodeExpires)
+		t.Links.Next = link{Name: "recovery", Href: x.base() + linkPath, Hints: hints{[1]string{http.MethodPost}}}
+	case by == authn.Email:
+		t.FactorResult, t.FactorType = waiting, strings.ToUpper(by)
+	default:
 		return x.answer(a)
 	}
-	return &transaction{
-		Status: a.State, FactorResult: waiting, FactorType: strings.ToUpper(by), Recovery: recoveryTypes[what], RelayState: in.relayState,
-		Authn: extensions{Allowed: []allowed{}, Now: wireTime(a.Now)},
-	}, nil
+	return t, nil
 }
 
-// openLink takes the recovery token of a mailed link. Only a POST does: programs follow
+// openLink takes the recovery token of a link. Only a POST does: programs follow
 // links.
 func (x *exchange) openLink() (any, error) {
 	if x.in.recoveryToken == "" {

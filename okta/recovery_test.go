@@ -3,6 +3,7 @@ package okta_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,56 @@ func TestWalkRecovery_Link(t *testing.T) {
 	}
 	c.golden()
 	v.has(t)
+}
+
+func TestWalkRecovery_Trusted(t *testing.T) {
+	w, v, phone := newRecovery(t, "Your favorite color?")
+	own := w.okta
+	w.okta = func(c *okta.Config) {
+		own(c)
+		c.Trusted = func(r *http.Request) bool { return r.Header.Get("Authorization") == serverKey }
+	}
+	w.svc, w.h = w.node(authn.Policy{}, "acme")
+	key := []string{"Authorization", serverKey}
+	c := w.client("bob")
+	c.comment("A server of the host's own names no way: it gets the recoveryToken, and nothing is sent.")
+	r := c.is(c.post(recoverPath, `{"username":"bob","relayState":"/x"}`, key...), 200, "RECOVERY")
+	if r.str("_links.next.name") != "recovery" || !strings.HasSuffix(r.str(next), tokenPath) || r.at("stateToken") != nil || r.at("_embedded.user") != nil ||
+		r.str("recoveryType") != "PASSWORD" || r.str("relayState") != "/x" || r.str("expiresAt") == "" {
+		t.Errorf("%s", r.Body)
+	}
+	if len(w.mail.All()) != 0 || len(phone.All()) != 0 {
+		t.Error("something was sent")
+	}
+	token := c.hide(r.str("recoveryToken"), "THE-RECOVERY-TOKEN")
+	c.comment("It is told that there is no eve. Anybody else has to name a way, and is told nothing.")
+	c.is(c.post(recoverPath, `{"username":"eve"}`, key...), 403, "E0000095")
+	c.is(c.post(unlockPath, `{"username":"eve"}`, key...), 403, "E0000095")
+	c.unchanged(func() {
+		for _, name := range []string{"bob", "eve"} {
+			for _, path := range []string{recoverPath, unlockPath} {
+				c.is(c.post(path, `{"username":"`+name+`"}`), 400, "E0000001")
+				c.is(c.post(path, `{"username":"`+name+`","factorType":null}`, "Authorization", serverKey+"x"), 400, "E0000001")
+			}
+		}
+	})
+	c.comment("The server delivers the token in its own way, and whoever has it goes on, once.")
+	r = c.is(c.post(tokenPath, `{"recoveryToken":"`+token+`"}`), 200, "RECOVERY")
+	state := c.token
+	c.is(c.post(tokenPath, `{"recoveryToken":"`+token+`"}`), 401, "E0000011")
+	c.token = state
+	r = c.is(c.send(r.str(next), "answer", "blue"), 200, "PASSWORD_RESET")
+	c.is(c.send(r.str(next), "newPassword", freshPassword), 200, "SUCCESS")
+	v.has(t, "user-bob form of "+freshPassword)
+	c.golden()
+
+	c.wait(time.Hour)
+	c.token = ""
+	r = c.is(c.post(unlockPath, `{"username":"bob"}`, key...), 200, "RECOVERY")
+	if r.str("recoveryType") != "UNLOCK" {
+		t.Errorf("%s", r.Body)
+	}
+	c.is(c.post(tokenPath, `{"recoveryToken":"`+r.str("recoveryToken")+`"}`), 200, "RECOVERY")
 }
 
 func TestWalkRecovery_TextMessage(t *testing.T) {

@@ -33,6 +33,7 @@ var newPasswords = []authn.EventName{authn.EventChangePassword, authn.EventReset
 var rules = []rule{
 	{events: []authn.EventName{authn.EventRedeem}, code: badToken},
 	{why: authn.ErrNoUser, events: []authn.EventName{authn.EventPrimary}, code: badPassword},
+	{why: authn.ErrNoUser, events: []authn.EventName{authn.EventClaim}, code: noSubject}, // told to servers of the host's own only
 	{why: authn.ErrMalformed, events: []authn.EventName{authn.EventPrimary}, code: internal, report: errNobody},
 	{why: authn.ErrMalformed, events: []authn.EventName{authn.EventEnroll}, code: invalid, text: "factorType: a name is expected"},
 	{why: authn.ErrMalformed, events: []authn.EventName{authn.EventClaim}, code: invalid, text: "username: 1 to 254 bytes without control characters are expected; factorType: one that this host has"},

@@ -17,6 +17,7 @@ type (
 		FactorResult  string      `json:"factorResult,omitempty"`
 		ChallengeType string      `json:"challengeType,omitempty"`
 		FactorType    string      `json:"factorType,omitempty"`
+		RecoveryToken string      `json:"recoveryToken,omitempty"`
 		SessionToken  string      `json:"sessionToken,omitempty"`
 		Recovery      string      `json:"recoveryType,omitempty"`
 		Embedded      embedded    `json:"_embedded"`

@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -87,6 +88,8 @@ type browser struct {
 	base  string
 	c     http.Client
 	token string // the last answer's
+
+	header http.Header // more of each request
 }
 
 func (s *server) browser(t *testing.T) *browser {
@@ -150,6 +153,7 @@ func (b *browser) send(path, body string) *reply {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	maps.Copy(r.Header, b.header)
 	r.Header.Set("Content-Type", "application/json")
 	a := b.do(r)
 	if s := a.str("stateToken"); s != "" {

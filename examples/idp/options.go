@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -21,6 +22,7 @@ type options struct {
 	addr, store, smtp, keys  string
 	codeLifetime, resendWait time.Duration
 	dev                      bool
+	serverKey                string // of the environment: flags can be seen by others
 
 	cost int // of a password's hash; no flag: tests lower it
 }
@@ -38,11 +40,12 @@ func parse(args []string, out io.Writer) (o options, err error) {
 	fs.Usage = func() {
 		fmt.Fprintf(out, "usage: idp [flags]\n\nAn identity provider to try in a browser.\n\n%s\nFlags:\n", listAccounts())
 		fs.PrintDefaults()
+		fmt.Fprintf(out, "\nWith %s, of at least %d characters, in the environment, whoever sends\n\"Authorization: SSWS KEY\" is a trusted server: see Trusted in package okta.\n", serverKeyEnv, minServerKey)
 	}
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
-	o.cost = bcrypt.DefaultCost
+	o.cost, o.serverKey = bcrypt.DefaultCost, os.Getenv(serverKeyEnv)
 	return o, o.check(fs)
 }
 
@@ -60,6 +63,9 @@ func (o *options) check(fs *flag.FlagSet) error {
 	}
 	if o.codeLifetime <= 0 {
 		return fmt.Errorf("-code-lifetime: %v is not a time to live", o.codeLifetime)
+	}
+	if n := len(o.serverKey); n > 0 && n < minServerKey {
+		return fmt.Errorf("%s: it has %d characters, and needs %d", serverKeyEnv, n, minServerKey)
 	}
 	k := keys.Random()
 	if _, err := authn.NewMachine(authn.Config{Keys: k.KeyRing(), PseudonymKey: k.Pseudonym, Policy: o.policy()}); err != nil {

@@ -41,6 +41,14 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
+	t.Setenv(serverKeyEnv, "fifteen letters")
+	if _, err := parse(nil, io.Discard); err == nil || !strings.Contains(err.Error(), serverKeyEnv) || strings.Contains(err.Error(), "fifteen") {
+		t.Errorf("a short key: %v", err)
+	}
+	t.Setenv(serverKeyEnv, "sixteen letters.")
+	if o, err := parse(nil, io.Discard); err != nil || o.serverKey != "sixteen letters." {
+		t.Errorf("a key: %v", err)
+	}
 	var help bytes.Buffer
 	if _, err := parse([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "grace@example.com") {
 		t.Errorf("-h: %v\n%s", err, &help)

@@ -89,7 +89,7 @@ func newProvider(ctx context.Context, o options, st *host.Storage, base string, 
 		Service: p.svc, Passwords: p.people, Sessions: p.sessions, Profile: p.people.profile,
 		Types: wire, Questions: questions, QR: qrCode, Recovery: true,
 		PasswordPolicy: p.people.passwordPolicy, Remember: o.policy().Remember,
-		RedirectURLs: accountURLs(base), CookieKey: k.Cookie, InsecureCookie: true,
+		Trusted: trusting(o.serverKey), RedirectURLs: accountURLs(base), CookieKey: k.Cookie, InsecureCookie: true,
 		Report: func(_ context.Context, id string, err error) { logger.Printf("request %s: %v", id, err) },
 	})
 	return p, err

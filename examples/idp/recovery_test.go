@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -93,6 +94,34 @@ func (b *browser) open(token string) *reply {
 	b.t.Helper()
 	b.token = ""
 	return b.post(recovery+"token", "recoveryToken", token)
+}
+
+// TestRecoveryTrusted: a server that has the key gets the token of the link, and is told
+// whose name it is not; anybody else has to name a way.
+func TestRecoveryTrusted(t *testing.T) {
+	const key = "the key of a server of this host"
+	t.Setenv(serverKeyEnv, key)
+	s, _ := serve(t)
+	ask := func(auth, name string) *reply {
+		b := s.browser(t)
+		b.header = http.Header{"Authorization": {auth}}
+		return b.post(recovery+"password", "username", name)
+	}
+	const user = "ada+trusted" + domain
+	ask("", user).is(400, "E0000001")
+	ask("SSWS "+key+"x", user).is(400, "E0000001")
+	ask("SSWS "+key, "nobody"+domain).is(403, "E0000095")
+	token := ask("SSWS "+key, user).is(200, "RECOVERY").str("recoveryToken")
+	b := s.browser(t)
+	if all := b.sent(s, user); len(all) != 0 {
+		t.Errorf("%q", all)
+	}
+	r := b.open(token).is(200, "PASSWORD_RESET")
+	state := b.token
+	b.open(token).is(401, "E0000011")
+	b.token = state
+	b.post(r.str(next), "newPassword", fresh).is(200, "SUCCESS")
+	b.with(user, fresh).is(200, "MFA_REQUIRED")
 }
 
 // TestRecoveryElsewhere: whoever has a factor in another place proves it too, and is

@@ -46,8 +46,8 @@ func TestNoise(t *testing.T) {
 			}
 		}
 	})
-	if testing.Short() {
-		return // a fifth of the histories does not always reach everything
+	if testing.Short() || histories() < 100 {
+		return // fewer do not always reach everything
 	}
 	for _, k := range []string{"look", "refused", "restart", "another's", "Tend", "begin: MFA_REQUIRED", "challenge: MFA_CHALLENGE", "verify: SUCCESS", "verify: MFA_CHALLENGE wrong code", "redeem: ada"} {
 		if reached[k] == 0 {

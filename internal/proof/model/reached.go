@@ -14,13 +14,8 @@ import (
 // checkReached checks that a run has reached what is often reached, and a long one
 // also what is rare.
 func checkReached(t *testing.T, cover map[string]int) {
-	n := 100 // rapid's default
-	for _, text := range []string{flag.Lookup("rapid.checks").Value.String(), os.Getenv("RAPID_CHECKS")} {
-		if x, err := strconv.Atoi(text); err == nil {
-			n = x
-		}
-	}
-	if testing.Short() || n < 100 || t.Failed() {
+	n := histories()
+	if testing.Short() || n < 500 || t.Failed() { // in fewer, never is an accident, too
 		return
 	}
 	situations := often()
@@ -35,6 +30,17 @@ func checkReached(t *testing.T, cover map[string]int) {
 			t.Logf("%6d %s", cover[k], k)
 		}
 	}
+}
+
+// histories is how many rapid makes.
+func histories() int {
+	n := 100 // rapid's default
+	for _, text := range []string{flag.Lookup("rapid.checks").Value.String(), os.Getenv("RAPID_CHECKS")} {
+		if x, err := strconv.Atoi(text); err == nil {
+			n = x
+		}
+	}
+	return n
 }
 
 // often lists each verdict on what is submitted for each type of factor, without a
