@@ -37,6 +37,7 @@ type Answer struct {
 	Delivery        Delivery     // of the live code
 	Expires         time.Time    // of the transaction; in SUCCESS of the session token
 	Question        string       // in RECOVERY: the host's, for the user
+	Relay           string       // as in [Login], or [Claim]: for the host, not for the user
 	Reasons         []string     // of an input that was Rejected: which rules it does not meet; of the event itself, not of its repeat
 	PasswordExpires time.Time    // in PASSWORD_WARN
 	Until           time.Time    // in LOCKED_OUT: end of the account's lock; zero: only this transaction ended, or a factor is disabled
@@ -74,7 +75,7 @@ func (m *Machine) describe(a *Account, i int, env *Env) (*Answer, error) {
 		allowed [5]Allowed
 	})
 	ans := &one.Answer
-	*ans = Answer{State: m.stateOf(t), User: a.user, Expires: unix(t.expires), Now: unix(s.now)}
+	*ans = Answer{State: m.stateOf(t), User: a.user, Relay: t.relay, Expires: unix(t.expires), Now: unix(s.now)}
 	if t.flow != 0 {
 		ans.For = flows[t.flow]
 	}

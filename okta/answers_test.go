@@ -129,6 +129,7 @@ func (s *spot) requests() map[string]string {
 		"POST /api/v1/authn/cancel":                      "",
 		"POST /api/v1/sessions":                          s.session,
 		"GET /login/sessionCookieRedirect":               "",
+		"GET /login/step-up/redirect":                    "",
 	}
 }
 
@@ -154,7 +155,8 @@ func (s *spot) ask(request, members string) string {
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if method == "GET" {
-		r = httptest.NewRequest(method, path+map[bool]string{true: query("token", s.session, "redirectUrl", app)}[strings.HasPrefix(path, "/login")], nil)
+		q := map[string]string{redirectPath: query("token", s.session, "redirectUrl", app), originalPath: query("stateToken", s.session, "redirectUrl", app)}
+		r = httptest.NewRequest(method, path+q[path], nil)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	rep := s.do(r)

@@ -16,6 +16,7 @@ const (
 	maxUsername    = 254
 	maxPassword    = 1024
 	maxToken       = 128
+	maxStateToken  = 1024 // of a step-up; others have 66
 	maxRelayState  = 2048
 	maxAnswer      = 1024
 	maxCredential  = 1364 // characters of 1,023 bytes, the most that WebAuthn allows
@@ -85,7 +86,7 @@ var members = map[string]struct {
 }{
 	"username":       {bit: username, max: maxUsername, place: func(in *input) *string { return &in.username }},
 	"password":       {bit: password, max: maxPassword, place: func(in *input) *string { return &in.password }},
-	"stateToken":     {bit: stateToken, max: maxToken, place: func(in *input) *string { return &in.stateToken }},
+	"stateToken":     {bit: stateToken, max: maxStateToken, place: func(in *input) *string { return &in.stateToken }},
 	"sessionToken":   {bit: sessionToken, max: maxToken, place: func(in *input) *string { return &in.sessionToken }},
 	"passCode":       {bit: passCode, max: maxWord, place: func(in *input) *string { return &in.passCode }},
 	"relayState":     {bit: relayState, max: maxRelayState, place: func(in *input) *string { return &in.relayState }},

@@ -74,6 +74,28 @@
 // sent; or 403 E0000095, if the name is nobody's. The user needs an address at which e-mail
 // would reach them, and a factor there does not count. The token is good until expiresAt.
 //
+// # Activation
+//
+// A token that the host has handed out, by [authn.Claim].HandOver, is taken by
+//
+//	POST /api/v1/authn {token}
+//
+// as well, where Okta has its activation tokens: for PurposeRecover it leads to the first
+// password of a new user, for PurposeSignIn into a sign-in. What is wrong with it is not
+// told: 401 E0000004.
+//
+// # Step-up
+//
+// An application that needs a sign-in, or more than a session rests on, calls
+// [Handler.StepUp] and sends the browser to the sign-in page with the token in the query, as
+// stateToken. The page posts it:
+//
+//	POST /api/v1/authn {stateToken}                       UNAUTHENTICATED with _embedded.target, if nobody is signed in; else what the session lacks
+//	POST /api/v1/authn {stateToken, username, password}   as ever, for the application: a new state token
+//	GET  _links.next                                      original, in SUCCESS: the session is made, and the browser goes to the application
+//
+// Answers have the type SESSION_STEP_UP. SUCCESS has no sessionToken.
+//
 // # Devices that are remembered
 //
 // With Config.Remember, a request to verify that has rememberDevice=true in its query, or
@@ -159,6 +181,7 @@
 //
 //	POST /api/v1/authn                                       with username and password: begins a sign-in
 //	POST /api/v1/authn                                       with the stateToken alone: tells where the transaction stands
+//	POST /api/v1/authn                                       with a token that the host has handed out: goes on with what it is for
 //	POST /api/v1/authn/introspect                            tells the same
 //	POST /api/v1/authn/factors                               in MFA_ENROLL, with factorType and provider: enrolls a factor, and sends a code if its type does
 //	GET  /api/v1/authn/factors/questions                     lists the questions that a user may choose from
@@ -188,6 +211,7 @@
 //	POST /api/v1/authn/cancel                                ends the transaction; in SUCCESS it voids the session token
 //	POST /api/v1/sessions                                    with the sessionToken: gives a server a session for it
 //	GET  /login/sessionCookieRedirect                        with token and redirectUrl in the query: gives a browser a session for it
+//	GET  /login/step-up/redirect                             with stateToken and redirectUrl in the query: does so after a step-up
 //
 // In MFA_REQUIRED an empty passCode is as good as none, since Okta's widget asks
 // for a code with an empty one. In every other state it is a malformed code: 400
@@ -286,7 +310,7 @@
 // # Sessions
 //
 // A session token is good once. A server exchanges it at /api/v1/sessions, a
-// browser at /login/sessionCookieRedirect. There the token stands in the
+// browser at /login/sessionCookieRedirect or /login/step-up/redirect. There the token stands in the
 // query, because Okta's clients put it there; so the endpoint asks for two
 // things more. One is a cookie that came with the answer that said SUCCESS and
 // that nobody can make from the token (HttpOnly, SameSite=Lax, __Host-). The
@@ -339,10 +363,12 @@
 //   - LOCKED_OUT has no link.
 //   - A new password is stored by the time that the session token is redeemed. It is
 //     changed after the second factor was proved, also where it is to be reset.
-//   - Activation tokens, step-up (audience, or stateToken with a password), what
-//     trusted applications may do besides context.deviceToken and a recovery without
-//     factorType, and factors that other servers prove (web, claims_provider, assertion)
-//     do not exist.
+//   - The deprecated audience of a step-up, what trusted applications may do besides
+//     context.deviceToken and a recovery without factorType, and factors that other servers
+//     prove (web, claims_provider, assertion) do not exist.
+//   - SUCCESS of a step-up has no state token: its link next has the token that leads on,
+//     which is good once and in this browser only.
+//   - An activation token leads to PASSWORD_RESET with the recoveryType PASSWORD.
 //   - There are no X-Rate-Limit headers: an answer that throttles says so itself.
 //   - Paths, methods and bodies are as specified here, or are refused.
 //

@@ -72,10 +72,11 @@ const relayed = stateToken | relayState
 var endpoints = []endpoint{
 	{
 		method: http.MethodPost, path: authnPath, run: (*exchange).primary,
-		takes: relayed | username | password | options | deviceContext,
+		takes: relayed | username | password | options | deviceContext | token,
 		does: []operation{
 			{event: authn.EventPrimary, with: "with username and password", does: "begins a sign-in"},
 			{with: "with the stateToken alone", does: "tells where the transaction stands"},
+			{event: authn.EventOpen, link: nowhere, with: "with a token that the host has handed out", does: "goes on with what it is for"},
 		},
 	},
 	{
@@ -216,6 +217,10 @@ var endpoints = []endpoint{
 	{
 		method: http.MethodGet, path: "/login/sessionCookieRedirect", run: (*exchange).redirect, needs: (*Handler).hasRedirects,
 		does: []operation{{event: authn.EventRedeem, link: nowhere, with: "with token and redirectUrl in the query", does: "gives a browser a session for it"}},
+	},
+	{
+		method: http.MethodGet, path: stepUpPath, run: (*exchange).original, needs: (*Handler).hasRedirects,
+		does: []operation{{event: authn.EventRedeem, link: nowhere, with: "with stateToken and redirectUrl in the query", does: "does so after a step-up"}},
 	},
 }
 

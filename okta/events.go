@@ -12,10 +12,22 @@ import (
 func (x *exchange) primary() (any, error) {
 	in := &x.in
 	switch {
+	case isStepUp(in.stateToken) && in.has&(username|password) != 0:
+		return x.stepUp()
 	case in.has&stateToken != 0 && in.has&(username|password) != 0:
 		return nil, fault(invalid, "stateToken: send it alone to see where the transaction stands, or username and password to begin one")
 	case in.has&stateToken != 0:
 		return x.status()
+	case in.has&token != 0:
+		return x.activateAccount()
+	}
+	return x.signIn(nil)
+}
+
+// signIn begins a transaction with a password, for a step-up if there is one.
+func (x *exchange) signIn(s *StepUp) (any, error) {
+	in := &x.in
+	switch {
 	case in.username == "" || !printable(in.username):
 		return nil, fault(invalid, "username: it is required, without control characters")
 	case in.password == "":
@@ -33,8 +45,7 @@ func (x *exchange) primary() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx := x.r.Context()
-	who, err := x.h.cfg.Passwords.VerifyPassword(ctx, in.username, authn.Secret(in.password))
+	who, err := x.h.cfg.Passwords.VerifyPassword(x.r.Context(), in.username, authn.Secret(in.password))
 	var r *authn.Refusal
 	switch {
 	case errors.Is(err, ErrPassword):
@@ -52,7 +63,16 @@ func (x *exchange) primary() (any, error) {
 	if who.Device == "" {
 		who.Device = x.device(who.User, said)
 	}
-	a, err := x.h.cfg.Service.Begin(ctx, who.Login)
+	if s != nil && !s.narrow(&who.Login) {
+		return nil, fault(badPassword, "")
+	}
+	return x.begin(who.Login)
+}
+
+// begin begins a transaction of somebody whom the host knows.
+func (x *exchange) begin(l authn.Login) (any, error) {
+	a, err := x.h.cfg.Service.Begin(x.r.Context(), l)
+	var r *authn.Refusal
 	switch {
 	case err == nil:
 		return x.answer(a)
@@ -62,8 +82,11 @@ func (x *exchange) primary() (any, error) {
 	return nil, err
 }
 
-// status describes a transaction.
+// status describes a transaction, or goes on from a step-up, of which nothing is kept.
 func (x *exchange) status() (any, error) {
+	if isStepUp(x.in.stateToken) {
+		return x.stepUp()
+	}
 	a, err := x.state()
 	if err != nil {
 		return nil, err

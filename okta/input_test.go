@@ -73,7 +73,7 @@ var badBodies = map[string]string{
 	"a code as a null's name":  `{@token,"@digits":null,"@digits":null}`,
 	"token is null":            `{"stateToken":null,@code}`,
 	"two tokens":               `{"stateToken":["@state"],@code}`,
-	"token is too long":        `{"stateToken":"` + strings.Repeat("0", 129) + `",@code}`,
+	"token is too long":        `{"stateToken":"` + strings.Repeat("0", 1025) + `",@code}`,
 	"flag is a string":         `{@token,@code,"rememberDevice":"true"}`,
 	"a secret as a name":       `{@token,"@digits":"1"}`,
 	"the client's idea of now": `{@token,@code,"now":"2030-01-01T00:00:00.000Z"}`,

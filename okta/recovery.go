@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -61,6 +62,22 @@ func (x *exchange) openLink() (any, error) {
 		return nil, fault(invalid, "recoveryToken: it is required")
 	}
 	a, err := x.h.cfg.Service.Open(x.r.Context(), authn.Secret(x.in.recoveryToken), x.once)
+	if err != nil {
+		return nil, err
+	}
+	return x.answer(a)
+}
+
+// activateAccount takes a token that the host has handed out: see [authn.Claim].HandOver.
+// What is wrong with it is not told, as with a password.
+func (x *exchange) activateAccount() (any, error) {
+	if x.in.has&(username|password) != 0 || x.in.anotherToken == "" || !x.h.hasRecovery() {
+		return nil, fault(invalid, "token: send it alone where there is recovery, or username and password to begin a sign-in")
+	}
+	a, err := x.h.cfg.Service.Open(x.r.Context(), authn.Secret(x.in.anotherToken), x.once)
+	if errors.Is(err, authn.ErrFinished) {
+		return nil, fault(badPassword, "")
+	}
 	if err != nil {
 		return nil, err
 	}

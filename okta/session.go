@@ -119,12 +119,17 @@ func (x *exchange) setCookie(mine *http.Cookie, prefix string) {
 // the query. It is good once and for this browser alone, and no Referer passes
 // it on. The cookie stays as long as the token would have lasted, so that a
 // second click leads on as well, without a second session.
-func (x *exchange) redirect() (any, error) {
+func (x *exchange) redirect() (any, error) { return x.leadOn("token") }
+
+// original is GET /login/step-up/redirect, which does the same after a step-up.
+func (x *exchange) original() (any, error) { return x.leadOn("stateToken") }
+
+func (x *exchange) leadOn(name string) (any, error) {
 	q, err := url.ParseQuery(x.r.URL.RawQuery)
-	if err != nil || len(q["token"]) != 1 || len(q["redirectUrl"]) != 1 {
-		return nil, fault(invalid, "token, redirectUrl: each is required once")
+	if err != nil || len(q[name]) != 1 || len(q["redirectUrl"]) != 1 {
+		return nil, fault(invalid, "%s, redirectUrl: each is required once", name)
 	}
-	t, to := q["token"][0], q["redirectUrl"][0]
+	t, to := q[name][0], q["redirectUrl"][0]
 	if isStateToken(t) {
 		return nil, x.wrongAPI(t)
 	}

@@ -11,6 +11,7 @@ import (
 type (
 	transaction struct {
 		StateToken    string      `json:"stateToken,omitempty"`
+		Type          string      `json:"type,omitempty"`
 		ExpiresAt     string      `json:"expiresAt,omitempty"`
 		Status        authn.State `json:"status,omitempty"`
 		RelayState    string      `json:"relayState,omitempty"`
@@ -31,6 +32,7 @@ type (
 		Factor    factor          `json:"factor,omitzero"`
 		Challenge json.RawMessage `json:"challenge,omitempty"`
 		Policy    any             `json:"policy,omitempty"`
+		Target    *target         `json:"target,omitempty"`
 	}
 	user struct {
 		ID      string   `json:"id"`
@@ -146,6 +148,7 @@ func (x *exchange) transaction(a *authn.Answer) any {
 	}
 	x.showRecovery(t, a)
 	x.link(t, a)
+	x.showStepUp(t, a)
 	return x.withGate(t, a)
 }
 
