@@ -47,4 +47,4 @@ go build -C .. -o "$IDP" ./examples/idp
 go build -C .. -o "$OIDC" ./examples/oidc
 
 # The time is a guard against a hang: an idle machine of two cores needs a fraction of it.
-timeout --kill-after=10 1800 node --test --test-reporter=spec authjs.test.mjs clients.test.mjs widget.test.mjs browser.test.mjs factors.test.mjs passwords.test.mjs recovery.test.mjs oidc.test.mjs
+timeout --kill-after=10 1800 node --test --test-reporter=spec authjs.test.mjs clients.test.mjs widget.test.mjs browser.test.mjs factors.test.mjs passwords.test.mjs recovery.test.mjs stepup.test.mjs oidc.test.mjs

@@ -1,30 +1,11 @@
 // Okta's sign-in widget, unmodified, as a page of the same origin.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, extname, join, normalize } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 
 import { forget, launch, open } from './browser.mjs'
 import { fresh, other, password, shown, start } from './server.mjs'
-
-const dist = join(dirname(createRequire(import.meta.url).resolve('@okta/okta-signin-widget/package.json')), 'dist')
-const types = { '.css': 'text/css', '.js': 'text/javascript', '.json': 'application/json', '.woff2': 'font/woff2' }
-
-const host = `<!DOCTYPE html>
-<meta charset="utf-8">
-<link rel="stylesheet" href="/widget/css/okta-sign-in.min.css">
-<div id="widget"></div>
-<script src="/widget/js/okta-sign-in.classic.min.js"></script>
-<script>
-new OktaSignIn({ baseUrl: location.origin, useClassicEngine: true, features: { webauthn: true, smsRecovery: true, callRecovery: true, emailRecovery: true, selfServiceUnlock: location.search === '?unlock', multiOptionalFactorEnroll: true } }).renderEl({ el: '#widget' },
-  (res) => {
-    if (res.status !== 'SUCCESS') return
-    if (res.session?.token) res.session.setCookieAndRedirect(location.origin + '/account')
-    else location.assign('/host') // a password was recovered, by which nobody is signed in
-  })
-</script>`
+import { serveWidget } from './widget.mjs'
 
 let server, browser, page
 const faults = []
@@ -32,12 +13,7 @@ const faults = []
 before(async () => {
   [server, browser] = await Promise.all([start({ args: ['-dev', '-resend-wait', '1s'] }), launch()])
   page = await open(browser, server.url, faults)
-  await page.route(/\/host(\?unlock)?$/, (route) => route.fulfill({ contentType: 'text/html', body: host }))
-  await page.route(`${server.url}/widget/**`, async (route) => {
-    const path = normalize(new URL(route.request().url()).pathname).replace('/widget/', '')
-    const body = await readFile(join(dist, path)).catch(() => null)
-    await route.fulfill(body ? { body, contentType: types[extname(path)] || 'application/octet-stream' } : { status: 404 })
-  })
+  await serveWidget(page, server)
 })
 after(async () => {
   await browser?.close()

@@ -461,7 +461,7 @@ func TestBaseURL(t *testing.T) {
 			t.Errorf("%s: %s", ip, got)
 		}
 	}
-	urls := strings.Join(accountURLs("http://localhost:8080"), " ")
+	urls := strings.Join(ownURLs("http://localhost:8080", "/account"), " ")
 	if want := "http://localhost:8080/account http://127.0.0.1:8080/account http://[::1]:8080/account"; urls != want {
 		t.Errorf("%s", urls)
 	}

@@ -89,7 +89,7 @@ func newProvider(ctx context.Context, o options, st *host.Storage, base string, 
 		Service: p.svc, Passwords: p.people, Sessions: p.sessions, Profile: p.people.profile,
 		Types: wire, Questions: questions, QR: qrCode, Recovery: true,
 		PasswordPolicy: p.people.passwordPolicy, Remember: o.policy().Remember,
-		Trusted: trusting(o.serverKey), RedirectURLs: accountURLs(base), CookieKey: k.Cookie, InsecureCookie: true,
+		Trusted: trusting(o.serverKey), RedirectURLs: ownURLs(base, "/account", billingPath), CookieKey: k.Cookie, InsecureCookie: true,
 		Report: func(_ context.Context, id string, err error) { logger.Printf("request %s: %v", id, err) },
 	})
 	return p, err
@@ -104,12 +104,17 @@ func qrCode(_ authn.Factor, text authn.Secret) ([]byte, error) {
 	return code.PNG(), nil
 }
 
-// accountURLs are where a sign-in may end, by each name of this machine.
-func accountURLs(base string) []string {
-	urls := []string{base + "/account"}
+// ownURLs are where a sign-in may end, by each name of this machine.
+func ownURLs(base string, paths ...string) (urls []string) {
+	sites := []string{base}
 	if u, err := url.Parse(base); err == nil && u.Hostname() == "localhost" {
 		for _, ip := range []string{"127.0.0.1", "::1"} {
-			urls = append(urls, "http://"+net.JoinHostPort(ip, u.Port())+"/account")
+			sites = append(sites, "http://"+net.JoinHostPort(ip, u.Port()))
+		}
+	}
+	for _, site := range sites {
+		for _, path := range paths {
+			urls = append(urls, site+path)
 		}
 	}
 	return urls
@@ -149,6 +154,7 @@ func (p *provider) handler() http.Handler {
 	mux.HandleFunc("POST /phone/push/{id}", p.press)
 	mux.HandleFunc("GET /live", p.live)
 	mux.HandleFunc("GET /account", p.accountPage)
+	mux.HandleFunc("GET "+billingPath, p.billingPage)
 	mux.HandleFunc("POST /sign-out", p.signOut)
 	mux.Handle("GET /assets/", assets())
 	if p.dev {

@@ -67,6 +67,12 @@ function show(next) {
 }
 
 const fill = {
+  password() {
+    const { label } = answer._embedded?.target || {} // of the application that asks
+    $('asks').hidden = !label
+    $('greeting').hidden = !!label
+    $('asks').textContent = label ? `to go on to ${label}` : ''
+  },
   choose() {
     $('factors').replaceChildren(...factors().map((f) => {
       const button = document.createElement('button')
@@ -89,7 +95,6 @@ const fill = {
     $('enroll').hidden = offers.length !== 1
     if (offers.length === 1) set('enroll', kind(offers[0]).enroll)
     set('enroll-what', !several ? kind(offers[0]).offer : offers[0].enrollment === 'REQUIRED' ? 'all of these' : 'one of these')
-    //(offers[0]).offer)
     $('offers').replaceChildren(...(several ? offers : []).map((f) => {
       const button = document.createElement('button')
       button.type = 'button'
@@ -384,8 +389,6 @@ async function askKey() {
   }
 }
 
-// poll asks whether the phone has answered. If it has approved, that counts, whatever
-// else was pressed meanwhile.
 // byPasskey signs in whoever the passkey names.
 async function byPasskey() {
   say('')
@@ -405,6 +408,8 @@ async function byPasskey() {
   await resume()
 }
 
+// poll asks whether the phone has answered. If it has approved, that counts, whatever
+// else was pressed meanwhile.
 async function poll() {
   if (busy || polling || performance.now() - polled < 2000) return
   polled = performance.now()
@@ -520,6 +525,7 @@ function ended(why, kind) {
 // finish exchanges the session token. Only with a session is somebody signed
 // in, and only then does the page say so.
 async function finish(success) {
+  if (leadsOn(success)) return location.assign(success._links.next.href) // which makes the session
   if (!success.sessionToken) return show(success) // recovered, and nobody is signed in
   won = success
   await post('/api/v1/sessions', { sessionToken: success.sessionToken })
@@ -529,6 +535,9 @@ async function finish(success) {
   if (left === undefined) location.assign('/account') // how many are left is told first
 }
 
+// leadsOn says that an application has asked for the sign-in.
+const leadsOn = (success) => success._links?.next?.name === 'original'
+
 // resume goes on with a sign-in that this tab knows of, from where it stands.
 async function resume() {
   const token = sessionStorage.getItem(kept)
@@ -536,7 +545,7 @@ async function resume() {
   try {
     const next = await post('/api/v1/authn', { stateToken: token })
     if (next.status !== 'SUCCESS') return show(next)
-    if (next.sessionToken) return await finish(next)
+    if (next.sessionToken || leadsOn(next)) return await finish(next)
     ended('The sign-in that was under way is complete. Please sign in again.')
   } catch (e) {
     if (e.code === 'E0000011') ended('The sign-in that was under way has ended. Please sign in again.')
@@ -581,7 +590,8 @@ $('password-form').addEventListener('submit', (e) => {
   attempt(async () => {
     say('')
     const options = { warnBeforePasswordExpired: true }
-    const next = await post('/api/v1/authn', { username: $('username').value.trim(), password: $('password').value, options })
+    const asked = answer.status === 'UNAUTHENTICATED' ? { stateToken: answer.stateToken } : {}
+    const next = await post('/api/v1/authn', { ...asked, username: $('username').value.trim(), password: $('password').value, options })
     $('password').value = ''
     if (next.status === 'SUCCESS') return finish(next)
     show(next)
@@ -708,6 +718,11 @@ addEventListener('pageshow', (e) => {
   if (e.persisted) location.reload()
 })
 everySecond(draw)
+const asks = new URLSearchParams(location.search).get('stateToken') // an application has sent the browser here
+if (asks) {
+  sessionStorage.setItem(kept, asks)
+  history.replaceState(null, '', '/')
+}
 const begin = recovering.begins()
 if (begin) show(begin)
 else resume()
