@@ -59,6 +59,15 @@ test('the page: a whole sign-in, and later the factor alone', async () => {
   assert.ok(!server.log().includes('stateToken'), 'no token is in a log')
 })
 
+test('the page: whoever does not want to goes on to nothing', async () => {
+  await billing()
+  await page.getByText('to go on to Billing').waitFor()
+  await button(page, 'Cancel').click()
+  await page.getByText('to go on to Billing').waitFor({ state: 'hidden' })
+  await login(page, fresh('alan'))
+  await page.waitForURL(`${server.url}/account`)
+})
+
 test('the JavaScript client', async () => {
   const client = new OktaAuth({ issuer: `${server.url}/oauth2/default` })
   const sent = await fetch(`${server.url}/billing`, { redirect: 'manual' })

@@ -72,6 +72,8 @@ const fill = {
     $('asks').hidden = !label
     $('greeting').hidden = !!label
     $('asks').textContent = label ? `to go on to ${label}` : ''
+    // A passkey is made for a name, and begins a sign-in of its own.
+    $('passkey').hidden = !!label || !key.known() || location.host !== $('passkey').dataset.host
   },
   choose() {
     $('factors').replaceChildren(...factors().map((f) => {
@@ -664,7 +666,6 @@ on('recovered-go', () => {
 
 on('key-button', askKey)
 on('passkey', () => attempt(byPasskey))
-$('passkey').hidden = !key.known() || location.host !== $('passkey').dataset.host // a passkey is made for a name
 on('phone-again', () => event(answer.factorResult === 'WAITING' ? answer._links.resend[0].href : answer._links.next.href))
 on('scan', () => attempt(async () => {
   await post('/inbox/scan', { stateToken: answer.stateToken })
@@ -682,7 +683,7 @@ on('list-copy', async () => {
 
 on('resend', () => event([answer._links.resend].flat()[0].href))
 for (const b of document.querySelectorAll('[data-previous]')) b.addEventListener('click', () => (answer.chosen ? resume() : event(answer._links.prev.href)))
-on('cancel', () => event(answer._links.cancel.href))
+on('cancel', () => (answer._links?.cancel ? event(answer._links.cancel.href) : ended('')))
 on('skip', () => event(answer._links.skip.href))
 on('later', () => event(answer._links.skip.href))
 on('enroll', () => enroll(toEnroll()[0]))
@@ -725,4 +726,7 @@ if (asks) {
 }
 const begin = recovering.begins()
 if (begin) show(begin)
-else resume()
+else {
+  fill.password()
+  resume()
+}

@@ -40,6 +40,8 @@ func (w *world) compareClaim(what string, c *claim, a *authn.Answer, now time.Ti
 		w.failf("%s: %s, want %s", what, a.State, c.state)
 	case a.User != "" || len(a.Factors) > 0 || a.Factor.Type != c.by && c.live(now) || a.Factor.Address != "" || a.Question != "" || !a.Until.IsZero():
 		w.failf("C3, %s: the answer tells of somebody: %+v", what, *a)
+	case a.Relay != c.relay && c.live(now):
+		w.failf("%s: relay %q, want %q", what, a.Relay, c.relay)
 	case a.Delivery != authn.NotSent:
 		w.failf("C3, %s: delivery %q", what, a.Delivery)
 	case good && now.Before(g.expires) && a.TriesLeft != most-c.tries:
