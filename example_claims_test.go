@@ -71,6 +71,19 @@ func ExampleService_Claim() {
 	// ada@example.com [otp] <nil>
 }
 
+// A help desk lets somebody sign in by a link that it hands over itself.
+func ExampleClaim_handOver() {
+	svc, mail := claiming(nil)
+	ctx := context.Background()
+	a := claimed(svc, authn.Claim{Name: user, Require: authn.RequireIfActive, HandOver: true})
+	fmt.Printf("%s, %d mails\n", a.State, len(mail.All()))
+	a, err := svc.Open(ctx, a.Link, "from the client")
+	fmt.Println(a.State, a.User, err)
+	// Output:
+	// FACTOR_CHALLENGE, 0 mails
+	// SUCCESS ada@example.com <nil>
+}
+
 // Let somebody who has forgotten a password set another one. One mailbox is not enough to
 // be signed in: the user signs in with the new password.
 func ExampleService_Claim_recovery() {

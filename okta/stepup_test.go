@@ -182,7 +182,7 @@ func TestWalkQ_Activation(t *testing.T) {
 	})
 	c.is(c.post(r.str(next), `{"stateToken":"`+r.str("stateToken")+`","newPassword":"`+freshPassword+`"}`), 200, "SUCCESS")
 	v.has(t, "user-bob form of "+freshPassword)
-	w.wait(2*time.Second) // a new password voids what was handed out before
+	w.wait(2 * time.Second) // a new password voids what was handed out before
 	c.comment("Or goes on into a sign-in.")
 	c.token = ""
 	c.is(c.post(authnPath, `{"token":"`+hand(authn.PurposeSignIn)+`"}`), 200, "SUCCESS")
