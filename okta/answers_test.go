@@ -23,11 +23,12 @@ func everything(t testing.TB, st authn.PasswordStatus, gate authn.State) (*world
 		c.Senders = map[string]authn.Sender{"sms": phone}
 		c.Go = func(f func()) { f() }
 		c.Gates = []authn.Gate{{State: "TERMS", Keeper: &keeper{yes: "yes", passed: gate != "TERMS"}},
-			{State: "SCOPES", Keeper: &keeper{yes: `{"scopes":["email"]}`, passed: gate != "SCOPES"}}, {State: "DETAILS", Keeper: &keeper{yes: `{"profile":{"city":"London"}}`, passed: gate != "DETAILS"}}}
+			{State: "SCOPES", Keeper: &keeper{yes: `{"scopes":["email"]}`, passed: gate != "SCOPES"}}, {State: "DETAILS", Keeper: &keeper{yes: `{"profile":{"city":"London"}}`, passed: gate != "DETAILS"}},
+			{State: "PAIR", Keeper: &keeper{yes: "WDJB-MJHT", passed: gate != "PAIR"}}}
 	}
 	w.okta = func(c *okta.Config) {
 		c.Recovery, c.Questions = true, []okta.Question{{Question: "q", Text: "What color?"}}
-		c.Gates = map[authn.State]okta.Gate{"TERMS": {}, "SCOPES": {Status: "CONSENT_REQUIRED"}, "DETAILS": {Status: "PROFILE_REQUIRED"}}
+		c.Gates = map[authn.State]okta.Gate{"TERMS": {}, "SCOPES": {Status: "CONSENT_REQUIRED"}, "DETAILS": {Status: "PROFILE_REQUIRED"}, "PAIR": {Status: "DEVICE_ACTIVATE"}}
 	}
 	w.svc, w.h = w.node(authn.Policy{}, "acme")
 	return w, phone
@@ -48,6 +49,7 @@ var spots = []struct {
 	to   func(*spot)
 }{
 	{"no transaction", 0, "", func(*spot) {}},
+	{"UNAUTHENTICATED", 0, "", func(s *spot) { s.token = s.stepUp(orders) }},
 	{"MFA_ENROLL", 0, "", func(s *spot) { s.as("grace").login() }},
 	{"MFA_ENROLL_ACTIVATE", 0, "", func(s *spot) {
 		s.as("grace").login()
@@ -63,6 +65,7 @@ var spots = []struct {
 	{"PASSWORD_RESET", authn.PasswordNeedsReset, "", func(s *spot) { s.as("bob").login(); s.proved() }},
 	{"CONSENT_REQUIRED", 0, "SCOPES", func(s *spot) { s.as("bob").login(); s.proved() }},
 	{"PROFILE_REQUIRED", 0, "DETAILS", func(s *spot) { s.as("bob").login(); s.proved() }},
+	{"DEVICE_ACTIVATE", 0, "PAIR", func(s *spot) { s.as("bob").login(); s.proved() }},
 	{"TERMS", 0, "TERMS", func(s *spot) { s.as("bob").login(); s.proved() }},
 	{"RECOVERY_CHALLENGE", 0, "", func(s *spot) { s.as("bob").claim() }},
 	{"RECOVERY", 0, "", func(s *spot) {
@@ -123,6 +126,7 @@ func (s *spot) requests() map[string]string {
 		recovery + "answer":                              member("answer", "blue"),
 		"POST /api/v1/authn/consent":                     `,"consent":{"scopes":["email"]}`,
 		"POST /api/v1/authn/enroll":                      `,"registration":{"profile":{"city":"London"}}`,
+		"POST /api/v1/authn/device/activate":             member("userCode", "WDJB-MJHT"),
 		"POST /api/v1/authn/gates/{id}":                  member("input", "yes"),
 		"POST /api/v1/authn/previous":                    "",
 		"POST /api/v1/authn/skip":                        "",

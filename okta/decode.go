@@ -57,6 +57,7 @@ const (
 	registration
 	gateInput
 	recoveryToken
+	userCode
 )
 
 // input is a request's object. has tells a member that is empty from one that
@@ -72,7 +73,7 @@ type input struct {
 
 	oldPassword, newPassword       string
 	consent, registered, gateInput string // JSON text
-	recoveryToken                  string
+	recoveryToken, userCode        string
 }
 
 // members has the type of each name and the place of its value. A value
@@ -110,6 +111,7 @@ var members = map[string]struct {
 	"clientExtensions":  {bit: clientExtensions, any: true, place: func(in *input) *string { return &in.clientExtensions }},
 
 	"recoveryToken":  {bit: recoveryToken, max: maxToken, place: func(in *input) *string { return &in.recoveryToken }},
+	"userCode":       {bit: userCode, max: maxWord, place: func(in *input) *string { return &in.userCode }},
 	"oldPassword":    {bit: oldPassword, max: maxPassword, place: func(in *input) *string { return &in.oldPassword }},
 	"newPassword":    {bit: newPassword, max: maxPassword, place: func(in *input) *string { return &in.newPassword }},
 	"revokeSessions": {bit: revokeSessions, flag: true},

@@ -108,7 +108,7 @@ func written(body []byte) int {
 var (
 	modelStrings = map[string]int{
 		"username": 254, "password": 1024, "stateToken": 1024, "sessionToken": 128, "passCode": 64, "relayState": 2048,
-		"factorType": 64, "provider": 64, "sid": 128, "token": 128, "answer": 1024, "credentialId": 1364,
+		"factorType": 64, "provider": 64, "userCode": 64, "sid": 128, "token": 128, "answer": 1024, "credentialId": 1364,
 		"clientData": 8192, "authenticatorData": 8192, "signatureData": 8192, "attestation": 16384,
 		"oldPassword": 1024, "newPassword": 1024,
 	}

@@ -122,7 +122,10 @@
 // With a Status of Okta's, clients of Okta's know what to do: CONSENT_REQUIRED takes
 // consent, by the link next with this name, and PROFILE_REQUIRED takes registration, by
 // the link next named enroll. The Gatekeeper gets the member's value as JSON. Embedded
-// has what is shown.
+// has what is shown. DEVICE_ACTIVATE, by the link next named deviceActivate, takes the
+// userCode that another device shows: one that is not right is a 200 with the
+// deviceActivationStatus INVALID_USER_CODE in _embedded, as in Okta, and counted where the
+// Gatekeeper says that it is wrong; SUCCESS has DEVICE_ACTIVATED, and a sessionToken.
 //
 // What is handed in and wrong is E0000068, and counted like a wrong code; what is
 // rejected is E0000001 with the reasons in errorCauses, and not counted; if the host
@@ -205,6 +208,7 @@
 //	POST /api/v1/authn/recovery/answer                       in RECOVERY, with the answer: checks it
 //	POST /api/v1/authn/consent                               in CONSENT_REQUIRED, with consent: consents
 //	POST /api/v1/authn/enroll                                in PROFILE_REQUIRED, with registration: completes the profile
+//	POST /api/v1/authn/device/activate                       in DEVICE_ACTIVATE, with userCode: activates the device that shows it
 //	POST /api/v1/authn/gates/{id}                            in a state of the host's own, with input: passes it
 //	POST /api/v1/authn/previous                              goes one step back
 //	POST /api/v1/authn/skip                                  goes on without enrolling, if no required factor is missing, or without changing the password

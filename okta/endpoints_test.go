@@ -66,7 +66,7 @@ func TestEveryEventHasAnEndpoint(t *testing.T) {
 	key := []byte("one 5Zb8w1kqXn3sPz7RtYv2cEh4Lm6D")
 	pseudo := []byte("pseudonyms u7Yt5Re3Wq1As9Df2Gh4Jk6L")
 	m, err := authn.NewMachine(authn.Config{
-		Keys: []authn.Key{{ID: 1, Secret: key}}, PseudonymKey: pseudo, Gates: []authn.Gate{{State: "TERMS"}, {State: "SCOPES"}, {State: profileRequired}},
+		Keys: []authn.Key{{ID: 1, Secret: key}}, PseudonymKey: pseudo, Gates: []authn.Gate{{State: "TERMS"}, {State: "SCOPES"}, {State: profileRequired}, {State: deviceActivate}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,9 +11,9 @@ import (
 // A Gate is how Okta's clients see one of the host's own states, which is an
 // [authn.Gate].
 type Gate struct {
-	// Status is Okta's name of the state, such as "CONSENT_REQUIRED" or
-	// "PROFILE_REQUIRED", which have endpoints of their own: see the package
-	// documentation. "" is the state's own name.
+	// Status is Okta's name of the state, such as "CONSENT_REQUIRED",
+	// "PROFILE_REQUIRED" or "DEVICE_ACTIVATE", which have endpoints of their own: see
+	// the package documentation. "" is the state's own name.
 	Status string
 	// Embedded returns what _embedded of answers in this state has beside the user, by
 	// name: for CONSENT_REQUIRED Okta's widget reads scopes and target. Values are
@@ -26,6 +26,7 @@ type Gate struct {
 const (
 	consentRequired authn.State = "CONSENT_REQUIRED"
 	profileRequired authn.State = "PROFILE_REQUIRED"
+	deviceActivate  authn.State = "DEVICE_ACTIVATE"
 	anyGate         authn.State = "a state of the host's own"
 )
 
@@ -82,7 +83,7 @@ func (h *Handler) has(o *operation, state authn.State) bool {
 	case "", status:
 		return true
 	case anyGate:
-		return !h.builtIn[state] && status != consentRequired && status != profileRequired
+		return !h.builtIn[state] && status != consentRequired && status != profileRequired && status != deviceActivate
 	}
 	return false
 }
@@ -93,6 +94,28 @@ func (x *exchange) consent() (any, error) {
 
 func (x *exchange) register() (any, error) {
 	return x.handIn("registration", x.in.registered, x.h.gate(profileRequired))
+}
+
+// activateDevice hands in the code that another device shows. Okta's clients read in
+// deviceActivationStatus what has become of it.
+func (x *exchange) activateDevice() (any, error) {
+	switch err := x.needState(); {
+	case err != nil:
+		return nil, err
+	case x.in.userCode == "":
+		return nil, fault(invalid, "userCode: it is required")
+	}
+	a, err := x.do(authn.Pass{Gate: x.h.gate(deviceActivate), Input: authn.Secret(x.in.userCode)})
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Outcome == authn.Done:
+		x.activation = "DEVICE_ACTIVATED"
+	case x.h.status(a.State) == deviceActivate:
+		x.activation = "INVALID_USER_CODE"
+		return x.transaction(a), nil
+	}
+	return x.answer(a)
 }
 
 func (x *exchange) pass() (any, error) {
@@ -132,5 +155,8 @@ func (x *exchange) withGate(t *transaction, a *authn.Answer) any {
 		g.Embedded[name] = v
 	}
 	g.Embedded["user"] = t.Embedded.User
+	if x.activation != "" {
+		g.Embedded["deviceActivationStatus"] = x.activation
+	}
 	return g
 }

@@ -82,6 +82,54 @@ func TestWalkConsent(t *testing.T) {
 	c.golden()
 }
 
+func TestWalkDeviceActivate(t *testing.T) {
+	w, k := newGates(t, "PAIR", map[authn.State]okta.Gate{"PAIR": {Status: "DEVICE_ACTIVATE", Embedded: func(context.Context, string) (map[string]any, error) {
+		return map[string]any{"userCode": "WDJB-MJHT"}, nil
+	}}})
+	c := w.client("bob")
+	c.comment("A state of the host's own that Okta's clients know as DEVICE_ACTIVATE: another device shows a code.")
+	r := c.is(c.login(), 200, "MFA_REQUIRED")
+	r = c.is(c.send(r.str(firstVerify)), 200, "MFA_CHALLENGE")
+	r = c.is(c.send(r.str(next), "passCode", c.code("bob")), 200, "DEVICE_ACTIVATE")
+	if r.str("_links.next.name") != "deviceActivate" || r.str("_embedded.userCode") != "WDJB-MJHT" || r.at("_embedded.deviceActivationStatus") != nil {
+		t.Errorf("%s", r.Body)
+	}
+	for _, bad := range []string{"no", "rejected"} {
+		if r = c.is(c.send(r.str(next), "userCode", bad), 200, "DEVICE_ACTIVATE"); r.str("_embedded.deviceActivationStatus") != "INVALID_USER_CODE" || r.str("_embedded.user.id") != "user-bob" {
+			t.Errorf("%s", r.Body)
+		}
+	}
+	if acct, err := w.svc.Inspect(t.Context(), "user-bob"); err != nil || len(acct.View().WrongCodes) != 1 {
+		t.Errorf("%s, %v", acct, err)
+	}
+	c.unchanged(func() {
+		c.is(c.send(r.str(next)), 400, "E0000001")
+		c.is(c.send(r.str(next)+"?userCode=yes", "userCode", "yes"), 400, "E0000001")
+		c.is(c.send(termsPath, "input", "yes"), 403, "E0000079")
+		c.is(c.post("/api/v1/authn/consent", `{"stateToken":"`+c.token+`","consent":{}}`), 403, "E0000079")
+	})
+	r = c.is(c.send(r.str(next), "userCode", "yes"), 200, "SUCCESS")
+	if r.str("_embedded.deviceActivationStatus") != "DEVICE_ACTIVATED" || r.str("sessionToken") == "" {
+		t.Errorf("%s", r.Body)
+	}
+	if fmt.Sprint(k.got) != "[no rejected yes]" || !k.passed {
+		t.Errorf("%q", k.got)
+	}
+	c.golden()
+}
+
+// Without Embedded it is the same, and what is denied ends the sign-in.
+func TestDeviceActivate(t *testing.T) {
+	w, _ := newGates(t, "DEVICE_ACTIVATE", nil)
+	c := w.client("alan")
+	r := c.is(c.login(), 200, "DEVICE_ACTIVATE")
+	if r = c.is(c.send(r.str(next), "userCode", "no"), 200, "DEVICE_ACTIVATE"); r.str("_embedded.deviceActivationStatus") != "INVALID_USER_CODE" {
+		t.Errorf("%s", r.Body)
+	}
+	c.is(c.send(r.str(next), "userCode", "denied"), 403, "E0000006")
+	c.is(c.send(r.str(next), "userCode", "yes"), 401, "E0000011")
+}
+
 // TestProfileRequired: another of Okta's names, with an endpoint and a member of its own; the
 // state itself may have it.
 func TestProfileRequired(t *testing.T) {

@@ -69,7 +69,7 @@ func (x *exchange) misplaced() error {
 	return nil
 }
 
-var inBodyOnly = []string{"stateToken", "sessionToken", "token", "sid", "passCode", "answer", "username", "password", "oldPassword", "newPassword", "deviceToken", "input", "recoveryToken"}
+var inBodyOnly = []string{"stateToken", "sessionToken", "token", "sid", "passCode", "answer", "username", "password", "oldPassword", "newPassword", "deviceToken", "input", "recoveryToken", "userCode"}
 
 var bodies = sync.Pool{New: func() any { return new([maxAttestation + 1]byte) }}
 

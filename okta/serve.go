@@ -25,7 +25,9 @@ type exchange struct {
 	factor  string   // id, from the path
 	once    string   // the Idempotency-Key
 	profile *Profile // that the PasswordVerifier gave
-	wrote   bool     // the answer is under way
+
+	activation string // of another device
+	wrote      bool   // the answer is under way
 }
 
 // Values of headers that are the same in all answers, which share them.

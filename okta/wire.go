@@ -33,6 +33,7 @@ type (
 		Challenge json.RawMessage `json:"challenge,omitempty"`
 		Policy    any             `json:"policy,omitempty"`
 		Target    *target         `json:"target,omitempty"`
+		Device    string          `json:"deviceActivationStatus,omitempty"`
 	}
 	user struct {
 		ID      string   `json:"id"`
@@ -117,7 +118,7 @@ func (x *exchange) transaction(a *authn.Answer) any {
 		FactorResult: l.factorResult, ChallengeType: l.challengeType, Authn: extend(a),
 	}
 	u := x.user(a.User)
-	t.Embedded.User = u
+	t.Embedded.User, t.Embedded.Device = u, x.activation
 	if l.policy != nil {
 		t.Embedded.Policy = l.policy(x, a)
 	}
