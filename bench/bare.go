@@ -45,9 +45,9 @@ func kind(path, code, right string) string {
 	return path + " wrong"
 }
 
-// record records the answers of one sign-in for a bare handler, each as a struct
+// record records the answers of one visit for a bare handler, each as a struct
 // type, because a map would slow it down.
-func record(h http.Handler, codes func(user string) string) (bare, error) {
+func record(h http.Handler, v visit, codes func(user string) string) (bare, error) {
 	b := bare{map[string]recorded{}}
 	right := ""
 	do := func(path, body string) ([]byte, error) {
@@ -72,7 +72,7 @@ func record(h http.Handler, codes func(user string) string) (bare, error) {
 		b.answers[kind(path, value(body, `"passCode":"`), right)] = recorded{w.Code, to}
 		return raw, nil
 	}
-	err := exchange(do, "recorded", func(user string) string {
+	err := v.make(do, "recorded", func(user string) string {
 		right = codes(user)
 		return right
 	})
@@ -111,8 +111,14 @@ type typedFactor struct {
 	Provider string `json:"provider"`
 	Vendor   string `json:"vendorName"`
 	Profile  struct {
-		Email string `json:"email"`
-	} `json:"profile"`
+		Email      string `json:"email,omitempty"`
+		Credential string `json:"credentialId,omitempty"`
+	} `json:"profile,omitzero"`
+	Embedded *struct {
+		Challenge struct {
+			Answer int `json:"correctAnswer"`
+		} `json:"challenge"`
+	} `json:"_embedded,omitempty"`
 	Links *typedLinks `json:"_links,omitempty"`
 }
 

@@ -46,6 +46,8 @@ var bounds = []bound{
 	{name: serviceWrong, usual: 4.4},
 	{name: serviceSignIn, usual: 5.6},
 	{name: httpBare, target: 0.6, usual: 0.72, least: true, why: whyHTTP},
+	{name: httpApp, target: 0.6, usual: 0.72, least: true, why: whyHTTP},
+	{name: httpPolls, target: 0.7, usual: 0.8, least: true, why: whyHTTP},
 	{name: scaleMachine, target: 1.8, usual: 2, least: true, why: whyScale},
 	{name: scaleService, target: 1.8, usual: 2, least: true, why: whyScale},
 	{name: idleBytes, target: 700},

@@ -19,7 +19,10 @@ const (
 )
 
 // An app is an authenticator app.
-const appSecret = "12345678901234567890"
+const (
+	appSecret = "12345678901234567890"
+	appURI    = "otpauth://totp/acme:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+)
 
 // appCode is the code of the app at the start.
 func appCode() authn.Code {
@@ -84,7 +87,7 @@ func begunWithApp(m *authn.Machine) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := svc.Import(user, authn.Factor{ID: "app", Type: authn.TOTP}, "otpauth://totp/acme:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+	f, err := svc.Import(user, authn.Factor{ID: "app", Type: authn.TOTP}, appURI)
 	if err != nil {
 		return nil, err
 	}

@@ -23,42 +23,76 @@ const (
 // the next shot.
 type shot func(path, body string) ([]byte, error)
 
-const requestsPerSignIn = 5
-
-// exchange makes the requests of a sign-in: password, challenge, a wrong code,
-// the right code, session. codes returns the code that was mailed.
-func exchange(do shot, user string, codes func(user string) string) error {
-	ask := func(path, body, want string) (token string, err error) {
-		raw, err := do(path, body)
-		if err != nil {
-			return "", err
-		}
-		if !bytes.Contains(raw, []byte(want)) {
-			return "", fmt.Errorf("%s: no %s in %s", path, want, raw)
-		}
-		if token = value(raw, `"stateToken":"`); token == "" {
-			token = value(raw, `"sessionToken":"`)
-		}
-		return token, nil
+// ask sends a request, whose answer has to contain a text, and returns the token in it.
+func (do shot) ask(path, body, want string) (token string, err error) {
+	raw, err := do(path, body)
+	if err != nil {
+		return "", err
 	}
-	token, err := ask(loginPath, `{"username":"`+user+`","password":"`+password+`"}`, `"status":"MFA_REQUIRED"`)
+	if !bytes.Contains(raw, []byte(want)) {
+		return "", fmt.Errorf("%s: no %s in %s", path, want, raw)
+	}
+	if token = value(raw, `"stateToken":"`); token == "" {
+		token = value(raw, `"sessionToken":"`)
+	}
+	return token, nil
+}
+
+// A visit is what a client does with one transaction, in so many requests. codes returns
+// the user's code.
+type visit struct {
+	requests int
+	make     func(do shot, user string, codes func(user string) string) error
+}
+
+// begins returns what every body of the transaction begins with.
+func (do shot) begins(user string) (string, error) {
+	token, err := do.ask(loginPath, `{"username":"`+user+`","password":"`+password+`"}`, `"status":"MFA_REQUIRED"`)
+	return `{"stateToken":"` + token + `"`, err
+}
+
+// proves submits a wrong code and the right one, and exchanges the session token.
+func (do shot) proves(begin, code string) error {
+	if _, err := do.ask(verifyPath, begin+`,"passCode":"`+string(wrong(authn.Code(code)))+`"}`, `"errorCode":"E0000068"`); err != nil {
+		return err
+	}
+	token, err := do.ask(verifyPath, begin+`,"passCode":"`+code+`"}`, `"status":"SUCCESS"`)
 	if err != nil {
 		return err
 	}
-	begin := `{"stateToken":"` + token + `"`
-	if _, err = ask(verifyPath, begin+`}`, `"status":"MFA_CHALLENGE"`); err != nil {
-		return err
-	}
-	code := codes(user)
-	if _, err = ask(verifyPath, begin+`,"passCode":"`+string(wrong(authn.Code(code)))+`"}`, `"errorCode":"E0000068"`); err != nil {
-		return err
-	}
-	if token, err = ask(verifyPath, begin+`,"passCode":"`+code+`"}`, `"status":"SUCCESS"`); err != nil {
-		return err
-	}
-	_, err = ask(sessionsPath, `{"sessionToken":"`+token+`"}`, `"status":"ACTIVE"`)
+	_, err = do.ask(sessionsPath, `{"sessionToken":"`+token+`"}`, `"status":"ACTIVE"`)
 	return err
 }
+
+// byMail is a sign-in: password, challenge, a wrong code, the right code, session.
+var byMail = visit{5, func(do shot, user string, codes func(string) string) error {
+	begin, err := do.begins(user)
+	if err != nil {
+		return err
+	}
+	if _, err = do.ask(verifyPath, begin+`}`, `"status":"MFA_CHALLENGE"`); err != nil {
+		return err
+	}
+	return do.proves(begin, codes(user))
+}}
+
+// byApp is a sign-in with the code of an app: password, a wrong code, the right code, session.
+var byApp = visit{4, func(do shot, user string, codes func(string) string) error {
+	begin, err := do.begins(user)
+	if err != nil {
+		return err
+	}
+	return do.proves(begin, codes(user))
+}}
+
+// polls asks a phone, and then 98 times whether it has answered.
+var polls = visit{100, func(do shot, user string, _ func(string) string) error {
+	begin, err := do.begins(user)
+	for i := 1; i < 100 && err == nil; i++ {
+		_, err = do.ask(verifyPath, begin+`}`, `"factorResult":"WAITING"`)
+	}
+	return err
+}}
 
 // value returns the text of a JSON member by a simple search, which is enough
 // for the answers here.

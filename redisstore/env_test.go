@@ -56,7 +56,7 @@ func dial(tb testing.TB, o *redis.Options) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(o)
 	tb.Cleanup(func() { c.Close() })
-	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer cancel()
 	if err := c.Ping(ctx).Err(); err != nil {
 		servers.Missing(tb, "the server for tests does not answer: %v", err)

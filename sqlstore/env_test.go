@@ -130,7 +130,7 @@ func reach(tb testing.TB, driver, dsn string) *sql.DB {
 	db, err := sql.Open(driver, dsn)
 	if err == nil {
 		tb.Cleanup(func() { db.Close() })
-		ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 		defer cancel()
 		err = db.PingContext(ctx)
 	}

@@ -136,7 +136,7 @@ func claim(tb testing.TB, o redis.Options) bool {
 // reach skips the test if a server does not answer, or fails it if it has to.
 func reach(tb testing.TB, ping func(context.Context) error) {
 	tb.Helper()
-	ctx, stop := context.WithTimeout(tb.Context(), 5*time.Second)
+	ctx, stop := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer stop()
 	if err := ping(ctx); err != nil {
 		servers.Missing(tb, "the server for tests does not answer: %s", strings.Join(strings.Fields(err.Error()), " "))

@@ -128,7 +128,7 @@ func TestClaimIsDeliveredOnce(t *testing.T) {
 	h.Config.Go = func(func()) {}
 	h.Service = h.Open(t)
 	tend := func() {
-		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 		defer stop()
 		if _, err := live.Tend(ctx); err != nil {
 			t.Fatal(err)
