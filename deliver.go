@@ -25,7 +25,9 @@ func (s *Service) deliver(ctx context.Context, c *call, a *Account, rec Record, 
 	// The acknowledgement loses to any step, and is made again after it: a
 	// lost one would only send a message twice, with the same key.
 	for try := 1; err == nil && changed && try <= maxReruns; try++ {
-		err = s.save(ctx, c.key, rec.Version, s.record(&next, c.key))
+		mine := s.record(&next, c.key)
+		mine.Relaxed = true
+		err = s.save(ctx, c.key, rec.Version, mine)
 		if !errors.Is(err, ErrConflict) || pause(ctx, try) != nil {
 			return
 		}

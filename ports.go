@@ -22,6 +22,11 @@ type Record struct {
 	// again, a deadline that has passed, 90 days since it was sealed. The zero
 	// time means never. A store must never delete a record because of it.
 	Due time.Time
+	// Relaxed says, in a call to Save, that the save only acknowledges a delivery. The store
+	// need not wait until it is durable: if the database crashes before it has answered a
+	// later save, this one may be lost, and the delivery is made again, under the same key.
+	// A store may ignore it, and never returns it.
+	Relaxed bool
 }
 
 // A Store keeps records under keys, one compare-and-swap at a time.
@@ -46,8 +51,8 @@ type Store interface {
 	// [ErrConflict]; it must not do so for any other reason, such as a busy
 	// database. A record whose Value is empty deletes; with old 0 and no
 	// record, that may be nil or a conflict.
-	// Save must be durable before it returns nil, must not keep r.Value, and
-	// must not try again by itself: after any other error the caller finds
+	// Save must be durable before it returns nil, unless r is Relaxed. It must not keep
+	// r.Value, and must not try again by itself: after any other error the caller finds
 	// out what happened by loading the record and comparing its version.
 	Save(ctx context.Context, key string, old uint64, r Record) error
 }

@@ -41,6 +41,9 @@
 //     may lose the last saves in a power cut; journal_mode is neither OFF nor
 //     MEMORY. One machine, a local disk.
 //
+// In PostgreSQL a save that is [authn.Record].Relaxed is committed with synchronous_commit
+// off: it alone does not wait for the disk, nor for a standby.
+//
 // New cannot see whether a standby that takes over has every save. In
 // PostgreSQL it has them if synchronous_standby_names made them wait for it and
 // synchronous_commit is not local.
@@ -174,6 +177,8 @@ func (s *Store) save(ctx context.Context, key string, old uint64, r authn.Record
 		return errors.New("version is 0")
 	case old == 0:
 		return s.swap(ctx, s.query.create, key, value, version, micros(r.Due))
+	case r.Relaxed:
+		return s.swap(ctx, s.query.relaxed, value, version, micros(r.Due), key, int64(old))
 	default:
 		return s.swap(ctx, s.query.update, value, version, micros(r.Due), key, int64(old))
 	}

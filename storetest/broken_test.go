@@ -89,6 +89,22 @@ func found(due func(ctx context.Context, b *bent, before time.Time, limit int) (
 var brokenVersions = []broken{
 	{"last writer wins", "stale version, create, every bit, save race, lost update",
 		takenFor(func(old, now uint64) bool { return true })},
+	{"compares no version for a relaxed save", "!relaxed", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			if now, err := b.Store.Load(ctx, key); err == nil && r.Relaxed {
+				old = now.Version
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
+	{"leaves relaxed saves for later", "!relaxed", func(b *bent) {
+		b.save = func(ctx context.Context, key string, old uint64, r authn.Record) error {
+			if r.Relaxed {
+				return ctx.Err()
+			}
+			return b.Store.Save(ctx, key, old, r)
+		}
+	}},
 	{"creates over what is there", "create", takenFor(func(old, now uint64) bool { return old == 0 })},
 	{"compares the low half of a version", "!every bit",
 		takenFor(func(old, now uint64) bool { return uint32(old) == uint32(now) })},

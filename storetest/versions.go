@@ -14,6 +14,8 @@ var versionCases = []testCase{
 		contract: "Save with old 0 creates the record if there is none; otherwise it changes nothing and returns an error that wraps ErrConflict."},
 	{name: "stale version", check: staleVersion,
 		contract: "Save replaces the record if its version is still old; otherwise it changes nothing and returns an error that wraps ErrConflict."},
+	{name: "relaxed", check: relaxed,
+		contract: "Save of a record that is Relaxed obeys the same conditions, and Load returns it at once."},
 	{name: "no record to replace", check: noRecord,
 		contract: "Save with old other than 0 is a conflict if there is no record."},
 	{name: "every bit", check: everyBit,
@@ -70,6 +72,34 @@ func staleVersion(ctx context.Context, e *env) error {
 			if err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func relaxed(ctx context.Context, e *env) error {
+	r, err := e.create(ctx, key(1), "value")
+	if err != nil {
+		return err
+	}
+	for i := range 4 {
+		next, wrong := e.record(fmt.Sprint("value ", i)), e.record("wrong")
+		next.Relaxed, wrong.Relaxed = true, true
+		if err := must("relaxed save", e.client(i).Save(ctx, key(1), r.Version, next)); err != nil {
+			return err
+		}
+		old := r.Version
+		r = next
+		r.Relaxed = false
+		err := first(
+			e.wantRecord(ctx, "after a relaxed save", key(1), r),
+			wantIs("relaxed save at another version", e.client(i+1).Save(ctx, key(1), old, wrong), authn.ErrConflict),
+			wantIs("relaxed save with old 0 of a record", e.s.Save(ctx, key(1), 0, wrong), authn.ErrConflict),
+			wantIs("relaxed save of no record", e.s.Save(ctx, key(2), old, wrong), authn.ErrConflict),
+			e.wantRecord(ctx, "after refused relaxed saves", key(1), r),
+		)
+		if err != nil {
+			return err
 		}
 	}
 	return nil
