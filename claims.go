@@ -14,9 +14,9 @@ type Finder interface {
 	// Find returns whose a name is and where a code by the type goes, or an error that wraps
 	// [ErrNoUser] if the name is nobody's, the user has no such address, or may not sign in
 	// or recover. It should do the same work for all of them. It is never called before a
-	// claim is answered, unless its link is handed over; it is called after that, again for each attempt to send, and for
-	// each code that is handed in. If different names of one user have one address, it may
-	// be found by each.
+	// claim is answered, unless its link is handed over; it is called after that, again for
+	// each attempt to send, and for each code that is handed in. If different names of one
+	// user have one address, it may be found by each.
 	Find(ctx context.Context, c Claimed) (Subject, error)
 }
 

@@ -224,7 +224,7 @@ var guards = [guardsEnd]struct {
 }{
 	noSuchUser:            {"no such user", "the Directory has no such user, or the user may not sign in", nil},
 	userKnown:             {"known user", "the Directory has the user", nil},
-	claimVoid:             {"void claim", "the claim was carried on already, or is over; or since it was begun the account's password was changed, or its sign-ins were revoked; or it was proved by another user, who had the name then; or there is no room to remember it", nil},
+	claimVoid:             {"void claim", "the claim was carried on already, or is over; or since it was begun the account's password was changed, or its sign-ins were revoked; or it was proved by another user, who had the name then, or at another address; or there is no room to remember it", nil},
 	claimStands:           {"no claim, or a good one", "it begins by no claim, or by one that was proved and not carried on yet", nil},
 	accountLocked:         {"account locked", "the account is locked, other than by a soft lock that is to be ended, its budget of wrong codes is exhausted, or a factor is disabled", (*step).unlockedAt},
 	startsExhausted:       {"starts exhausted", "the account's hourly limit of starts is reached", (*step).startsFreeAt},

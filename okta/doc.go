@@ -314,8 +314,8 @@
 // # Sessions
 //
 // A session token is good once. A server exchanges it at /api/v1/sessions, a
-// browser at /login/sessionCookieRedirect or /login/step-up/redirect. There the token stands in the
-// query, because Okta's clients put it there; so the endpoint asks for two
+// browser at /login/sessionCookieRedirect or /login/step-up/redirect. There the
+// token stands in the query, because Okta's clients put it there; so the endpoint asks for two
 // things more. One is a cookie that came with the answer that said SUCCESS and
 // that nobody can make from the token (HttpOnly, SameSite=Lax, __Host-). The
 // other is a redirectUrl that Config.RedirectURLs has. Okta's clients expect a

@@ -188,12 +188,12 @@ var endpoints = []endpoint{
 		method: http.MethodPost, path: authnPath + "/enroll", run: (*exchange).register, long: true,
 		takes: relayed | registration,
 		does:  []operation{{event: authn.EventPass, in: profileRequired, link: nextLink, name: "enroll", with: "with registration", does: "completes the profile"}},
-	}, {
+	},
+	{
 		method: http.MethodPost, path: authnPath + "/device/activate", run: (*exchange).activateDevice,
 		takes: relayed | userCode,
 		does:  []operation{{event: authn.EventPass, in: deviceActivate, link: nextLink, name: "deviceActivate", with: "with userCode", does: "activates the device that shows it"}},
 	},
-
 	{
 		method: http.MethodPost, path: gatePath, run: (*exchange).pass, long: true,
 		takes: relayed | gateInput,
