@@ -1,8 +1,6 @@
 package authn
 
 import (
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -23,6 +21,7 @@ type Answer struct {
 	Outcome         Outcome      // of the event that was just taken
 	Token           StateToken   // the state token to use next; "" if no event is allowed any more
 	Session         SessionToken // of the event that succeeded, and of its exact repeat; [Service.Redeem] takes it
+	Assertion       *Assertion   // in place of Session, of an event that asks for it by [RedeemAtOnce]
 	Device          Secret       // like Session, after Verify.Remember: the browser or app keeps it for [Login].Device
 	Link            Secret       // of a [Claim] that is handed over: [Service.Open] takes it
 	User            string       // the host's user id
@@ -206,75 +205,4 @@ func (s *step) soonest() (at int64, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// An Assertion says who has signed in and how. The host makes its session
-// from it, and from nothing else.
-type Assertion struct {
-	User        string
-	Name        string    // of a [Claim] of PurposeSignUp: the address that was proved; User is ""
-	Methods     []string  // RFC 8176: those of [Login], "pwd" by default, none after a passkey, and of each factor its type's, such as "otp" of e-mail; never a level of assurance
-	Channels    []string  // how codes came: "email", "sms", "call", or the host's own
-	Factors     []string  // ids of the factors proved, the last three of them
-	Proofs      []Proof   // what was proved, each with its time: the host's own part first, if there is one
-	Remembered  bool      // a factor was required, and not proved, since the device is remembered
-	Purpose     string    // as in [Login]
-	Relay       string    // as in [Login]
-	Transaction string    // public id, as in audit events
-	Began       time.Time // when the sign-in was begun
-	At          time.Time // when the sign-in succeeded
-}
-
-// A Proof is a part of what an [Assertion] rests on. Times are in whole seconds, rounded
-// down. The time of OpenID Connect's auth_time is that of the oldest part that counts for
-// the host; a remembered device adds none.
-type Proof struct {
-	Methods []string // RFC 8176
-	Factor  string   // id; "" for what the host has verified
-	Type    string   // of the factor
-	Channel string   // of a code that was sent
-	At      time.Time
-}
-
-// assertion is that of the transaction at hand, as it was before its session token
-// was used up. The Directory has just confirmed its factors.
-func (s *step) assertion(a *Account) *Assertion {
-	t := &a.txs[s.i]
-	own := Proof{Methods: []string{"pwd"}, At: unix(wholeSeconds(t.born))}
-	if t.methods != "" {
-		own.Methods = strings.Fields(t.methods)
-	}
-	if t.authAt != 0 {
-		own.At = unix(t.authAt)
-	}
-	as := &Assertion{User: a.user, Methods: slices.Clone(own.Methods), Name: s.claimedName(), Remembered: t.trusted != "", Relay: t.relay, Purpose: t.purpose, Transaction: t.publicID(), Began: unix(t.born), At: unix(t.done)}
-	if t.methods != noMethods {
-		as.Proofs = append(as.Proofs, own)
-	}
-	for _, p := range t.proved() {
-		if l := s.proves(p); l != nil {
-			as.Factors = append(as.Factors, l.id)
-			methods := l.typ.Methods
-			if p.methods != "" {
-				methods = strings.Fields(p.methods)
-			}
-			for _, method := range methods {
-				as.Methods = appendNew(as.Methods, method)
-			}
-			if l.typ.sends() {
-				as.Channels = appendNew(as.Channels, l.typ.Channel)
-			}
-			as.Proofs = append(as.Proofs, Proof{Methods: slices.Clone(methods), Factor: l.id, Type: l.kind, Channel: l.typ.Channel, At: unix(p.at)})
-		}
-	}
-	return as
-}
-
-func appendNew(list []string, s string) []string {
-	for _, x := range list {
-		if x == s {
-			return list
-		}
-	}
-	return append(list, s)
 }

@@ -57,7 +57,7 @@ func (m *Machine) carryOn(a *Account, o op, in *input, h TokenSecret, env Env, r
 		if a.txs[i].ended() || m.overdue(a, i, env.Now) {
 			return &Refusal{Event: o.name(), Err: ErrFinished}
 		}
-		r.Account, r.slot, r.Changed, r.Ended, r.Outcome, r.nmoves = *a, i, false, false, Done, 0
+		r.Account, r.slot, r.Changed, r.Ended, r.Outcome, r.nmoves, r.Assertion = *a, i, false, false, Done, 0, nil
 		return nil
 	}
 	copy(env.Entropy[16:48], h[:])

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // A Finder is a [Directory] that knows whose a name is. [Service.Claim] needs it, but for
@@ -111,9 +112,10 @@ func (s *Service) Open(ctx context.Context, link Secret, key string) (*Answer, e
 	})
 }
 
-// Wait waits until the messages of answered claims have been sent, or ctx ends. Call it
-// at shutdown, after the last request was answered; what is not sent by then is sent by
-// [Service.Tend]. It does not wait for what [Config].Go was given.
+// Wait waits until the messages of answered claims have been sent, saves the
+// acknowledgements that wait (see [Config].AcknowledgeLater), or returns when ctx ends.
+// Call it at shutdown, after the last request was answered; what is not sent by then is
+// sent by [Service.Tend]. It does not wait for what [Config].Go was given.
 func (s *Service) Wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -122,7 +124,7 @@ func (s *Service) Wait(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		return nil
+		return s.saveHeld(ctx, time.Time{})
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -263,7 +265,7 @@ func (s *Service) carryOn(c *call, t *transaction, h TokenSecret, asked Claimed)
 		return nil, &Refusal{Event: c.op.name(), Err: ErrFinished}
 	}
 	x := claimFacts{flow: t.flow, born: t.born, until: t.expires, came: s.m.recipientOf(sub.Address), once: h.digest(), subject: t.came}
-	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: []string{claimMethods}, claim: &x}
+	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: []string{claimMethods}, RedeemAtOnce: c.atOnce, claim: &x}
 	o := opPrimary
 	switch asked.For {
 	case PurposeRecover:
@@ -272,6 +274,8 @@ func (s *Service) carryOn(c *call, t *transaction, h TokenSecret, asked Claimed)
 		o, l.Require = opUnlock, RequireNothing
 	}
 	p := s.m.pseudonym(sub.User)
-	k := &call{ctx: c.ctx, p: p, key: s.m.key(p), op: o, user: sub.User, h: h}
-	return s.run(k, func(a *Account, env Env, r *Result) error { return s.m.carryOn(a, o, &input{login: &l}, h, env, r) })
+	k := &call{ctx: c.ctx, p: p, key: s.m.key(p), op: o, user: sub.User, h: h, atOnce: c.atOnce}
+	return s.run(k, func(a *Account, env Env, r *Result) error {
+		return s.m.carryOn(a, o, &input{login: &l, atOnce: c.atOnce}, h, env, r)
+	})
 }

@@ -24,6 +24,7 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 		if next.Version != 0 && rec.Version == next.Version {
 			return next, nil // the save that was lost was our own
 		}
+		held := s.withHeld(c.key, a)
 		env, err := s.env(c, a)
 		if err == nil {
 			err = f(a, env, r)
@@ -46,11 +47,14 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 		s.forgetUnheard(r)
 		next = s.record(&r.Account, c.key)
 		err = s.save(c.ctx, c.key, rec.Version, next)
+		if err != nil && !errors.Is(err, ErrConflict) {
+			err = s.confirm(c, next, err)
+		}
 		if err == nil {
-			return next, nil
+			s.release(c.key, held)
 		}
 		if !errors.Is(err, ErrConflict) {
-			return next, s.confirm(c, next, err)
+			return next, err
 		}
 	}
 	return next, fmt.Errorf("%w: %d save conflicts in a row", ErrUnavailable, maxReruns)

@@ -233,6 +233,8 @@ func (p *program) asks(c cell, rows []int16, q int) bool {
 // code, and a gate that was passed is not come to again.
 func (p *program) excludes(g guard, c cell) bool {
 	switch {
+	case g == redeemsAtOnce: // the Directory has not taken the factor yet, or the host not the password
+		return c.op == opActivate || c.op == opChangePassword || c.op == opResetPassword
 	case g == codeRight || g == codeWrong:
 		return opInfos[c.op].judged
 	case g >= judgedRight && g <= judgedDenied:

@@ -19,22 +19,33 @@ func (s *Service) deliver(ctx context.Context, c *call, a *Account, rec Record, 
 	for i, e := range es {
 		errs[i] = s.carryOut(ctx, c, a, e)
 	}
+	if s.hold(c.key, a, es, errs) {
+		s.withHeld(c.key, a)
+		return
+	}
+	_ = s.acknowledge(ctx, c.key, a, rec, es, errs) // a lost one sends a message twice, with the same key
+}
+
+// acknowledge records what became of effects of an account that was saved as rec. It loses
+// to any step, and is made again after it.
+func (s *Service) acknowledge(ctx context.Context, key string, a *Account, rec Record, es []Effect, errs []error) error {
 	m := s.m.of(a)
 	next, changed, err := m.Acknowledge(a, es, errs, s.cfg.Now())
 	*a = next
-	// The acknowledgement loses to any step, and is made again after it: a
-	// lost one would only send a message twice, with the same key.
-	for try := 1; err == nil && changed && try <= maxReruns; try++ {
-		mine := s.record(&next, c.key)
+	for try := 1; err == nil && changed; try++ {
+		mine := s.record(&next, key)
 		mine.Relaxed = true
-		err = s.save(ctx, c.key, rec.Version, mine)
-		if !errors.Is(err, ErrConflict) || pause(ctx, try) != nil {
-			return
+		if err = s.save(ctx, key, rec.Version, mine); !errors.Is(err, ErrConflict) || try == maxReruns {
+			return err
 		}
-		if rec, err = s.read(ctx, c.key, &next); err == nil {
+		if err = pause(ctx, try); err != nil {
+			return err
+		}
+		if rec, err = s.read(ctx, key, &next); err == nil {
 			next, changed, err = m.Acknowledge(&next, es, errs, s.cfg.Now())
 		}
 	}
+	return err
 }
 
 // carryOut makes one attempt, within the delivery timeout.

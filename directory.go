@@ -288,6 +288,31 @@ func (s *step) enrollmentOpen() bool {
 	return !s.isDisabled() && (s.tx().hasProof() || !s.isProtected() && !s.isProven())
 }
 
+// firstChallenged is the factor that is challenged where a sign-in begins: the one that
+// was proved last, or the only one; nil if the user is to choose.
+func (s *step) firstChallenged() (l *listed) {
+	if s.op != opPrimary || !s.in.login.Challenge || s.now < s.acct.notBefore {
+		return nil
+	}
+	only := 0
+	for i := range s.dir {
+		f := &s.dir[i]
+		if f.status != Active || !s.counts(f) {
+			continue
+		}
+		if f.id == s.acct.recent {
+			l, only = f, 1
+			break
+		}
+		l = f
+		only++
+	}
+	if only != 1 || s.sendsTo(l) && s.sendsFreeAt() > s.now {
+		return nil
+	}
+	return l
+}
+
 // chosen is the factor that the event chooses, as the Directory offers it now, or
 // nil: in MFA_ENROLL one of the type, a required one first; in MFA_REQUIRED the one
 // with the ID; else the one at hand.
@@ -323,6 +348,8 @@ func (s *step) chooses(l *listed) bool {
 	switch {
 	case !s.counts(l):
 		return false
+	case s.op == opPrimary:
+		return l == s.firstChallenged()
 	case s.op == opEnroll:
 		return l.status == NotSetUp && !s.hasProved(l) && (s.ideal || s.in.factor == l.kind)
 	case s.op == opVerify && !t.info().AtHand:

@@ -86,11 +86,40 @@ type (
 // else in the event is refused with [ErrKeyReused]; but passwords and what a gate asks for
 // take no part in that, so that nothing that is stored depends on them. Only the key of
 // the last event that was saved is remembered.
-func WithKey(key string, ev Event) Event { return keyed{ev, key} }
+func WithKey(key string, ev Event) Event {
+	o := optionsOf(ev)
+	if o.keyed { // two keys are malformed
+		o = options{Event: ev}
+	}
+	o.key, o.keyed = key, true
+	return o
+}
 
-type keyed struct {
+// RedeemAtOnce makes the answer of ev, if it is in SUCCESS, hold the [Assertion] in place
+// of a session token, mostly by the one save that records the success: for a host that
+// creates its session in the very request. Where something has to be done first, such as
+// storing a new password, the service redeems the token by a second save; only a SUCCESS
+// without a session has no assertion. The assertion is given once: if the answer is lost,
+// the user signs in again, and a repeat with the same key is refused with [ErrFinished].
+// See also [Login].RedeemAtOnce.
+func RedeemAtOnce(ev Event) Event {
+	o := optionsOf(ev)
+	o.atOnce = true
+	return o
+}
+
+// options are an event with what does not depend on which event it is.
+type options struct {
 	Event
-	key string
+	key           string
+	keyed, atOnce bool
+}
+
+func optionsOf(ev Event) options {
+	if o, ok := ev.(options); ok {
+		return o
+	}
+	return options{Event: ev}
 }
 
 // An EventName names what happened to a transaction or an account: in
@@ -311,6 +340,15 @@ type Login struct {
 	// session that is stepped up or the request of another service. It is stored as it is,
 	// so it is no secret. At most 256 bytes.
 	Relay string
+	// Challenge goes on at once, in the same save, as [Challenge] of the factor does that was
+	// proved last, or that is the only active one: the user has one step fewer. If several
+	// are active and none was proved yet, or no code may be sent now, the user chooses in
+	// MFA_REQUIRED as without it; so may one who goes back. The [Limiter] is asked once, about
+	// the start and the message together.
+	Challenge bool
+	// RedeemAtOnce asks for the assertion in the place of a session token if the password
+	// is enough: see [RedeemAtOnce].
+	RedeemAtOnce bool
 
 	claim *claimFacts // that the sign-in carries on
 }

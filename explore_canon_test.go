@@ -437,7 +437,7 @@ func (x *explorer) blurred(b *Account, c act, now time.Time) act {
 
 func recoded(ev Event, code Code) Event {
 	switch e := ev.(type) {
-	case keyed:
+	case options:
 		return WithKey(e.key, recoded(e.Event, code))
 	case Verify:
 		return Verify{Factor: e.Factor, Code: code}

@@ -30,16 +30,17 @@ func newVoyage(t *testing.T, m *Machine) *voyage {
 
 // attempt is one act, and what came of it.
 type attempt struct {
-	text string
-	op   op
-	slot int // -1: it begins
-	ev   Event
-	env  Env
-	h    TokenSecret
-	l    Login
-	a    *Account
-	r    Result
-	err  error
+	text   string
+	op     op
+	slot   int // -1: it begins
+	ev     Event
+	env    Env
+	h      TokenSecret
+	l      Login
+	a      *Account
+	atOnce bool // it asks for the assertion
+	r      Result
+	err    error
 }
 
 func (v *voyage) arrive(a Account, now time.Time, by string) {
@@ -62,8 +63,25 @@ func (v *voyage) open(key string) (a Account) {
 	return a
 }
 
-// do performs an act and notes the row that answers it.
+// do performs an act, and again asking for the assertion: K5.
 func (v *voyage) do(c *attempt) {
+	v.perform(c)
+	if c.op == opRedeem || c.op == opClaim || c.op == opOpen {
+		return
+	}
+	o := *c
+	if o.atOnce = true; o.ev != nil {
+		o.ev = RedeemAtOnce(o.ev)
+	}
+	v.perform(&o)
+	differs := v.m.atOnceDiffers(c.a, c.env, [2]*Result{&c.r, &o.r}, [2]error{c.err, o.err}, v.m.claiming || c.op == opActivate || c.op == opResetPassword || c.op == opChangePassword)
+	if v.applied["K5"]++; differs != "" {
+		v.Fatalf("K5: %s: %s", c.text, differs)
+	}
+}
+
+// perform does it, and notes the row that answers it.
+func (v *voyage) perform(c *attempt) {
 	for _, e := range v.edges(c) {
 		v.reached[string(e.State)+": "+e.label] = true
 	}
@@ -103,7 +121,7 @@ func (v *voyage) edges(c *attempt) (es []*edge) {
 		}
 	}
 	if c.slot < 0 {
-		in.login = &c.l
+		in.login, in.atOnce = &c.l, c.atOnce
 	}
 	if c.op == opOpen {
 		in.link = &c.h

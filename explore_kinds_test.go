@@ -332,7 +332,7 @@ func (x *explorer) lastStep(a *Account) int64 {
 
 func codeIn(ev Event) Code {
 	switch e := ev.(type) {
-	case keyed:
+	case options:
 		return codeIn(e.Event)
 	case Verify:
 		return e.Code

@@ -94,7 +94,7 @@ func (v *voyage) passkeyActs(a *Account) (cs []attempt) {
 func (v *voyage) carryOn(c *attempt, once digest) {
 	l, x := c.l, *c.l.claim
 	l.claim, x.once = &x, once
-	c.err = v.m.carryOn(c.a, c.op, &input{login: &l}, c.h, c.env, &c.r)
+	c.err = v.m.carryOn(c.a, c.op, &input{login: &l, atOnce: c.atOnce}, c.h, c.env, &c.r)
 }
 
 func (v *voyage) judgePasskey(c *attempt) {

@@ -50,6 +50,8 @@ var rules = []rule{
 	{"E1", oneMailForEachCode},
 	{"E5", mailedToWhatIsListed},
 	{"K1", redeemedOnce},
+	{"K5", redeemedAtOnceIsRedeemed},
+	{"K6", challengedAtOnceIsChallenged},
 	{"L3", lateEventEnds},
 	{"H4", finishedLooksUnknown},
 }
@@ -329,7 +331,7 @@ func fallenClockIsTheMark(h *trial) (bool, string) {
 	e.Now = unix(h.a.seen)
 	var r Result
 	err := h.x.do(h.a, h.c, e, &r)
-	return true, says(h.x.verdict(h.c, &r, err) != h.v || err == nil && r != h.r, "at the mark it is %s", h.x.verdict(h.c, &r, err).text)
+	return true, says(h.x.verdict(h.c, &r, err) != h.v || err == nil && !r.same(&h.r), "at the mark it is %s", h.x.verdict(h.c, &r, err).text)
 }
 
 // B7: a Tend before the step does not change the verdict.
@@ -408,7 +410,7 @@ func sameTwice(h *trial) (bool, string) {
 	var r Result
 	err := h.x.do(h.a, h.c, h.e, &r)
 	h.x.claimed = claimed
-	return true, says(r != h.r || (err == nil) != (h.err == nil), "another result the second time")
+	return true, says(!r.same(&h.r) || (err == nil) != (h.err == nil), "another result the second time")
 }
 
 // T4, T5: exactly one row of the cell applies, and it gives the answer.
@@ -525,7 +527,7 @@ func lateEventEnds(h *trial) (bool, string) {
 // code of another transaction, and a wrong code. An unnecessary factor in an event
 // changes nothing.
 func (x *explorer) judgeAlike(h *trial, to int32) {
-	if _, keyed := h.c.ev.(keyed); keyed || h.c.slot < 0 || h.c.op != opVerify && h.c.op != opActivate || h.c.view != 0 {
+	if _, keyed := h.c.ev.(options); keyed || h.c.slot < 0 || h.c.op != opVerify && h.c.op != opActivate || h.c.view != 0 {
 		return
 	}
 	key := ""

@@ -329,7 +329,7 @@ func (h *trial) here() bool {
 func (h *trial) factor() string { return factorOf(h.c.ev) }
 
 func factorOf(ev Event) string {
-	if o, ok := ev.(keyed); ok {
+	if o, ok := ev.(options); ok {
 		ev = o.Event
 	}
 	switch e := ev.(type) {
@@ -349,7 +349,7 @@ func factorOf(ev Event) string {
 
 // again reports whether the event may be a repeat of the last one.
 func (h *trial) again() bool {
-	_, ok := h.c.ev.(keyed)
+	_, ok := h.c.ev.(options)
 	return ok && h.tx().last.set
 }
 

@@ -132,6 +132,11 @@ const (
 	oneCodeFewer
 	dataStays
 
+	// Is a factor challenged at once?
+	sendsAtOnce
+	challengesAtOnce
+	leavesChoice
+
 	// What is the transaction for?
 	signingIn
 	recovering
@@ -163,6 +168,10 @@ const (
 	// Are the proved factors still valid?
 	factorsStand
 	factorWithdrawn
+
+	// Is the session token redeemed at once?
+	redeemsAtOnce
+	redeemsLater
 
 	// Which gate is still to be passed?
 	gatesPassed
@@ -205,6 +214,7 @@ var questions = [...]question{
 	{askCodeTries, codeExhausted, codeTriesLeft, codeTriesLeft, "Does the code, or the challenge, take another try?"},
 	{askAlarm, firstBackoff, noNewBackoff, 0, "Does this wrong code begin the back-off?"},
 	{askChange, dataChanges, dataStays, dataStays, "Does the proof change what the Directory keeps of the factor?"},
+	{askChoice, sendsAtOnce, leavesChoice, leavesChoice, "Is a factor challenged at once?"},
 	{askFlow, signingIn, signingUp, 0, "What is the transaction for?"},
 	{askSessionDue, sessionDue, sessionNotDue, 0, "Does it lead to a session?"},
 	{askEnrollment, moreAsked, nothingLeft, 0, "Is another factor to be enrolled?"},
@@ -213,6 +223,7 @@ var questions = [...]question{
 	{askSession, unredeemed, redeemed, 0, "Has the session token been redeemed?"},
 	{askStanding, factorsStand, factorWithdrawn, 0, "Are the proved factors still valid?"},
 	{askGate, gatesPassed, gateFirst + maxGates - 1, 0, "Which gate is still to be passed?"},
+	{askAtOnce, redeemsAtOnce, redeemsLater, redeemsLater, "Is the session token redeemed at once?"},
 }
 
 // guards are all that is said of each answer, in one place. A guard that ends
@@ -298,6 +309,9 @@ var guards = [guardsEnd]struct {
 	dataChanges:           {"data change", "what is kept of the factor has changed, or was sealed by a key that is not in use any more", nil},
 	oneCodeFewer:          {"one code fewer", "a code of a list was used up", nil},
 	dataStays:             {"data stay", "what is kept of the factor stays as it is, or nothing is kept", nil},
+	sendsAtOnce:           {"sent at once", "the login asks for it (Login.Challenge), the user has used one factor last, or has no other, and it may be sent a code now", nil},
+	challengesAtOnce:      {"challenged at once", "as \"sent at once\", but nothing is sent for a factor of its type", nil},
+	leavesChoice:          {"left to the user", "the login does not ask for it, the user has several factors and has used none of them, or no code may be sent now", nil},
 	signingIn:             {"sign-in", "it is a sign-in", nil},
 	recovering:            {"recovery", "a password is to be reset", nil},
 	unlocking:             {"unlock", "an account is to be unlocked", nil},
@@ -316,6 +330,8 @@ var guards = [guardsEnd]struct {
 	redeemed:              {"used", "the session token has already been redeemed", nil},
 	factorsStand:          {"factors stand", "every proved factor is still active at the same address, and no factor is disabled", nil},
 	factorWithdrawn:       {"factor withdrawn", "a proved factor is no longer active at that address, a factor is disabled, or one became active where none was proved", nil},
+	redeemsAtOnce:         {"redeemed at once", "the event asks for it (RedeemAtOnce), the factors stand, no new password is to be stored first, and no device is to be remembered", nil},
+	redeemsLater:          {"redeemed later", "the host redeems the session token by itself, or something has to be done first", nil},
 	gatesPassed:           {"no gate", "the host's gates, if there are any, are passed or not needed", nil},
 	gateFirst:             {"needs a gate", "the gate's Keeper says that it is needed, or cannot be asked", nil},
 }
@@ -369,6 +385,16 @@ func askStarts(s *step) guard {
 		return lastStart
 	}
 	return startsLeft
+}
+
+func askChoice(s *step) guard {
+	switch l := s.firstChallenged(); {
+	case l == nil:
+		return leavesChoice
+	case s.sendsTo(l):
+		return sendsAtOnce
+	}
+	return challengesAtOnce
 }
 
 func askSending(s *step) guard {
@@ -430,30 +456,6 @@ func askDeadline(s *step) guard {
 		return timeUp
 	}
 	return timeLeft
-}
-
-func askSession(s *step) guard {
-	if s.tx().session.live {
-		return unredeemed
-	}
-	return redeemed
-}
-
-func askStanding(s *step) guard {
-	if e := s.owedPassword(); e != nil {
-		s.lack = &Lack{Owed: e}
-		return noAnswer
-	}
-	t := s.tx()
-	for _, p := range t.proved() {
-		if s.proves(p) == nil {
-			return factorWithdrawn
-		}
-	}
-	if s.block || t.trusted != "" && !s.tagged(t.trusted) || s.skipsFactor() {
-		return factorWithdrawn
-	}
-	return factorsStand
 }
 
 func askAppeared(s *step) guard {

@@ -16,6 +16,7 @@ type input struct {
 	n        uint8
 	submits  bool         // the event has a code
 	remember bool         // the device
+	atOnce   bool         // the session token is redeemed where it is issued
 	handed   *handed      // what only the host judges; nil: the event has nothing of the kind
 	link     *TokenSecret // of open
 	login    *Login       // of primary
@@ -44,13 +45,13 @@ func (in *input) gate() State {
 func (m *Machine) payload(ev Event) (in *input, o op, err error) {
 	in = m.inputs.Get().(*input)
 	*in = input{}
-	once, hasKey := ev.(keyed)
-	if hasKey {
-		in.once, ev = once.key, once.Event
+	with, _ := ev.(options)
+	if with.keyed || with.atOnce {
+		in.once, in.atOnce, ev = with.key, with.atOnce, with.Event
 	}
-	_, nested := ev.(keyed)
+	_, nested := ev.(options)
 	switch {
-	case hasKey && (len(once.key) == 0 || len(once.key) > maxOnce), nested, isNil(ev), !ev.fill(in), in.factor != "" && !validFactorID(in.factor), in.submits && !m.canBeCode(in):
+	case with.keyed && (len(with.key) == 0 || len(with.key) > maxOnce), nested, isNil(ev), !ev.fill(in), in.factor != "" && !validFactorID(in.factor), in.submits && !m.canBeCode(in):
 		m.inputs.Put(in)
 		return nil, o, malformed(ev)
 	}
@@ -153,7 +154,7 @@ func (e Verify) fill(in *input) bool {
 // malformed refuses an event that may be nothing at all.
 func malformed(ev Event) error {
 	name := EventName("event")
-	if _, nested := ev.(keyed); !nested && !isNil(ev) {
+	if _, nested := ev.(options); !nested && !isNil(ev) {
 		name = ev.on().name()
 	}
 	return &Refusal{Event: name, Err: ErrMalformed}

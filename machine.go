@@ -139,6 +139,8 @@ type Result struct {
 	// in place of the event. Answer as for an unknown token.
 	Ended   bool
 	Outcome Outcome // of the event
+	// Assertion is what a redeemed session token was exchanged for; else nil.
+	Assertion *Assertion
 
 	faulty bool // a factor of Env.Factors cannot be used
 	slot   int
@@ -252,7 +254,7 @@ func (m *Machine) Begin(a *Account, l Login, env Env, r *Result) error {
 	if env.Entropy == [64]byte{} {
 		return errEntropy
 	}
-	return m.do(r, a, &env, &input{login: &l}, func(s *step) error {
+	return m.do(r, a, &env, &input{login: &l, atOnce: l.RedeemAtOnce}, func(s *step) error {
 		return s.begin(opPrimary)
 	})
 }
@@ -341,27 +343,6 @@ func (m *Machine) Session(a *Account, h TokenSecret) (TokenSecret, bool) {
 	s := m.pool.Get().(*step)
 	defer m.pool.Put(s)
 	return s.sessionSecret(&a.txs[i])
-}
-
-// Redeem uses up the session token with this secret, and fills r as Step does.
-// If the token's time was up, r.Ended says so and the assertion is nil.
-func (m *Machine) Redeem(a *Account, h TokenSecret, env Env, r *Result) (as *Assertion, err error) {
-	err = m.do(r, a, &env, new(input), func(s *step) error {
-		if s.i = s.findSession(h); s.i < 0 {
-			return &Refusal{Event: EventRedeem, Err: ErrFinished}
-		}
-		s.op = opRedeem
-		was := *s.acct
-		if err := s.event(); err != nil {
-			return err
-		}
-		as = s.assertion(&was)
-		return nil
-	})
-	if err != nil || r.Ended {
-		return nil, err
-	}
-	return as, nil
 }
 
 // Status describes the transaction with this handle, to a user with the factors

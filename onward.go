@@ -22,15 +22,21 @@ type stop struct {
 }
 
 // stops are in the order in which they are come to. Behind them are the gates, and
-// behind the gates is SUCCESS.
+// behind the gates is SUCCESS: see end.
 var stops = [...]stop{
 	{fromPassword, passwordExpired, PasswordExpired, nil, nil},
 	{fromPassword, passwordToReset, PasswordReset, nil, nil},
 	{fromPassword, passwordExpiring, PasswordWarn, nil, nil},
 }
 
+// The end is behind all gates.
+var (
+	end       = stop{when: gatesPassed, To: Success, Then: do{succeed}, Emit: emit{reportSignIn}}
+	endAtOnce = stop{when: redeemsAtOnce, To: Success, Then: do{succeed, useSession}, Emit: emit{reportSignIn}}
+)
+
 // passed are the answers that say that nothing stands in the way at a stage.
-var passed = [...]guard{passwordFine, gatesPassed}
+var passed = [...]guard{passwordFine, gatesPassed, redeemsLater}
 
 // stops are the rows that a row in a cell stands for: itself, unless it goes onward.
 func (p *program) stops(r *row, c cell) (rows []*row) {
@@ -49,7 +55,10 @@ func (p *program) stops(r *row, c cell) (rows []*row) {
 			rows = append(rows, r.to(stop{when: guard, To: g.State, Then: do{enterGate}}, when))
 		}
 	}
-	return append(rows, r.to(stop{when: gatesPassed, To: Success, Then: do{succeed}, Emit: emit{reportSignIn}}, when))
+	if p.excludes(redeemsAtOnce, c) {
+		return append(rows, r.to(end, when))
+	}
+	return append(rows, r.to(end, append(slices.Clip(when), redeemsLater)), r.to(endAtOnce, append(slices.Clip(when), gatesPassed)))
 }
 
 // to is the row that goes onward, with the guards that it has so far, to a stop.

@@ -39,6 +39,8 @@ type PasskeyLogin struct {
 	Response Code   // as the client sent it: 1 byte to 16 KiB
 	Relay    string // comes back in [Assertion].Relay: see [Login]
 	Key      string // the client's idempotency key, "" or up to 64 bytes
+	// RedeemAtOnce asks for the assertion in place of a session token: see [RedeemAtOnce].
+	RedeemAtOnce bool
 }
 
 // RequestPasskey asks for a passkey, of a type of factor whose Verifier is a [Discoverer].
@@ -111,9 +113,9 @@ func (s *Service) BeginPasskey(ctx context.Context, l PasskeyLogin) (*Answer, er
 	case sub.User == "":
 		return refusal(ErrFinished)
 	}
-	in := &input{login: &Login{User: sub.User, Relay: l.Relay, Methods: []string{noMethods}, claim: &x}, code: string(l.Response)}
+	in := &input{login: &Login{User: sub.User, Relay: l.Relay, Methods: []string{noMethods}, claim: &x}, code: string(l.Response), atOnce: l.RedeemAtOnce}
 	p := s.m.pseudonym(sub.User)
-	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opPasskey, user: sub.User, h: s.m.passkeyHandle(&x, &l)}
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opPasskey, user: sub.User, h: s.m.passkeyHandle(&x, &l), atOnce: l.RedeemAtOnce}
 	return s.run(c, func(a *Account, env Env, r *Result) error { return s.m.carryOn(a, opPasskey, in, c.h, env, r) })
 }
 

@@ -239,7 +239,7 @@ type Attempt struct {
 	User      string    // "" for a claim, whose user nobody knows yet
 	Account   string    // its pseudonym, or that of the claimed name: the key of its record
 	Event     EventName // what is to be done, such as "primary", "claim", "resend" or "verify"
-	Factor    string    // id of the factor concerned; "" for "primary" and for a claim
+	Factor    string    // id of the factor concerned; "" for a claim, and for "primary" unless [Login].Challenge sends a message
 	Type      string    // of that factor
-	Recipient string    // a pseudonym of its address, the same for all users and factors of the type; "" for "primary" and for a claim
+	Recipient string    // a pseudonym of its address, the same for all users and factors of the type; "" like Factor
 }

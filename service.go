@@ -36,11 +36,18 @@ type Config struct {
 	// Passwords judges and keeps new passwords. Without it no [Login].Password but
 	// PasswordFine is taken.
 	Passwords Passwords
-	Questions Questions        // nil: nothing is asked in recovery
-	Gates     []Gate           // states of the host's own before SUCCESS, in this order; at most 8
-	Types     []FactorType     // the host's own; [TOTP] and [RecoveryCodes] are known, and [Email], [SMS] and [Call] if their channel has a Sender
-	Issuer    string           // the service's name, as authenticator apps show it; "" is the Tenant
-	Now       func() time.Time // nil: time.Now
+	Questions Questions    // nil: nothing is asked in recovery
+	Gates     []Gate       // states of the host's own before SUCCESS, in this order; at most 8
+	Types     []FactorType // the host's own; [TOTP] and [RecoveryCodes] are known, and [Email], [SMS] and [Call] if their channel has a Sender
+	Issuer    string       // the service's name, as authenticator apps show it; "" is the Tenant
+	// AcknowledgeLater spares a save for each message and report that is taken: that it was
+	// is saved by the next step of the account in this process, or by Tend, 20 seconds before
+	// another node would take the attempt for lost. Call Tend on every node then, and Wait at
+	// shutdown; a process that dies before repeats a message, with the same key. It keeps at
+	// most 10,000 records in mind, some 3 MB. Until it is saved, other nodes answer with the
+	// [Delivery] Pending.
+	AcknowledgeLater bool
+	Now              func() time.Time // nil: time.Now
 	// Go runs what follows the answer to a [Claim], such as sending its code, and must not
 	// wait for it. Nil: a goroutine of its own for each, at most 64 at a time, for which
 	// [Service.Wait] waits; the rest is left to [Service.Tend].
@@ -95,6 +102,7 @@ type Service struct {
 	m    *Machine
 	pool sync.Pool // of *scratch: accounts are large, and calls are many
 	later
+	acks acks
 }
 
 // Format writes the tenant only, for every verb.
@@ -160,6 +168,7 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 	}
 	p := s.m.pseudonym(l.User)
 	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opPrimary, user: l.User}
+	c.atOnce = l.RedeemAtOnce
 	return s.run(c, func(a *Account, env Env, r *Result) error {
 		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)
@@ -181,7 +190,7 @@ func (s *Service) Do(ctx context.Context, token StateToken, ev Event) (*Answer, 
 	if !ok {
 		return nil, &Refusal{Event: o.name(), Err: ErrFinished}
 	}
-	c := &call{ctx: ctx, p: p, key: s.m.key(p), h: h, token: token, hash: h.digest(), op: o}
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), h: h, token: token, hash: h.digest(), op: o, atOnce: in.atOnce}
 	return s.run(c, func(a *Account, env Env, r *Result) error { return s.m.of(a).apply(a, c.hash, o, in, &env, r) })
 }
 
@@ -199,6 +208,7 @@ func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error)
 	if _, err := s.read(ctx, s.m.key(p), &w.a); err != nil {
 		return nil, err
 	}
+	s.withHeld(s.m.key(p), &w.a)
 	i := s.m.of(&w.a).unfinished(&w.a, c.hash, s.cfg.Now())
 	if i < 0 {
 		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
@@ -215,16 +225,15 @@ func (s *Service) Redeem(ctx context.Context, session SessionToken) (*Assertion,
 	if !ok {
 		return nil, &Refusal{Event: EventRedeem, Err: ErrFinished}
 	}
-	var as *Assertion
 	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opRedeem}
-	_, err := s.run(c, func(a *Account, env Env, r *Result) (err error) {
-		as, err = s.m.of(a).Redeem(a, h, env, r)
+	ans, err := s.run(c, func(a *Account, env Env, r *Result) error {
+		_, err := s.m.of(a).Redeem(a, h, env, r)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return as, nil
+	return ans.Assertion, nil
 }
 
 // Respond takes what the user's other device says, by the token that its message or,
@@ -264,6 +273,7 @@ type call struct {
 	subject  *Subject       // whose the claimed name is
 	question *string        // that the user is asked
 	settled  bool           // an owed password was tried to be handed over
+	atOnce   bool           // the session token is to be redeemed
 }
 
 // run runs the step, delivers what it asks for, and describes the result.
@@ -310,7 +320,27 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	if ans.Outcome = r.Outcome; ans.Outcome == Rejected && c.verdict != nil {
 		ans.Reasons = c.verdict.Reasons
 	}
+	ans.Assertion = r.Assertion
 	s.sessionToken(c, ans, &r.Account, r.slot)
+	if !c.atOnce || ans.State != Success || ans.Assertion != nil {
+		return ans, nil
+	}
+	if !r.Changed && ans.Session == "" && ans.For == "" {
+		return nil, s.refused(c, &r.Account, &Refusal{Event: c.op.name(), Err: ErrFinished})
+	}
+	return s.redeemed(c.ctx, ans)
+}
+
+// redeemed is an answer in SUCCESS with the assertion in place of the session token.
+func (s *Service) redeemed(ctx context.Context, ans *Answer) (*Answer, error) {
+	if ans.Session == "" { // SUCCESS without a session
+		return ans, nil
+	}
+	as, err := s.Redeem(ctx, ans.Session)
+	if err != nil {
+		return nil, err
+	}
+	ans.Assertion, ans.Session, ans.Token, ans.Allowed = as, "", "", nil
 	return ans, nil
 }
 

@@ -135,7 +135,7 @@ func (m *Machine) instance(a *Account, now time.Time, in *input) (*step, error) 
 // copyTo makes the step work on a copy of its account.
 func (s *step) copyTo(r *Result) {
 	r.Account.copyFrom(s.acct)
-	r.nmoves = 0
+	r.nmoves, r.Assertion = 0, nil
 	s.r, s.acct = r, &r.Account
 	if s.fault {
 		s.acct.unskew(s.now, &s.m.policy)
@@ -253,6 +253,9 @@ func (s *step) attempt() Attempt {
 	switch s.op {
 	case opPrimary:
 		a.User = s.in.login.User
+		if l := s.firstChallenged(); l != nil {
+			f = s.pin(l)
+		}
 	case opPasskey:
 		a.User, f.kind = s.in.login.User, s.in.login.claim.by
 	case opChangePassword, opResetPassword, opPass, opAnswer:

@@ -41,7 +41,7 @@ func (s *Service) Tend(ctx context.Context) (Tended, error) {
 	if err := s.checkClock(ctx); err != nil {
 		return did, err
 	}
-	var first error
+	first := s.saveHeld(ctx, s.cfg.Now())
 	seen := map[string]bool{}
 	for {
 		var keys []string

@@ -215,6 +215,10 @@ var table = []row{
 	{At: in(opPrimary, Unauthenticated), When: all{deviceRemembered}, Onward: fromGates, Then: do{begin, trust}, Why: "A factor was proved on this device before. It adds nothing to the methods that the assertion names, and no password is changed on the strength of it."},
 	{At: in(opPrimary, Unauthenticated), When: all{factorActive, startsLeft}, To: MFARequired, Then: do{begin}, Why: "Nothing is sent yet: the user chooses a factor first."},
 	{At: in(opPrimary, Unauthenticated), When: all{factorActive, lastStart}, To: MFARequired, Then: do{begin}, Emit: emit{notifyStarts}, Why: "As above; the owner is also notified, since somebody who has the password can keep the owner out for the rest of the hour."},
+	{At: in(opPrimary, Unauthenticated), When: all{factorActive, startsLeft, sendsAtOnce}, To: MFAChallenge, Then: do{begin, newCode}, Emit: emit{sendCode}, Why: "The host leaves no choice to the user, and spares a step: the user may still go back and choose."},
+	{At: in(opPrimary, Unauthenticated), When: all{factorActive, startsLeft, challengesAtOnce}, To: MFAChallenge, Then: do{begin, newChallenge}, Why: "As above."},
+	{At: in(opPrimary, Unauthenticated), When: all{factorActive, lastStart, sendsAtOnce}, To: MFAChallenge, Then: do{begin, newCode}, Emit: emit{sendCode, notifyStarts}, Why: "As above; the owner is also notified."},
+	{At: in(opPrimary, Unauthenticated), When: all{factorActive, lastStart, challengesAtOnce}, To: MFAChallenge, Then: do{begin, newChallenge}, Emit: emit{notifyStarts}, Why: "As above."},
 	{At: in(opPrimary, Unauthenticated), When: all{mayEnroll}, To: MFAEnroll, Then: do{begin}, Why: "The password alone permits enrollment only while the account has no active factor."},
 	{At: in(opPrimary, Unauthenticated), When: all{mayNotEnroll}, Refuse: ErrNoFactor, Why: "A second factor is required, and the user can neither prove nor enroll one."},
 

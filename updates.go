@@ -131,7 +131,7 @@ func (s *step) voidPending() {
 func doNewChallenge(s *step) {
 	t := s.tx()
 	doEraseCode(s)
-	if s.op == opEnroll || s.op == opChallenge {
+	if s.op == opPrimary || s.op == opEnroll || s.op == opChallenge {
 		t.factor, t.owing = s.pin(s.chosen()), s.missing()
 	}
 	t.reply = unanswered
@@ -216,11 +216,6 @@ func doSucceed(s *step) {
 	t.session = session{live: true, key: s.m.keys[0].id}
 	copy(t.session.nonce[:], s.rnd[48:64])
 	s.rememberDevice()
-}
-
-func doUseSession(s *step) {
-	t := s.tx()
-	t.session, t.factor, t.proofs, t.trusted, t.relay = session{}, pin{}, [maxProofs]proof{}, "", ""
 }
 
 func doFinish(s *step) {

@@ -59,6 +59,8 @@ func Rules() []Rule {
 		{"locked", "A lock ends every transaction that could still lead to a session, and refuses new ones until it ends.", checkLockedBegin, checkLocked},
 		{"bounds", "No budget is overdrawn: tries, codes, starts, transactions at once.", nil, checkBounds},
 		{"session", "A session token is redeemed once, in time, and its assertion says who and how, truthfully.", checkSession, nil},
+		{"redeemed at once", "An event that asks for the assertion does what the event and redeeming its session token do one after the other; where the token has to wait, it does what the event does.", checkAtOnce, nil},
+		{"challenged at once", "A sign-in that begins with a challenge does what beginning and the challenge of the factor proved last, or of the only one, do one after the other.", checkChallengedAtOnce, nil},
 		{"refusal", "A refusal changes nothing, says why by a known error, and asks for no effect.", checkRefusal, nil},
 		{"retry", "What is too soon is so until the moment that the refusal names, and not a nanosecond longer.", checkRetry, nil},
 		{"allowed", "What an answer allows now is taken, what it allows from a time on is refused until then, and what it does not list is refused.", nil, checkAllowed},
