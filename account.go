@@ -247,6 +247,15 @@ func (t *transaction) before(o *transaction, now int64) bool {
 	return t.born < o.born
 }
 
+// forgotten is when nothing more is said of a transaction that has ended, or whose session
+// token is redeemed.
+func (t *transaction) forgotten() int64 {
+	if t.ended() {
+		return t.expires
+	}
+	return t.expires + int64(tombstone)
+}
+
 // ended says that only the tombstone is left: see doFinish.
 func (t *transaction) ended() bool {
 	return t.info().Terminal && t.name() != Success

@@ -110,9 +110,16 @@ func (m *Machine) nextEnd(a *Account) int64 {
 			at = t
 		}
 	}
+	var over int64 // what has ended already says nothing that could not wait
 	for i := range a.txs {
-		if t := &a.txs[i]; t.state != 0 {
+		switch t := &a.txs[i]; {
+		case t.state == 0:
+		case t.isLive():
 			soonest(t.expires)
+		case a.claim != "": // the name goes with it
+			soonest(t.forgotten())
+		default:
+			over = max(over, t.forgotten())
 		}
 	}
 	for i := range a.outbox {
@@ -122,7 +129,7 @@ func (m *Machine) nextEnd(a *Account) int64 {
 		return at
 	}
 	// Nothing is under way: it may go when the last charge and lock are over.
-	return max(a.lockedUntil, a.notBefore,
+	return max(over, a.lockedUntil, a.notBefore,
 		a.failures.at.until(0, m.failureSpan()), a.sends.until(0, day), a.starts.until(0, m.startSpan()), a.usedEnd(), a.kept.end(), a.devices.last(&m.policy))
 }
 

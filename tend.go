@@ -175,13 +175,13 @@ func (m *Machine) Tend(a *Account, now time.Time, r *Result) (es []Effect, err e
 // tend is Tend, but claims only what it is told to.
 func (m *Machine) tend(a *Account, now time.Time, r *Result, claims func(*entry) bool) (es []Effect, err error) {
 	err = m.do(r, a, &Env{Now: now}, new(input), func(s *step) error {
-		if err := s.offerAll(opExpire); err != nil {
-			return err
-		}
 		for i := range s.acct.txs {
-			if t := &s.acct.txs[i]; t.ended() && t.expires <= s.now {
+			if t := &s.acct.txs[i]; t.state != 0 && !t.isLive() && t.forgotten() <= s.now {
 				*t = transaction{}
 			}
+		}
+		if err := s.offerAll(opExpire); err != nil {
+			return err
 		}
 		es = s.claimOwed(claims)
 		if s.acct.claim != "" && s.acct.rests() {

@@ -3,6 +3,7 @@ package authntest
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,6 +225,9 @@ func TestDoctored(t *testing.T) {
 			c.options(&o)
 		}
 		x := newExplorer(&d, o)
+		x.rules = slices.DeleteFunc(x.rules, func(r Rule) bool { // which look ahead, and would be the first to object
+			return strings.HasSuffix(r.Name, "at once") && r.Name != c.rule
+		})
 		var b *broken
 		err := x.explore()
 		if !errors.As(err, &b) {

@@ -262,4 +262,17 @@ var wrongProofs = []wrongMachine{
 			}
 			return as, err
 		}}},
+	{name: "an assertion at once lacks the factor", rule: "redeemed at once", in: "sign-in", machine: doctored{
+		step: func(d *doctored, a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env, r *authn.Result) error {
+			err := d.probe.Step(a, h, ev, env, r)
+			if r.Assertion != nil {
+				r.Assertion.Factors = nil
+			}
+			return err
+		}}},
+	{name: "leaves the choice to the user who has none", rule: "challenged at once", in: "sign-in", machine: doctored{
+		begin: func(d *doctored, a *authn.Account, l authn.Login, env authn.Env, r *authn.Result) error {
+			l.Challenge = false
+			return d.probe.Begin(a, l, env, r)
+		}}},
 }

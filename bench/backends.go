@@ -24,6 +24,7 @@ import (
 // A backend is a store and its database.
 type backend struct {
 	store authn.Store
+	db    *sql.DB // nil if it is none
 	// pair is one load and one compare-and-swap that writes the value back,
 	// directly on the database, over the same connections.
 	pair    func(ctx context.Context, key string) error
@@ -140,7 +141,7 @@ func networked(db *sql.DB) *sql.DB {
 
 // openSQL creates the tables, and the statements that bypass the store.
 func openSQL(ctx context.Context, db *sql.DB, cfg sqlstore.Config, about string, clean func(), f ...*flights) (*backend, error) {
-	b := &backend{close: func() { db.Close(); clean() }}
+	b := &backend{db: db, close: func() { db.Close(); clean() }}
 	if len(f) > 0 {
 		b.flights = f[0]
 	}

@@ -34,9 +34,9 @@ type site struct {
 	visit  visit
 }
 
-func newSite(name string, h http.Handler, v visit, codes func(string) string) (*site, error) {
+func newSite(name string, h http.Handler, v visit, codes func(string) string, clients int) (*site, error) {
 	s := &site{name: name, server: httptest.NewServer(h), visit: v, codes: codes}
-	for range connections {
+	for range clients {
 		do, c, err := dial(s.server.Listener.Addr().String())
 		if err != nil {
 			s.close()
@@ -57,7 +57,7 @@ func (s *site) close() {
 // requests returns a contestant that makes n requests, on all connections at
 // once.
 func (s *site) requests() contestant {
-	unit := connections * s.visit.requests
+	unit := len(s.shots) * s.visit.requests
 	return contestant{name: s.name, unit: unit, run: func(n int) error {
 		each := n / unit
 		var g errgroup.Group
@@ -72,7 +72,7 @@ func (s *site) requests() contestant {
 				return nil
 			})
 		}
-		s.users += connections * each
+		s.users += len(s.shots) * each
 		return g.Wait()
 	}}
 }
@@ -136,12 +136,12 @@ func (p *plan) servedHTTP(h *host, dir authn.Directory, v visit, codes func(stri
 	if err != nil {
 		return ours, nil, err
 	}
-	real, err := newSite("okta, on authn.Service", handler, v, codes)
+	real, err := newSite("okta, on authn.Service", handler, v, codes, connections)
 	if err != nil {
 		return ours, nil, err
 	}
 	p.later(real.close)
-	moved, err := newSite("a bare handler, same JSON", plain, v, func(string) string { return plainCode })
+	moved, err := newSite("a bare handler, same JSON", plain, v, func(string) string { return plainCode }, connections)
 	if err != nil {
 		return ours, nil, err
 	}

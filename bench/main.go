@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/authnfsm/authn/internal/servers"
 )
@@ -33,7 +34,7 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	quick := f.Bool("quick", false, "check for regressions and write nothing")
-	only := f.String("only", "", "run one part and write nothing")
+	only := f.String("only", "", "run one part, print its tables, and write nothing")
 	dir := f.String("o", "docs/internals", "the `directory` of the page")
 	f.Usage = func() { fmt.Fprint(stderr, help); f.PrintDefaults() }
 	switch err := f.Parse(args); {
@@ -51,6 +52,13 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 		return 1
 	}
 	if *quick || *only != "" {
+		for i := range all {
+			for j := range all[i].tables {
+				var b strings.Builder
+				all[i].tables[j].markdown(&b)
+				io.WriteString(stderr, b.String()) //nolint:errcheck // progress
+			}
+		}
 		if !judge(stdout, outcomes(all), servers.Required()) {
 			return 1
 		}

@@ -84,6 +84,7 @@ var parts = []part{
 	{"service", signIns},
 	{"http", overHTTP},
 	{"scaling", scaling}, // before databases use the other cores
+	{"embedded", embedded},
 	{"stores", stores},
 	{"idle", idle},
 	{"records", longTraces},
