@@ -19,7 +19,7 @@ func (s *Service) deliver(ctx context.Context, c *call, a *Account, rec Record, 
 	for i, e := range es {
 		errs[i] = s.carryOut(ctx, c, a, e)
 	}
-	if s.hold(c.key, a, es, errs) {
+	if c.op != opExpire && s.hold(c.key, a, es, errs) { // Tend has time
 		s.withHeld(c.key, a)
 		return
 	}

@@ -102,6 +102,22 @@ func ExampleService_Status() {
 	// MFA_REQUIRED 10m0s <nil>
 }
 
+// A host that creates its session in the very request asks for the assertion with the code,
+// and for a message with the password: two requests and two saves.
+func ExampleRedeemAtOnce() {
+	svc, mail := open()
+	ctx := context.Background()
+	a, err := svc.Begin(ctx, authn.Login{User: user, Challenge: true})
+	fmt.Println(a.State, a.Delivery, err)
+
+	code := mail.Last(user).Code
+	a, err = svc.Do(ctx, a.Token, authn.RedeemAtOnce(authn.Verify{Code: code}))
+	fmt.Println(a.State, a.Assertion.User, a.Assertion.Methods, err)
+	// Output:
+	// MFA_CHALLENGE sent <nil>
+	// SUCCESS ada@example.com [pwd otp] <nil>
+}
+
 // A session token is valid for one use.
 func ExampleService_Redeem() {
 	svc, _ := open()

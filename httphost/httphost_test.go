@@ -307,23 +307,15 @@ func TestFaults(t *testing.T) {
 	b.begin("ada", "MFA_REQUIRED")
 	b.post("challenge", `{"factor":"mail"}`, 200, "MFA_CHALLENGE")
 
-	// Redeem fails, and the repeat of the event gives the session.
+	// The save fails, and the repeat of the event gives the session.
 	code := `{"code":"` + b.code(ada) + `"}`
-	saves, up := 0, false
-	b.world.Plan = func(_ context.Context, c authntest.Call) (f authntest.Fault) {
-		if c.Port == authntest.Save {
-			if saves++; saves > 1 && !up {
-				f.Err = authntest.ErrDown
-			}
-		}
-		return f
-	}
+	b.world.FailOnce(authntest.Save, authntest.Fault{Err: authntest.ErrDown})
 	b.post("verify", code, 503, "unavailable", "Idempotency-Key", "k")
-	up = true
 	b.post("verify", code, 200, "SUCCESS", "Idempotency-Key", "k")
 	if len(*b.in) != 1 {
 		t.Errorf("%d sessions", len(*b.in))
 	}
+	b.post("verify", code, 401, "finished", "Idempotency-Key", "k")
 
 	// The host's session fails: its token is used up.
 	fails = true

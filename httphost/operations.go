@@ -136,7 +136,7 @@ func (x *exchange) begin() {
 		x.reply(nil, err)
 		return
 	}
-	l.Device = authn.Secret(x.cookie(deviceCookie))
+	l.Device, l.RedeemAtOnce = authn.Secret(x.cookie(deviceCookie)), true
 	x.reply(x.h.cfg.Service.Begin(x.r.Context(), l))
 }
 
@@ -177,6 +177,7 @@ func (x *exchange) passkey() {
 	}
 	x.reply(x.h.cfg.Service.BeginPasskey(x.r.Context(), authn.PasskeyLogin{
 		Type: x.h.cfg.Passkeys, Request: authn.Secret(x.cookie(passkeyCookie + x.tab)), Response: authn.Code(x.in.text["response"]), Key: x.key,
+		RedeemAtOnce: true,
 	}))
 }
 
@@ -201,5 +202,5 @@ func (x *exchange) do(name authn.EventName) {
 	if x.key != "" {
 		ev = authn.WithKey(x.key, ev)
 	}
-	x.reply(x.h.cfg.Service.Do(x.r.Context(), x.token(), ev))
+	x.reply(x.h.cfg.Service.Do(x.r.Context(), x.token(), authn.RedeemAtOnce(ev)))
 }

@@ -62,8 +62,8 @@ func (x *exchange) fault(err error) {
 // unless it is one that signs nobody in, as after a recovery by a mailbox alone.
 func (x *exchange) reply(a *authn.Answer, err error) {
 	session := false
-	if err == nil && a.State == authn.Success && a.Session != "" {
-		if err = x.startSession(a.Session); err != nil {
+	if err == nil && a.State == authn.Success && (a.Assertion != nil || a.Session != "") {
+		if err = x.startSession(a); err != nil {
 			a = nil
 		}
 		session = err == nil
@@ -94,10 +94,13 @@ func (x *exchange) reply(a *authn.Answer, err error) {
 	x.write(status, v)
 }
 
-func (x *exchange) startSession(token authn.SessionToken) error {
-	as, err := x.h.cfg.Service.Redeem(x.r.Context(), token)
-	if err != nil {
-		return err
+// startSession makes the host's session. After a link there is a session token yet.
+func (x *exchange) startSession(a *authn.Answer) (err error) {
+	as := a.Assertion
+	if as == nil {
+		if as, err = x.h.cfg.Service.Redeem(x.r.Context(), a.Session); err != nil {
+			return err
+		}
 	}
 	if err := x.h.cfg.Session(x.w, x.r, as); err != nil {
 		return fault{err}

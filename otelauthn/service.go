@@ -110,7 +110,7 @@ func (s *Service) Redeem(ctx context.Context, session authn.SessionToken) (*auth
 	as, err := s.Service.Redeem(x.ctx, session)
 	x.answered(nil, err)
 	if as != nil {
-		s.t.signInTime.Record(ctx, as.At.Sub(as.Began).Seconds())
+		x.signedIn(as)
 	}
 	return as, err
 }

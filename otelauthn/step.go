@@ -61,9 +61,17 @@ func (x *step) answered(a *authn.Answer, err error) {
 	default:
 		x.outcome = outcomeOf(authn.Done)
 	}
+	if a != nil && a.Assertion != nil {
+		x.signedIn(a.Assertion)
+	}
 	if x.call != nil {
 		x.describe(a, r)
 	}
+}
+
+// signedIn measures how long the sign-in took.
+func (x *step) signedIn(as *authn.Assertion) {
+	x.t.signInTime.Record(x.ctx, as.At.Sub(as.Began).Seconds())
 }
 
 // describe gives the span what the ports have learned, and then what the caller is

@@ -17,8 +17,8 @@ func (c *Config) versions() [][]string {
 	switch c.Dialect {
 	case PostgreSQL:
 		first = []string{
-			`CREATE TABLE %srecords (id text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, version bigint NOT NULL, due bigint)`,
-			`CREATE INDEX %srecords_due ON %[1]srecords (due, id) WHERE due IS NOT NULL`,
+			`CREATE TABLE %srecords (id text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, version bigint NOT NULL, due bigint) WITH (fillfactor = 70)`,
+			`CREATE INDEX %srecords_due ON %[1]srecords (due) WHERE due IS NOT NULL`,
 		}
 	case SQLite:
 		first = []string{

@@ -61,7 +61,8 @@ func newProvider(ctx context.Context, o options, st *host.Storage, base string, 
 	cfg := authn.Config{
 		Tenant: "idp", Issuer: serviceName,
 		Store: st.Store, Directory: p.people, Passwords: p.people, Auditor: p.tracer, Policy: o.policy(), Now: p.clock.now,
-		Types: known, Senders: map[string]authn.Sender{pushType: phone{p.inbox}, authn.SMS: texts{p.inbox}, authn.Call: texts{p.inbox}},
+		AcknowledgeLater: true,
+		Types:            known, Senders: map[string]authn.Sender{pushType: phone{p.inbox}, authn.SMS: texts{p.inbox}, authn.Call: texts{p.inbox}},
 	}
 	if cfg.Questions, err = newAsker(p.people); err != nil {
 		return nil, err

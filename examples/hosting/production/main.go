@@ -101,6 +101,8 @@ func newHost(ctx context.Context, db *sql.DB, sender authn.Sender) (*host, error
 		Directory:    users,
 		Auditor:      auditor{slog.Default()},
 		Limiter:      limit,
+
+		AcknowledgeLater: true, // tend and Wait are called
 	})
 	if err != nil {
 		return nil, err
@@ -139,7 +141,7 @@ func (h *host) serve(ctx context.Context, ln net.Listener) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	return srv.Shutdown(ctx)
+	return errors.Join(srv.Shutdown(ctx), h.svc.Wait(ctx))
 }
 
 // tend retries deliveries and removes what has ended, every ten seconds. All

@@ -132,7 +132,10 @@ func (l *ledger) proved(t *task, w, x storedTx, was, is stored, now time.Time) {
 // one question at a time, so a newer one takes back an older one.
 func (l *ledger) unstepped(t *task, w, x storedTx) {
 	v := w
-	v.Code, v.CodeExpires, v.challenge, v.Replied = "", time.Time{}, x.challenge, "withdrawn"
+	v.Code, v.CodeExpires, v.challenge = "", time.Time{}, x.challenge
+	if x.seen { // else its time is up, or nobody has its token, or nothing is at hand
+		v.Replied = "withdrawn"
+	}
 	if t.person == nil || t.person.kind.id != phone || t.event != "challenge" && t.event != "resend" || w.Replied != "" || v != x {
 		l.sim.fail("%s: %+v became %+v without a step", t.what, w, x)
 	}

@@ -38,6 +38,7 @@ func (s *sim) config() authn.Config {
 		Tenant: "acme", Keys: []authn.Key{key}, PseudonymKey: pseudonymKey,
 		Store: s.world, Mailer: s.world, Directory: s.directory, Auditor: s.world, Policy: s.policy,
 		Types: s.types(), Senders: map[string]authn.Sender{phoneType.Channel: s.world},
+		AcknowledgeLater: s.late,
 	}
 	if slices.ContainsFunc(s.people, func(p *person) bool { return p.kind.id != mail }) {
 		c.Directory = contacts{c.Directory}

@@ -89,6 +89,7 @@ type sim struct {
 	people  []*person
 	inbox   map[string][]authn.Code // of each user, even those that came again
 	faults  int                     // per hundred calls
+	late    bool                    // the nodes acknowledge later
 	cover   map[string]int
 	story   []string
 	hears   string // only a violation with these words counts
@@ -113,7 +114,7 @@ func simulate(t *testing.T, n uint64, broken func(*sim), cover map[string]int) (
 }
 
 func newSim(n uint64, broken func(*sim), cover map[string]int) *sim {
-	s := &sim{rnd: mathrand.New(mathrand.NewPCG(n, 0)), truth: new(memstore.Store), inbox: map[string][]authn.Code{}, cover: cover}
+	s := &sim{rnd: mathrand.New(mathrand.NewPCG(n, 0)), truth: new(memstore.Store), inbox: map[string][]authn.Code{}, cover: cover, late: n%3 == 2}
 	s.world = &authntest.World{Base: s.truth, Plan: s.fault, Watch: s.watch}
 	s.directory, s.verifier, s.phone = s.world, verdict{s}, phoneType
 	if broken != nil {

@@ -41,6 +41,7 @@ type challenge struct {
 	Options string       // what the token is to respond to
 	Number  string       // for the phone
 	Replied string       // by the phone
+	seen    bool         // by somebody
 }
 
 // look opens a record. It learns a new code from its pending message.
@@ -116,7 +117,7 @@ func (l *ledger) challenge(value []byte, v authn.AccountView, t authn.Transactio
 		return c, err
 	}
 	p := a.Prompt
-	c = challenge{Secret: p.Secret, Options: string(p.Options), Number: p.Number, Replied: p.Replied}
+	c = challenge{Secret: p.Secret, Options: string(p.Options), Number: p.Number, Replied: p.Replied, seen: true}
 	var codes []string
 	for _, code := range p.Codes {
 		codes = append(codes, string(code))
