@@ -87,6 +87,7 @@ func ExampleMachine_Transitions() {
 	// MFA_CHALLENGE verify [right code, data change, nothing required, needs TERMS] [hand over factor]
 	// MFA_CHALLENGE verify [right code, one code fewer, nothing required, needs TERMS] [hand over factor notify of recovery code]
 	// TERMS pass [right] [pass gate report sign-in]
+	// TERMS pass [right, redeemed at once] [pass gate report sign-in]
 }
 
 // Read the documentation of a machine with a gate.

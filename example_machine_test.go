@@ -16,14 +16,12 @@ import (
 // Read the rows of the table.
 func ExampleTransitions() {
 	for _, t := range authn.Transitions() {
-		if t.From == authn.MFAChallenge && t.To == authn.Success {
+		if t.From == authn.MFAChallenge && t.To == authn.Success && len(t.When) == 2 {
 			fmt.Println(t.Label(), t.Then, t.Emit)
 		}
 	}
 	// Output:
 	// verify [right code, nothing required] [use code succeed] [report sign-in]
-	// verify [right code, data change, nothing required] [use code succeed] [hand over factor report sign-in]
-	// verify [right code, one code fewer, nothing required] [use code forget devices succeed] [hand over factor notify of recovery code report sign-in]
 }
 
 // Read the documentation of states, for pages and tools.
@@ -34,7 +32,7 @@ func ExampleNewReference() {
 		}
 	}
 	// Output:
-	// SUCCESS true The sign-in has succeeded. The answer holds a single-use session token.
+	// SUCCESS true The sign-in has succeeded. The answer holds a single-use session token, or the assertion if the host asked for it at once.
 }
 
 // List the factors that cannot be used and are ignored, with the reason.

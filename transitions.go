@@ -68,7 +68,7 @@ var states = [...]StateInfo{
 	},
 	{
 		State: Success, Terminal: true, Lasts: "SessionLife",
-		Means: "The sign-in has succeeded. The answer holds a single-use session token.",
+		Means: "The sign-in has succeeded. The answer holds a single-use session token, or the assertion if the host asked for it at once.",
 		Shows: "Nothing. It redeems the token and creates a session.",
 	},
 	{

@@ -128,7 +128,11 @@ func signIn(w io.Writer, t *authn.TransactionView, now time.Time) {
 		fmt.Fprintln(w, "    a state of the host's own, which this program does not know: see package operate")
 	}
 	if ended(t) {
-		fmt.Fprintf(w, "    began %s; has ended, and answers repeats until %s\n", when(t.Began, now), when(t.Expires, now))
+		said := "has ended"
+		if t.Expires.After(now) {
+			said += ", and answers repeats until " + when(t.Expires, now)
+		}
+		fmt.Fprintf(w, "    began %s; %s\n", when(t.Began, now), said)
 		return
 	}
 	ends := "ends " + when(t.Expires, now)
