@@ -21,6 +21,7 @@ func about(b *strings.Builder, p *plan, now time.Time) {
 	t := table{head: []string{"", ""}}
 	t.add("date", now.UTC().Format("2 January 2006"))
 	t.add("processor", fmt.Sprintf("%s, %d cores", fileField("/proc/cpuinfo", "model name"), runtime.NumCPU()))
+	t.add("instructions for SHA-256", shaInstructions())
 	t.add("memory", fileField("/proc/meminfo", "MemTotal"))
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	t.add("system", strings.TrimSpace(fmt.Sprintf("%s/%s %s", runtime.GOOS, runtime.GOARCH, kernel)))
@@ -37,6 +38,19 @@ func about(b *strings.Builder, p *plan, now time.Time) {
 	}
 	b.WriteString("\n## Machine and versions\n")
 	t.markdown(b)
+}
+
+// shaInstructions says whether the processor hashes by itself, on which the figures of steps
+// and of the Service depend.
+func shaInstructions() string {
+	flags := strings.Fields(fileField("/proc/cpuinfo", "flags") + " " + fileField("/proc/cpuinfo", "Features"))
+	switch {
+	case slices.Contains(flags, "sha_ni"), slices.Contains(flags, "sha2"):
+		return "yes"
+	case len(flags) > 2:
+		return "no"
+	}
+	return "unknown"
 }
 
 // fileField returns the value of a line "name: value" of a system file.
