@@ -134,10 +134,12 @@ func (s *Service) info(ctx context.Context, key string) (AccountInfo, error) {
 func (m *Machine) info(a *Account, at time.Time) AccountInfo {
 	now, p := at.UnixNano(), &m.policy
 	i := AccountInfo{AccountView: a.View(), At: at.UTC()}
-	for j, n := 0, 0; j < maxTx; j++ {
-		if a.txs[j].state != 0 {
-			i.Transactions[n].State = m.stateOf(&a.txs[j])
-			n++
+	i.Transactions = nil
+	for j := range a.txs {
+		if t := &a.txs[j]; t.state != 0 && (t.isLive() || now < t.expires) { // what is over is only not cleared away yet
+			v := t.view()
+			v.State = m.stateOf(t)
+			i.Transactions = append(i.Transactions, v)
 		}
 	}
 	if end := m.lockEnd(a); end > now {
