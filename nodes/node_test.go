@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
