@@ -202,13 +202,13 @@ func (s *Service) Status(ctx context.Context, token StateToken) (*Answer, error)
 	if !ok {
 		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
 	}
-	c := &call{ctx: ctx, p: p, h: h, token: token, hash: h.digest()}
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), h: h, token: token, hash: h.digest()}
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
-	if _, err := s.read(ctx, s.m.key(p), &w.a); err != nil {
+	if _, err := s.read(ctx, c.key, &w.a); err != nil {
 		return nil, err
 	}
-	s.withHeld(s.m.key(p), &w.a)
+	s.withHeld(c.key, &w.a)
 	i := s.m.of(&w.a).unfinished(&w.a, c.hash, s.cfg.Now())
 	if i < 0 {
 		return nil, &Refusal{Event: EventStatus, Err: ErrFinished}
