@@ -50,8 +50,8 @@ var bounds = []bound{
 	{name: httpApp, target: 0.6, usual: 0.72, least: true, why: whyHTTP},
 	{name: httpPolls, target: 0.7, usual: 0.8, least: true, why: whyHTTP},
 	{name: embeddedSaves, target: 3},
-	{name: embeddedWAL, target: 1200, usual: 1200, why: whyWAL},
-	{name: embeddedPace, usual: 0.6, least: true},
+	{name: embeddedWAL, target: 1200, usual: 2000, why: whyWAL},
+	{name: embeddedPace, usual: 0.42, least: true},
 	{name: scaleMachine, target: 1.8, usual: 2, least: true, why: whyScale},
 	{name: scaleService, target: 1.8, usual: 2, least: true, why: whyScale},
 	{name: idleBytes, target: 700},
@@ -68,8 +68,9 @@ arguments; the questions of the cell are evaluated; budgets and pending effects 
 most of the cost; the rest is the refusal, which names the state and the event.`
 	whyService = `The step computes one keyed hash and the call six: for the mask of the incoming token, the seals of the loaded and the saved record, and
 the secret and the mask of the session token. In addition, the record is decoded, checked and encoded.`
-	whyHTTP  = `Each request is a call of the Service, with its load, save and hashes. The bare handler does nothing.`
-	whyWAL   = `Each save writes the whole record, some 300 bytes, and moves it in the index of what is due.`
+	whyHTTP = `Each request is a call of the Service, with its load, save and hashes. The bare handler does nothing.`
+	whyWAL  = `Each save writes the whole record, some 300 bytes, an entry of the primary key and one of the index of what is due: nearly every step changes the due time,
+so PostgreSQL cannot update the row in place.`
 	whyScale = `Both cores share memory and the garbage collector.`
 	whyStore = `The database runs on the same cores as its clients, so the cost of a step reduces what the database can do. This would not be the case with
 the database on a machine of its own.`

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	embeddedSaves = "sign-in with one wrong code, embedded: saves"
-	embeddedWAL   = "sign-in with one wrong code, embedded on PostgreSQL: bytes of WAL"
+	embeddedSaves = "saves of an embedded sign-in with one wrong code"
+	embeddedWAL   = "bytes of WAL of an embedded sign-in with one wrong code, on PostgreSQL"
 	embeddedPace  = "sign-ins/s, embedded on PostgreSQL : a handler that keeps nothing but the session"
 )
 
@@ -240,7 +240,7 @@ func embedded(p *plan) (*section, error) {
 			rate, n := spreadOf(rates(each[i])), float64(w.visit.requests)
 			t.add(w.name, fmt.Sprint(w.visit.requests), fmt.Sprintf("%.0f", rate.mid), percent(rate), nanos(n*spreadOf(laps[i].of(wall)).mid),
 				nanos(n*spreadOf(laps[i].of(cpu)).mid), nanos(c.cpu), fmt.Sprintf("%.0f", c.wal), fmt.Sprint(round(c.saves)))
-			if i == 1 && clients > 1 {
+			if i == 1 && clients == 1 {
 				sec.find(embeddedSaves, []float64{c.saves}, nil)
 				sec.find(embeddedWAL, []float64{c.wal}, nil)
 			}

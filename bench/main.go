@@ -13,7 +13,7 @@ import (
 	"github.com/authnfsm/authn/internal/servers"
 )
 
-const help = `Usage: go run ./bench [-quick] [-only PART] [-o DIR]
+const help = `Usage: go run ./bench [-quick] [-only PART [-page FILE]] [-o DIR]
 
 Without -quick it runs every comparison, which takes about five minutes, and writes
 DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than a minute,
@@ -35,6 +35,7 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 	f.SetOutput(stderr)
 	quick := f.Bool("quick", false, "check for regressions and write nothing")
 	only := f.String("only", "", "run one part, print its tables, and write nothing")
+	file := f.String("page", "", "with -only, write the part to this `FILE`, as a page of its own")
 	dir := f.String("o", "docs/internals", "the `directory` of the page")
 	f.Usage = func() { fmt.Fprint(stderr, help); f.PrintDefaults() }
 	switch err := f.Parse(args); {
@@ -50,6 +51,12 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
+	}
+	if *only != "" && *file != "" {
+		if err := writePart(p, *file, &all[0]); err != nil {
+			fmt.Fprintln(stderr, "bench:", err)
+			return 1
+		}
 	}
 	if *quick || *only != "" {
 		for i := range all {

@@ -37,6 +37,23 @@ func write(p *plan, dir string, all []section) error {
 	return os.WriteFile(filepath.Join(dir, "performance.md"), []byte(b.String()), 0o644)
 }
 
+// writePart writes a part as a page of its own.
+func writePart(p *plan, file string, s *section) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\nThis page is the output of one run of\n\n```sh\ngo run ./bench -only %s -page %s\n```\n\n%s\n", s.title, p.only, file, s.text)
+	for i := range s.tables {
+		s.tables[i].markdown(&b)
+	}
+	verdicts(&b, s.found)
+	for _, o := range s.found {
+		if !o.met() {
+			fmt.Fprintf(&b, "\n**%s**: %s instead of %s %s. %s\n", o.name, short(o.value.mid), o.sign(), short(o.target), o.why)
+		}
+	}
+	about(&b, p, time.Now())
+	return os.WriteFile(file, []byte(b.String()), 0o644)
+}
+
 const pageHead = `# Performance
 
 The cost of a sign-in, compared with alternatives. This page is the output of one run of
