@@ -60,6 +60,7 @@ var commands = []command{
 	{"go run ./internal/mutants", (*reader).inCI},
 	{"go run ./bench -quick", (*reader).inCI},
 	{"go run ./bench", (*reader).usage},
+	{"go run ./bench -only embedded -page docs/internals/sign-in.md", (*reader).part},
 }
 
 // A reader runs the commands of the pages, at the root or in a new module.
@@ -360,6 +361,13 @@ func visitFiles(t *testing.T, root string, visit func(path string), want func(di
 // machine. The CI script runs it with -quick.
 func (r *reader) usage() {
 	if got := r.out(".", "", "-h"); !strings.Contains(got, "Usage: "+r.line+" ") {
+		r.Errorf("the usage is %s", got)
+	}
+}
+
+// part checks that bench takes the options; its own tests run the part.
+func (r *reader) part() {
+	if got := r.out(".", "", "-h"); !strings.Contains(got, "Usage: go run ./bench ") || strings.Contains(got, "not defined") {
 		r.Errorf("the usage is %s", got)
 	}
 }
