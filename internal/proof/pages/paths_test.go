@@ -83,7 +83,9 @@ func pathsPage(t *testing.T) string {
 	b.WriteString("# Paths\n\nThe shortest sequence of events to every outcome, with the answer to each, found by exhaustive exploration. The policies have small limits, so that\neach limit is a few steps away. `internal/walks` holds these sequences and many more for codes that are sent, and `authntest.Walks` finds those for other\nkinds of factor. The tests of every store replay all of them through a complete service.\nAn event that asks for the assertion goes the same way, and takes the row that says “redeemed at once”.\n")
 	for _, end := range ends() {
 		fmt.Fprintf(&b, "\n## %s\n\n", end)
-		for _, label := range labels(func(r authn.Transition) bool { return r.To == end && r.From != authn.OtherGate && !ofClaims(r) && !slices.Contains(r.When, "redeemed at once") }) {
+		for _, label := range labels(func(r authn.Transition) bool {
+			return r.To == end && r.From != authn.OtherGate && !ofClaims(r) && !slices.Contains(r.When, "redeemed at once")
+		}) {
 			i := slices.IndexFunc(ws, func(w walk) bool {
 				return slices.ContainsFunc(w.rows, func(r string) bool { return quietly(r) == label })
 			})
