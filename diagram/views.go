@@ -33,7 +33,7 @@ var flows = []flow{
 		about: "Every kind of factor takes the same way: its code is sent, or the user has one in an app or on a list, or another device answers, or a `Verifier` judges a response. " +
 			"SUCCESS stands for all that comes after the last proof: a password to change, gates, then SUCCESS.",
 		in:    proving,
-		tells: []string{"an active factor", "none, may enroll", "no second factor required", "a remembered device", "nothing to send", "code still good", "more required", "right code"},
+		tells: []string{"challenged at once", "an active factor", "none, may enroll", "no second factor required", "a remembered device", "nothing to send", "code still good", "more required", "right code"},
 	},
 	{
 		name: "passwords",
@@ -198,7 +198,7 @@ const sendCode = "send code"
 func byEmail(t authn.Transition) bool {
 	switch t.Event {
 	case "primary":
-		return t.To != authn.Success
+		return t.To != authn.Success && !slices.Contains(t.When, "challenged at once")
 	case "enroll", "challenge", "resend":
 		return slices.Contains(t.Emit, sendCode)
 	case "activate", "verify":
