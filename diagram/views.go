@@ -23,7 +23,7 @@ var flows = []flow{
 	{
 		name: "email",
 		about: "With a code by email there are two paths to SUCCESS: enroll a factor and activate it, or challenge a factor and verify. " +
-			"Going back, skipping, further factors, passwords, and what every state allows are left out.",
+			"Going back, skipping, further factors, passwords, a code that is sent with the password, and what every state allows are left out.",
 		in:    proving,
 		tells: []string{"an active factor", "none, may enroll", "right code"},
 		keep:  byEmail,
@@ -31,9 +31,10 @@ var flows = []flow{
 	{
 		name: "factors",
 		about: "Every kind of factor takes the same way: its code is sent, or the user has one in an app or on a list, or another device answers, or a `Verifier` judges a response. " +
-			"SUCCESS stands for all that comes after the last proof: a password to change, gates, then SUCCESS.",
+			"SUCCESS stands for all that comes after the last proof: a password to change, gates, then SUCCESS. `Login.Challenge`, which begins in MFA_CHALLENGE, is left out.",
 		in:    proving,
-		tells: []string{"challenged at once", "an active factor", "none, may enroll", "no second factor required", "a remembered device", "nothing to send", "code still good", "more required", "right code"},
+		keep:  choosesLater,
+		tells: []string{"an active factor", "none, may enroll", "no second factor required", "a remembered device", "nothing to send", "code still good", "more required", "right code"},
 	},
 	{
 		name: "passwords",
@@ -198,13 +199,18 @@ const sendCode = "send code"
 func byEmail(t authn.Transition) bool {
 	switch t.Event {
 	case "primary":
-		return t.To != authn.Success && !slices.Contains(t.When, "challenged at once")
+		return t.To != authn.Success && choosesLater(t)
 	case "enroll", "challenge", "resend":
 		return slices.Contains(t.Emit, sendCode)
 	case "activate", "verify":
 		return t.To != authn.MFAEnroll && t.From != authn.MFARequired && t.Outcome != authn.Rejected
 	}
 	return false
+}
+
+// choosesLater leaves out that a sign-in begins with a challenge, which the overview has.
+func choosesLater(t authn.Transition) bool {
+	return t.Event != authn.EventPrimary || t.To != authn.MFAChallenge
 }
 
 // byClaim keeps claims, and what only they lead to.
