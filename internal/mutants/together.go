@@ -237,6 +237,7 @@ func (ps *parts) join(alternatives map[string][]alternative, imports []string) [
 		text string
 	}
 	var ins []insertion
+	var values strings.Builder // each in a function of its own: one that had them all would take minutes to compile
 	for name, as := range alternatives {
 		p := ps.where[name]
 		var b strings.Builder
@@ -244,7 +245,8 @@ func (ps *parts) join(alternatives map[string][]alternative, imports []string) [
 		for _, a := range as {
 			switch fmt.Fprintf(&b, "case \"%d\":\n//line %s:1\n", a.bug, a.name); {
 			case p.literal():
-				fmt.Fprintf(&b, "return %s\n", a.text)
+				fmt.Fprintf(&b, "return %s_seeded%d()\n", name, a.bug)
+				fmt.Fprintf(&values, "\nfunc %s_seeded%d() %s {\n//line %s:1\nreturn %s\n}\n", name, a.bug, p.kind, a.name, a.text)
 			case p.kind == "return":
 				fmt.Fprintf(&b, "%s\n", a.text)
 			default:
@@ -275,5 +277,6 @@ func (ps *parts) join(alternatives map[string][]alternative, imports []string) [
 		done = i.at
 	}
 	out.Write(ps.src[done:])
+	out.WriteString(values.String())
 	return out.Bytes()
 }
