@@ -31,7 +31,7 @@ var flows = []flow{
 	{
 		name: "factors",
 		about: "Every kind of factor takes the same way: its code is sent, or the user has one in an app or on a list, or another device answers, or a `Verifier` judges a response. " +
-			"SUCCESS stands for all that comes after the last proof: a password to change, gates, then SUCCESS. `Login.Challenge`, which begins in MFA_CHALLENGE, is left out.",
+			"SUCCESS stands for all that comes after the last proof: a password to change, gates, then SUCCESS; `Login.Challenge`, which begins in MFA_CHALLENGE, is left out.",
 		in:    proving,
 		keep:  choosesLater,
 		tells: []string{"an active factor", "none, may enroll", "no second factor required", "a remembered device", "nothing to send", "code still good", "more required", "right code"},
