@@ -15,10 +15,10 @@ import (
 func (c *Config) versions() [][]string {
 	var first []string
 	switch c.Dialect {
-	case PostgreSQL:
+	case PostgreSQL: // with room on each page: a record is saved several times in a row
 		first = []string{
 			`CREATE TABLE %srecords (id text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, version bigint NOT NULL, due bigint) WITH (fillfactor = 70)`,
-			`CREATE INDEX %srecords_due ON %[1]srecords (due) WHERE due IS NOT NULL`,
+			`CREATE INDEX %srecords_due ON %[1]srecords (due, id) WHERE due IS NOT NULL`,
 		}
 	case SQLite:
 		first = []string{
