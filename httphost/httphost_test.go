@@ -220,6 +220,17 @@ func TestOpen(t *testing.T) {
 	b.get(200, "RECOVERY_CHALLENGE")
 }
 
+// A link that is enough makes the session at once, and nothing is said of its token.
+func TestOpenSignsIn(t *testing.T) {
+	b := open(t, nil, func(c *httphost.Config) { c.ClaimRequire = authn.RequireIfActive })
+	b.post("claim", `{"name":"`+ada+`"}`, 200, "FACTOR_CHALLENGE")
+	b.code(ada)
+	other := b.other()
+	if v := other.post("open", `{"link":"`+string(b.message(ada).Link)+`"}`, 200, "SUCCESS"); !v.Session || len(v.Allowed) > 0 || !v.Expires.IsZero() || len(*b.in) != 1 {
+		t.Errorf("%d sessions: %s", len(*b.in), other.body)
+	}
+}
+
 // A passkey that was enrolled signs in by itself, in the tab that has asked for it.
 func TestPasskey(t *testing.T) {
 	b := open(t, func(c *authn.Config) {
