@@ -1,8 +1,6 @@
 package authn
 
-import (
-	"time"
-)
+import "time"
 
 // Delivery says whether the message with the live code was sent.
 type Delivery string

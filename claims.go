@@ -265,7 +265,7 @@ func (s *Service) carryOn(c *call, t *transaction, h TokenSecret, asked Claimed)
 		return nil, &Refusal{Event: c.op.name(), Err: ErrFinished}
 	}
 	x := claimFacts{flow: t.flow, born: t.born, until: t.expires, came: s.m.recipientOf(sub.Address), once: h.digest(), subject: t.came}
-	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: []string{claimMethods}, RedeemAtOnce: c.atOnce, claim: &x}
+	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: []string{claimMethods}, claim: &x}
 	o := opPrimary
 	switch asked.For {
 	case PurposeRecover:

@@ -100,7 +100,8 @@ func WithKey(key string, ev Event) Event {
 // creates its session in the very request. Where something has to be done first, such as
 // storing a new password, the service redeems the token by a second save; only a SUCCESS
 // without a session has no assertion. The assertion is given once: if the answer is lost,
-// the user signs in again, and a repeat with the same key is refused with [ErrFinished].
+// the user signs in again, and a repeat with the same key is refused with [ErrFinished];
+// of what a [Claim] other than to sign in has begun, it is in SUCCESS without an assertion.
 // See also [Login].RedeemAtOnce.
 func RedeemAtOnce(ev Event) Event {
 	o := optionsOf(ev)

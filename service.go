@@ -167,8 +167,7 @@ func (s *Service) Begin(ctx context.Context, l Login) (*Answer, error) {
 		return nil, &Refusal{Event: EventPrimary, Err: ErrMalformed}
 	}
 	p := s.m.pseudonym(l.User)
-	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opPrimary, user: l.User}
-	c.atOnce = l.RedeemAtOnce
+	c := &call{ctx: ctx, p: p, key: s.m.key(p), op: opPrimary, user: l.User, atOnce: l.RedeemAtOnce}
 	return s.run(c, func(a *Account, env Env, r *Result) error {
 		c.h = TokenSecret(env.Entropy[16:48])
 		return s.m.Begin(a, l, env, r)

@@ -67,17 +67,28 @@ type reply struct {
 
 // ServeHTTP takes each step of a sign-in.
 func (d *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	serve(w, r, func(f *form) (reply, error) {
+		a, err := d.take(r.Context(), r.URL.Path, f)
+		if err != nil {
+			return reply{}, err
+		}
+		return reply{a.State, string(a.Token), string(a.Session)}, nil
+	})
+}
+
+// serve reads a form, and writes the reply to it.
+func serve(w http.ResponseWriter, r *http.Request, take func(*form) (reply, error)) {
 	var f form
 	if err := json.NewDecoder(r.Body).Decode(&f); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	a, err := d.take(r.Context(), r.URL.Path, &f)
+	answer, err := take(&f)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	b, _ := json.Marshal(reply{a.State, string(a.Token), string(a.Session)})
+	b, _ := json.Marshal(answer)
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(b) //nolint:errcheck // the client may be gone
 }
@@ -120,29 +131,18 @@ type thin struct {
 
 // ServeHTTP looks the user up each time, and makes a session at the right code.
 func (d thin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var f form
-	if err := json.NewDecoder(r.Body).Decode(&f); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	var n int
-	err := d.db.QueryRowContext(r.Context(), "SELECT count(*) FROM "+d.table+" WHERE id = $1", int64(1)).Scan(&n)
-	answer := reply{State: authn.MFAChallenge, Token: f.User}
-	switch {
-	case err != nil:
-	case r.URL.Path == "/login":
-		d.host.codes.Store(f.User, d.code)
-	case f.Code == string(d.code):
-		answer.State, answer.Token = authn.Success, ""
-		err = d.start(r.Context(), f.Token)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	b, _ := json.Marshal(answer)
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(b) //nolint:errcheck // the client may be gone
+	serve(w, r, func(f *form) (reply, error) {
+		var n int
+		err := d.db.QueryRowContext(r.Context(), "SELECT count(*) FROM "+d.table+" WHERE id = $1", int64(1)).Scan(&n)
+		switch {
+		case err != nil:
+		case r.URL.Path == "/login":
+			d.host.codes.Store(f.User, d.code)
+		case f.Code == string(d.code):
+			return reply{State: authn.Success}, d.start(r.Context(), f.Token)
+		}
+		return reply{State: authn.MFAChallenge, Token: f.User}, err
+	})
 }
 
 // in sends a form, and reads the reply, which has to be in a state.

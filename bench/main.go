@@ -52,6 +52,13 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
+	if *only != "" {
+		var b strings.Builder
+		for i := range all[0].tables {
+			all[0].tables[i].markdown(&b)
+		}
+		io.WriteString(stderr, b.String()) //nolint:errcheck // progress
+	}
 	if *only != "" && *file != "" {
 		if err := writePart(p, *file, &all[0]); err != nil {
 			fmt.Fprintln(stderr, "bench:", err)
@@ -59,13 +66,6 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 		}
 	}
 	if *quick || *only != "" {
-		for i := range all {
-			for j := range all[i].tables {
-				var b strings.Builder
-				all[i].tables[j].markdown(&b)
-				io.WriteString(stderr, b.String()) //nolint:errcheck // progress
-			}
-		}
 		if !judge(stdout, outcomes(all), servers.Required()) {
 			return 1
 		}

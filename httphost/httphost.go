@@ -33,9 +33,8 @@ type Config struct {
 	Service Service // required
 
 	// Password says who has this name and password, and what the sign-in asks for besides:
-	// in the least Login.User. Login.Device is the handler's, which has the
-	// cookie, and so is Login.RedeemAtOnce. With Login.Challenge the sign-in takes one
-	// request fewer.
+	// in the least Login.User. Login.Device is the handler's, which has the cookie, and so is
+	// Login.RedeemAtOnce. With Login.Challenge the sign-in takes one request fewer.
 	//
 	// It returns an error that wraps [ErrPassword] for a wrong password, for a name that
 	// does not exist and for any password of an account that is closed, after the same
