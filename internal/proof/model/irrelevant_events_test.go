@@ -193,7 +193,12 @@ func (h *history) tell(b *strings.Builder, event string, ans *authn.Answer, err 
 		fmt.Fprintf(b, "%s: %s\n%v", event, strings.TrimSpace(fmt.Sprint(ans.State, " ", ans.Outcome)), err)
 	}
 	if ans != nil {
-		fmt.Fprintf(b, " %s %q %s %s %+v %+v %d %d %s", ans.State, ans.Outcome, string(ans.Token), string(ans.Session), ans.Factor, ans.Factors, ans.TriesLeft, ans.Generation, ans.Delivery)
+		fmt.Fprintf(b, " %s %q %s %s %+v %d %d %s", ans.State, ans.Outcome, string(ans.Token), string(ans.Session), ans.Factor, ans.TriesLeft, ans.Generation, ans.Delivery)
+		for _, f := range ans.Factors {
+			at := since0(h.start, f.At)
+			f.At = time.Time{}
+			fmt.Fprintf(b, " %+v from %v", f, at)
+		}
 		for _, at := range []time.Time{ans.CodeExpires, ans.Expires, ans.Until, ans.Now} {
 			fmt.Fprintf(b, " %v", since0(h.start, at))
 		}
