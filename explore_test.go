@@ -60,6 +60,7 @@ type explorer struct {
 	cells   map[cellKey]int32     // the first hop, which is on a shortest path
 	slots   map[int32]int         // by hop: the slot of a transaction that begins
 	moved   map[int32][maxTx]int8 // by hop: the previous slots of the transactions
+	read    map[*Machine]map[cell][]reading
 
 	recipients map[string]id
 	alike      map[string]int32 // at the current spot: where equivalent codes lead
@@ -73,7 +74,7 @@ func newExplorer(t *testing.T, e *expedition) *explorer {
 	x := &explorer{
 		expedition: e.sealed(m), t: t, m: m, g: newGraph(), limit: 100_000,
 		reached: map[string]bool{}, applied: map[string]int{}, cells: map[cellKey]int32{},
-		slots: map[int32]int{}, alike: map[string]int32{}, moved: map[int32][maxTx]int8{}, recipients: map[string]id{},
+		slots: map[int32]int{}, alike: map[string]int32{}, moved: map[int32][maxTx]int8{}, recipients: map[string]id{}, read: map[*Machine]map[cell][]reading{},
 	}
 	x.ms = []*Machine{x.m}
 	for _, p := range e.others {
@@ -560,11 +561,36 @@ func (m *Machine) meant(e *edge, q int) bool {
 	return m.rivals(e, q)
 }
 
+// A reading is a row with the answers that it wants of each question; none: any.
+type reading struct {
+	edge *edge
+	said [len(questions)][]guard
+}
+
+// readings are those of the rows of a cell.
+func (x *explorer) readings(c cell) []reading {
+	of := x.read[x.m]
+	if of == nil {
+		of = map[cell][]reading{}
+		for i := range x.m.edges {
+			r := reading{edge: &x.m.edges[i]}
+			for q := range questions {
+				r.said[q] = r.edge.row.answers(q)
+				if m := r.edge.row.means(q); len(r.said[q]) == 0 && m != 0 && x.m.meant(r.edge, q) {
+					r.said[q] = []guard{m}
+				}
+			}
+			of[r.edge.cell] = append(of[r.edge.cell], r)
+		}
+		x.read[x.m] = of
+	}
+	return of[c]
+}
+
 // only evaluates every guard of every row of the cell. It fails unless exactly one
 // row applies and the decision tree picks it.
 func (x *explorer) only(s *step) *edge {
 	var found *edge
-	n := 0
 	var asked [len(questions)]guard
 	says := func(q int) guard {
 		if asked[q] == 0 {
@@ -573,28 +599,20 @@ func (x *explorer) only(s *step) *edge {
 		return asked[q]
 	}
 	st := s.m.stateOf(s.tx())
-	for i := range x.m.edges {
-		e := &x.m.edges[i]
-		if e.State != st || e.op != s.op {
-			continue
-		}
-		n++
+	rows := x.readings(cell{st, s.op})
+	for _, r := range rows {
 		fits := true
-		for q := range questions {
-			said := e.row.answers(q)
-			if m := e.row.means(q); len(said) == 0 && m != 0 && x.m.meant(e, q) {
-				said = []guard{m}
-			}
+		for q, said := range r.said {
 			fits = fits && (len(said) == 0 || slices.Contains(said, says(q)))
 		}
 		if fits {
 			if found != nil {
-				x.t.Fatalf("T4: %s and %s both apply in %s", found.label, e.label, st)
+				x.t.Fatalf("T4: %s and %s both apply in %s", found.label, r.edge.label, st)
 			}
-			found = e
+			found = r.edge
 		}
 	}
-	if n > 0 && found == nil {
+	if len(rows) > 0 && found == nil {
 		x.t.Fatalf("T4: no row applies in %s, %s", st, s.op)
 	}
 	if p, _ := s.pick(); p != found {
