@@ -54,6 +54,10 @@ func (m *Sender) setServer(c *Config) error {
 	case c.Timeout < minTimeout || c.Timeout > maxTimeout:
 		return fmt.Errorf("Config.Timeout: want %v to %v", minTimeout, maxTimeout)
 	}
+	if c.Keep < 0 || c.Keep > maxKeep {
+		return fmt.Errorf("Config.Keep: want 0 to %d", maxKeep)
+	}
+	m.kept = &kept{limit: c.Keep, time: idleTime}
 	m.tls = new(tls.Config)
 	if c.TLSConfig != nil {
 		m.tls = c.TLSConfig.Clone()

@@ -3,16 +3,13 @@ package smtpmail
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
-	"net/textproto"
 
 	"github.com/authnfsm/authn"
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// maxAnswers bounds what is read from a server in one connection, certificates
-// included.
+// maxAnswers bounds what is read from a server for one mail, certificates included.
 const maxAnswers = 64 << 10
 
 // The steps of sending, as errors name them.
@@ -27,49 +24,75 @@ const (
 	stepAccepted = ""
 )
 
-// send hands one mail to the server, over a connection of its own.
+// send hands one mail to the server, over a connection that was kept or a new one.
 func (m *Sender) send(ctx context.Context, msg *authn.Message, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
-	step, err := m.connect(ctx, msg.To, raw)
+	step, err := m.transmit(ctx, msg.To, raw)
 	if err != nil {
 		return newFailure(ctx, step, msg.Kind, err)
 	}
 	return nil
 }
 
-// connect makes the connection. It returns the step at which sending failed.
-func (m *Sender) connect(ctx context.Context, to string, raw []byte) (string, error) {
+// transmit returns the step at which sending failed. The server may have given up a
+// connection that was kept: if it does not take the sender there, nothing has been
+// sent, and a new connection tells.
+func (m *Sender) transmit(ctx context.Context, to string, raw []byte) (string, error) {
+	if c := m.kept.take(); c != nil {
+		if step, err := m.use(ctx, c, to, raw); step != stepFrom || ctx.Err() != nil {
+			return step, err
+		}
+	}
 	socket, err := new(net.Dialer).DialContext(ctx, "tcp", m.addr)
 	if err != nil {
 		return stepConnect, err
 	}
-	defer socket.Close()
-	// Closing the socket itself, below TLS, ends every read and write on it.
-	defer context.AfterFunc(ctx, func() { socket.Close() })()
-	var conn net.Conn = &boundedConn{Conn: socket, left: maxAnswers}
+	return m.use(ctx, &connection{socket: socket, heard: &boundedConn{Conn: socket, left: maxAnswers}}, to, raw)
+}
+
+// use sends a mail over a connection, and keeps it or closes it.
+func (m *Sender) use(ctx context.Context, c *connection, to string, raw []byte) (step string, err error) {
+	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
+	defer func() {
+		if !stop() || err != nil || !m.kept.put(c) {
+			c.leave(err)
+		}
+	}()
+	if c.dialog == nil {
+		if step, err = m.open(ctx, c); err != nil {
+			return step, err
+		}
+	}
+	return m.deliver(c.dialog, to, raw)
+}
+
+// open greets the server, encrypts the connection and logs in.
+func (m *Sender) open(ctx context.Context, c *connection) (step string, err error) {
+	var conn net.Conn = c.heard
 	if m.mode == ImplicitTLS {
 		if conn, err = m.encrypt(ctx, conn); err != nil {
 			return stepTLS, err
 		}
 	}
-	d := newDialog(conn)
-	if _, err := d.reply(done); err != nil {
+	c.dialog = newDialog(conn)
+	if _, err := c.reply(done); err != nil {
 		return stepGreet, err
 	}
-	if err := d.hello(m.hello); err != nil {
+	if err := c.hello(m.hello); err != nil {
 		return stepGreet, err
 	}
 	if m.mode == StartTLS {
-		if d, err = m.secure(ctx, d, conn); err != nil {
+		if c.dialog, err = m.secure(ctx, c.dialog, conn); err != nil {
 			return stepTLS, err
 		}
 	}
-	step, err := m.deliver(d, to, raw)
-	if answered := new(textproto.Error); err == nil || errors.As(err, &answered) {
-		_ = d.text.PrintfLine("QUIT") // out of politeness; its answer is not worth waiting for
+	if m.auth != nil {
+		if err := c.login(m.auth(), m.host, m.mode != Plaintext); err != nil {
+			return stepLogin, err
+		}
 	}
-	return step, err
+	return stepAccepted, nil
 }
 
 func (m *Sender) encrypt(ctx context.Context, conn net.Conn) (net.Conn, error) {
@@ -98,11 +121,6 @@ func (m *Sender) secure(ctx context.Context, d *dialog, conn net.Conn) (*dialog,
 }
 
 func (m *Sender) deliver(d *dialog, to string, raw []byte) (string, error) {
-	if m.auth != nil {
-		if err := d.login(m.auth(), m.host, m.mode != Plaintext); err != nil {
-			return stepLogin, err
-		}
-	}
 	if _, err := d.command(done, "MAIL FROM:<"+m.from.Address+">"); err != nil {
 		return stepFrom, err
 	}

@@ -41,12 +41,23 @@ type server struct {
 	addr string
 	stop chan struct{} // closed at the end of the test
 	hits *atomic.Int32 // connections
+	left atomic.Int32  // of them, how many are open
 
 	mu   sync.Mutex
 	how  sendertest.Behavior
 	in   []envelope
 	from []string // of each MAIL command
 	name string   // in the last EHLO
+
+	weary bool // takes one mail over a connection
+	conns []net.Conn
+}
+
+// hangUp closes all connections.
+func (s *server) hangUp() {
+	for _, c := range s.conns {
+		c.Close()
+	}
 }
 
 type countingListener struct {
@@ -67,7 +78,7 @@ type envelope struct {
 	raw []byte
 }
 
-func (s *server) start(t *testing.T) *server {
+func (s *server) start(t testing.TB) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,6 +88,10 @@ func (s *server) start(t *testing.T) *server {
 	l, s.hits = counted, &counted.n
 	s.addr, s.stop = l.Addr().String(), make(chan struct{})
 	x := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		s.left.Add(1)
+		s.mu.Lock()
+		s.conns = append(s.conns, c.Conn())
+		s.mu.Unlock()
 		if s.mechs == nil {
 			return &session{server: s, conn: c}, nil
 		}
@@ -144,6 +159,7 @@ type session struct {
 	conn   *smtp.Conn
 	authed bool
 	to     []string
+	mails  int
 }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
@@ -152,6 +168,9 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 	}
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
+	if s.mails++; s.mails > 1 && s.server.weary {
+		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "enough"}
+	}
 	s.server.from, s.server.name = append(s.server.from, from), s.conn.Hostname()
 	return nil
 }
@@ -184,7 +203,7 @@ func (s *session) Data(r io.Reader) error {
 }
 
 func (s *session) Reset()        { s.to = nil }
-func (s *session) Logout() error { return nil }
+func (s *session) Logout() error { s.server.left.Add(-1); return nil }
 
 // authSession is a session whose server wants a login.
 type authSession struct{ session }
@@ -244,7 +263,7 @@ var authority = sync.OnceValues(func() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 })
 
-func serverTLS(t *testing.T) *tls.Config {
+func serverTLS(t testing.TB) *tls.Config {
 	t.Helper()
 	c, err := authority()
 	if err != nil {
@@ -254,7 +273,7 @@ func serverTLS(t *testing.T) *tls.Config {
 }
 
 // clientTLS trusts the authority.
-func clientTLS(t *testing.T) *tls.Config {
+func clientTLS(t testing.TB) *tls.Config {
 	t.Helper()
 	c, err := authority()
 	if err != nil {
@@ -270,7 +289,7 @@ func clientTLS(t *testing.T) *tls.Config {
 }
 
 // open makes a mailer for s; change may alter its configuration.
-func (s *server) open(t *testing.T, change func(*smtpmail.Config)) *smtpmail.Sender {
+func (s *server) open(t testing.TB, change func(*smtpmail.Config)) *smtpmail.Sender {
 	t.Helper()
 	c := smtpmail.Config{
 		Addr: s.addr, From: "Example <no-reply@example.com>", Service: "Example",

@@ -23,10 +23,10 @@
 //
 // The connection is encrypted, and the server's certificate verified, unless
 // [Plaintext] is asked for. Each message has a connection of its own, closed
-// when the server has answered or the context ends: there is nothing to keep
-// alive, to close or to share, and a server that hangs holds up one message
-// for [Config].Timeout at most. A host that sends many mails a second puts a
-// relay on its own machine in front.
+// when the server has answered or the context ends, unless [Config].Keep lets it
+// wait for the next message. A server that hangs holds up one message for
+// [Config].Timeout at most. There is nothing to close: a connection is kept for 30
+// seconds at most.
 //
 // # Failures
 //
@@ -112,6 +112,12 @@ type Config struct {
 	// at least 100 milliseconds and at most 5 minutes.
 	Timeout time.Duration
 
+	// Keep is how many connections may stay open when a message was accepted, each for
+	// the next message within 30 seconds, and for 100 messages at most: they spare its
+	// connecting, TLS and login. If the server has given up such a connection, the
+	// message goes over a new one. 0 is none; at most 100.
+	Keep int
+
 	// Links, if not nil, has the page that opens a link, for each purpose whose mail
 	// has a link in place of the code of an [authn.Claim]: "https://id.example.com/recover"
 	// for [authn.PurposeRecover]. The link is behind the "#" of the address, which no
@@ -155,13 +161,14 @@ type Config struct {
 var _ authn.Sender = (*Sender)(nil)
 
 // A Sender sends messages through one server. Make it with [New]. It is safe
-// for concurrent use and holds no connection between messages.
+// for concurrent use. Between messages it holds the connections of Config.Keep only.
 type Sender struct {
 	addr, host, hello string
 	mode              TLSMode
 	tls               *tls.Config
 	auth              func() smtp.Auth // a closure, so that no verb prints the password; nil: no login
 	timeout           time.Duration
+	kept              *kept
 
 	from   mail.Address
 	domain string // of from

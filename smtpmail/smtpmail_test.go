@@ -19,12 +19,14 @@ var modes = map[string]smtpmail.TLSMode{
 
 func TestMailer(t *testing.T) {
 	for name, mode := range modes {
-		t.Run(name, func(t *testing.T) {
-			sendertest.Run(t, func(t *testing.T) sendertest.Harness {
-				s := (&server{mode: mode}).start(t)
-				return sendertest.Harness{Sender: s.open(t, nil), Inbox: s.inbox, Behave: s.behave, Now: now}
+		for of, n := range map[string]int{"each its own": 0, "kept": 2} {
+			t.Run(name+", "+of, func(t *testing.T) {
+				sendertest.Run(t, func(t *testing.T) sendertest.Harness {
+					s := (&server{mode: mode}).start(t)
+					return sendertest.Harness{Sender: s.open(t, keep(n)), Inbox: s.inbox, Behave: s.behave, Now: now}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ const serviceName = "authn demo"
 // relay sends mail for real, or as real as the relay is.
 func relay(addr string, now func() time.Time) (authn.Sender, error) {
 	m, err := smtpmail.New(smtpmail.Config{
-		Addr: addr, From: serviceName + " <sign-in@example.com>", Service: serviceName, TLS: smtpmail.Plaintext, Now: now,
+		Addr: addr, From: serviceName + " <sign-in@example.com>", Service: serviceName, TLS: smtpmail.Plaintext, Keep: 4, Now: now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("-smtp: %w", err)

@@ -43,6 +43,7 @@ func run(ctx context.Context) error {
 		Service:  "Example",
 		Username: os.Getenv("SMTP_USERNAME"),
 		Password: authn.Secret(os.Getenv("SMTP_PASSWORD")),
+		Keep:     4, // connections for the next messages
 	})
 	if err != nil {
 		return err
