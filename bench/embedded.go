@@ -250,6 +250,14 @@ func embedded(p *plan) (*section, error) {
 		}
 		sec.tables = append(sec.tables, t)
 	}
+	if p.long {
+		ts, err := signInsAndVacuum(p)
+		if err != nil {
+			return nil, err
+		}
+		sec.tables = append(append(sec.tables, ts...), others)
+		sec.text += "\n\n" + vacuumText + "\n\n" + othersText
+	}
 	return sec, nil
 }
 

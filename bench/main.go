@@ -45,7 +45,7 @@ func run(args []string, parts []part, stdout, stderr io.Writer) int {
 		return 2
 	}
 	p := newPlan(*quick, stderr)
-	p.only = *only
+	p.only, p.long = *only, *file != ""
 	defer p.close()
 	all, err := p.run(parts)
 	if err != nil {

@@ -17,6 +17,7 @@ type plan struct {
 	began time.Time
 	load  string // load average before the run
 	only  string // the part to run; "" for all
+	long  bool   // also what takes minutes: for a page of its own
 	open  []func()
 }
 
