@@ -86,22 +86,6 @@ func (m *Machine) forClaims() *Machine {
 	}
 }
 
-// of is the machine of the account's record.
-func (m *Machine) of(a *Account) *Machine {
-	if a.claim != "" {
-		return m.claims
-	}
-	return m
-}
-
-// startSpan is the longest span of a budget of starts.
-func (m *Machine) startSpan() time.Duration {
-	if m.claiming {
-		return day
-	}
-	return hour
-}
-
 // canClaim says that a claim is well-formed, and returns it as it is begun.
 func (m *Machine) canClaim(c *Claim) (x claimFacts, ok bool) {
 	x.name, x.by, x.handOver = strings.ToLower(strings.TrimFunc(c.Name, unicode.IsSpace)), c.By, c.HandOver

@@ -66,14 +66,6 @@ func (m *Machine) carryOn(a *Account, o op, in *input, h TokenSecret, env Env, r
 
 func doEndLock(s *step) { s.acct.lockedUntil, s.acct.notBefore = 0, 0 }
 
-func doConclude(s *step) {
-	t := s.tx()
-	doEraseCode(s)
-	s.acct.failures.closeCharges(s.i)
-	s.acct.starts.remove(t.born)
-	t.done, t.expires = s.now, s.now+int64(s.m.policy.SessionLife)
-}
-
 // recipientOf stands for the address that a claim was proved by.
 func (m *Machine) recipientOf(address string) id {
 	s := m.pool.Get().(*step)

@@ -60,10 +60,6 @@ func validDomain(s string) bool {
 	return false
 }
 
-func letterOrDigit(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
 // maskEmail shows the first and the last character of the local part and the whole
 // domain, as Okta does, so that a user can tell two addresses apart. It shows no
 // whole local part, and not how long it is.

@@ -176,12 +176,3 @@ func (totp) imported(uri Secret) ([]byte, error) {
 	}
 	return append(plain, secret...), nil
 }
-
-func allDigits(code []byte) bool {
-	for _, c := range code {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
-}

@@ -99,6 +99,19 @@ func (in *input) squeeze() bool {
 	return true
 }
 
+func letterOrDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func allDigits(code []byte) bool {
+	for _, c := range code {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
 func (Enroll) on() op         { return opEnroll }
 func (Activate) on() op       { return opActivate }
 func (Challenge) on() op      { return opChallenge }

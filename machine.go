@@ -210,6 +210,14 @@ func (m *Machine) fresh() *step {
 	return &step{m: m, buf: make([]byte, 0, 512), macs: make([][keyUses]hash.Hash, len(m.ring)), aeads: make([][keyUses]cipher.AEAD, len(m.keys)), dir: make([]listed, 0, 4)}
 }
 
+// of is the machine of the account's record.
+func (m *Machine) of(a *Account) *Machine {
+	if a.claim != "" {
+		return m.claims
+	}
+	return m
+}
+
 // walk takes every row through the engine once.
 func (m *Machine) walk() error {
 	s := m.pool.Get().(*step)

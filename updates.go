@@ -210,6 +210,14 @@ func doLockAccount(s *step) {
 
 func doDisable(s *step) { s.acct.disabled = true }
 
+func doConclude(s *step) {
+	t := s.tx()
+	doEraseCode(s)
+	s.acct.failures.closeCharges(s.i)
+	s.acct.starts.remove(t.born)
+	t.done, t.expires = s.now, s.now+int64(s.m.policy.SessionLife)
+}
+
 func doSucceed(s *step) {
 	doConclude(s)
 	t := s.tx()
