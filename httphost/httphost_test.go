@@ -337,6 +337,30 @@ func TestFaults(t *testing.T) {
 	b.post("verify", code, 401, "finished", "Idempotency-Key", "k")
 }
 
+// The right code and its session are one save.
+func TestOneSave(t *testing.T) {
+	var saves int
+	b := open(t, func(c *authn.Config) { c.Store, c.Auditor = counting{c.Store, &saves}, nil }, nil)
+	b.begin("ada", "MFA_REQUIRED")
+	b.post("challenge", `{"factor":"mail"}`, 200, "MFA_CHALLENGE")
+	saves = 0
+	b.post("verify", `{"code":"`+b.code(ada)+`"}`, 200, "SUCCESS")
+	if saves != 1 || len(*b.in) != 1 {
+		t.Errorf("%d saves, %d sessions", saves, len(*b.in))
+	}
+}
+
+// counting counts saves.
+type counting struct {
+	authn.Store
+	saves *int
+}
+
+func (c counting) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	*c.saves++
+	return c.Store.Save(ctx, key, old, r)
+}
+
 // A user who is gone when the session is to be made gets none.
 func TestRedeemRefused(t *testing.T) {
 	b := open(t, nil, nil)
