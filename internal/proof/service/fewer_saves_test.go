@@ -13,11 +13,16 @@ import (
 	"github.com/authnfsm/authn/memstore"
 )
 
-// counting counts the saves of a store.
+// counting counts the loads and saves of a store.
 type counting struct {
 	authn.Store
 	authn.Sweeper
-	saves int
+	loads, saves int
+}
+
+func (s *counting) Load(ctx context.Context, key string) (authn.Record, error) {
+	s.loads++
+	return s.Store.Load(ctx, key)
 }
 
 func (s *counting) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
@@ -125,6 +130,22 @@ func TestRedeemAtOnceIsRefused(t *testing.T) {
 	}
 }
 
+// A user who is gone is not signed in at once either where nothing is left to prove.
+func TestRedeemAtOnceWithoutUser(t *testing.T) {
+	terms := new(testhost.Guard)
+	d, _ := thrifty(t, func(_ *testhost.Host, c *authn.Config) { c.Gates = []authn.Gate{{State: "TERMS", Keeper: terms}} })
+	a := testhost.OK(t)(d.Begin(t.Context(), authn.Login{User: "ada", Require: authn.RequireNothing}))
+	if a.State != "TERMS" {
+		t.Fatalf("%+v", a)
+	}
+	d.World.Remove("ada")
+	b, err := d.Do(t.Context(), a.Token, authn.RedeemAtOnce(authn.Pass{Gate: "TERMS", Input: "right"}))
+	var ref *authn.Refusal
+	if !errors.As(err, &ref) || ref.Err != authn.ErrNoUser || b != nil {
+		t.Errorf("%v, %+v", err, b)
+	}
+}
+
 // An assertion is given once, whoever races.
 func TestRedeemAtOnceRaces(t *testing.T) {
 	d, _ := thrifty(t, nil)
@@ -176,9 +197,10 @@ func TestAcknowledgeLater(t *testing.T) {
 		}
 		store.saves = 0
 		d.Wait(c.after)
-		for range 2 { // the second time there is nothing left
-			if _, err := d.Tend(t.Context()); err != nil || store.saves != c.saves {
-				t.Errorf("%v later: %v, %d saves, want %d", c.after, err, store.saves, c.saves)
+		for i := range 2 { // the second time there is nothing left, nothing is even looked at
+			loads := store.loads
+			if _, err := d.Tend(t.Context()); err != nil || store.saves != c.saves || i > 0 && store.loads > loads {
+				t.Errorf("%v later: %v, %d saves, want %d; %d loads", c.after, err, store.saves, c.saves, store.loads-loads)
 			}
 		}
 		if c.saves > 0 {
