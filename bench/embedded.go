@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	embeddedSaves = "saves of an embedded sign-in with one wrong code"
-	embeddedWAL   = "bytes of WAL of an embedded sign-in with one wrong code, on PostgreSQL"
-	embeddedPace  = "sign-ins/s, embedded on PostgreSQL : a handler that keeps nothing but the session"
+	embeddedSaves    = "saves of an embedded sign-in with one wrong code"
+	embeddedCPU      = "µs of CPU of an embedded sign-in with one wrong code, client and server"
+	embeddedDatabase = "µs of CPU of an embedded sign-in with one wrong code, PostgreSQL"
+	embeddedWAL      = "bytes of WAL of an embedded sign-in with one wrong code, on PostgreSQL"
+	embeddedPace     = "sign-ins/s, embedded on PostgreSQL : a handler that keeps nothing but the session"
 )
 
 // A way is how a host signs in: by requests to a handler of its own.
@@ -201,7 +203,7 @@ func embedded(p *plan) (*section, error) {
 	b, err := kindOf{"PostgreSQL", openPostgres}.reach()
 	if err != nil {
 		p.say("  skipped: %v", err)
-		for _, name := range []string{embeddedSaves, embeddedWAL, embeddedPace} {
+		for _, name := range []string{embeddedSaves, embeddedCPU, embeddedDatabase, embeddedWAL, embeddedPace} {
 			sec.skip(name, "PostgreSQL is not reachable")
 		}
 		return sec, nil
@@ -242,6 +244,12 @@ func embedded(p *plan) (*section, error) {
 				nanos(n*spreadOf(laps[i].of(cpu)).mid), nanos(c.cpu), fmt.Sprintf("%.0f", c.wal), fmt.Sprint(round(c.saves)))
 			if i == 1 && clients == 1 {
 				sec.find(embeddedSaves, []float64{c.saves}, nil)
+				if !p.quick { // which compares ratios only
+					sec.find(embeddedCPU, scaled(laps[i].of(cpu), n/1e3), nil)
+					if sec.find(embeddedDatabase, []float64{c.cpu / 1e3}, nil); c.cpu == 0 {
+						sec.found[len(sec.found)-1].skipped = "its processes are not on this machine"
+					}
+				}
 				sec.find(embeddedWAL, []float64{c.wal}, nil)
 			}
 		}
@@ -259,6 +267,15 @@ func embedded(p *plan) (*section, error) {
 		sec.text += "\n\n" + vacuumText + "\n\n" + othersText
 	}
 	return sec, nil
+}
+
+// scaled multiplies each value.
+func scaled(xs []float64, by float64) []float64 {
+	ys := make([]float64, len(xs))
+	for i, x := range xs {
+		ys[i] = by * x
+	}
+	return ys
 }
 
 // waysOn are a host that signs in as Okta's clients do, one that spares what it can, and
