@@ -9,7 +9,7 @@ import { OktaAuth } from '@okta/okta-auth-js/authn'
 import { accessible, forget, launch, open, picture } from './browser.mjs'
 import { button, enter, heading, login } from './page.mjs'
 import { fresh, password, start } from './server.mjs'
-import { serveWidget } from './widget.mjs'
+import { login as signIn, serveWidget } from './widget.mjs'
 
 let server, browser, page
 const faults = []
@@ -88,10 +88,7 @@ test('the widget, to which the browser is sent with the token', async () => {
   await billing()
   const token = await page.evaluate(() => sessionStorage.getItem('stateToken'))
   await page.evaluate(() => sessionStorage.clear())
-  await page.goto(`${server.url}/host?stateToken=${token}`)
-  await page.locator('#okta-signin-username').fill(user)
-  await page.locator('#okta-signin-password').fill(password)
-  await page.locator('#okta-signin-submit').click()
+  await signIn(page, `${server.url}/host?stateToken=${token}`, user, password)
   await page.getByRole('button', { name: 'Send me the code' }).click()
   const field = page.getByRole('textbox', { name: /code/i })
   await field.waitFor()

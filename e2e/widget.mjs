@@ -31,3 +31,17 @@ export async function serveWidget(page, server) {
     await route.fulfill(body ? { body, contentType: types[extname(path)] || 'application/octet-stream' } : { status: 404 })
   })
 }
+
+// login fills in the widget's first form, and sends it. While the widget still draws the
+// form it loses a click or what was typed, and sends nothing: then a person tries again.
+export async function login(page, host, user, password) {
+  await page.goto(host)
+  for (let tries = 0; tries < 5; tries++) {
+    const sent = page.waitForRequest((r) => r.url().endsWith('/api/v1/authn'), { timeout: 3000 }).catch(() => null)
+    await page.locator('#okta-signin-username').fill(user)
+    await page.locator('#okta-signin-password').fill(password)
+    await page.locator('#okta-signin-submit').click()
+    if (await sent) return
+  }
+  throw new Error('the widget sends nothing')
+}

@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test'
 
 import { forget, launch, open } from './browser.mjs'
 import { fresh, other, password, shown, start } from './server.mjs'
-import { serveWidget } from './widget.mjs'
+import { login as signIn, serveWidget } from './widget.mjs'
 
 let server, browser, page
 const faults = []
@@ -24,12 +24,7 @@ afterEach(async () => {
   assert.deepEqual(faults.splice(0), [], 'the console is clean')
 })
 
-async function login(user, pw = password) {
-  await page.goto(`${server.url}/host`)
-  await page.locator('#okta-signin-username').fill(user)
-  await page.locator('#okta-signin-password').fill(pw)
-  await page.locator('#okta-signin-submit').click()
-}
+const login = (user, pw = password) => signIn(page, `${server.url}/host`, user, pw)
 
 // answered does something, and returns the answer that it gets, once the widget has it.
 async function answered(path, f) {
