@@ -50,7 +50,7 @@ func scale(t *testing.T) []string {
 		fmt.Sprintf("| %.0f million : %.0f | %.1f million |", scaleAccounts/1e6, half, scaleAccounts/1e6/half),
 		fmt.Sprintf("idle records, %.0f bytes each | %.0f million × %.0f | %.0f GB |", idle, scaleAccounts/1e6, idle, scaleAccounts*idle/1e9),
 		fmt.Sprintf("longest seen, %.0f bytes | %.0f million × %.0f | %.1f GB |", longest, scaleAccounts/1e6, longest, scaleAccounts*longest/1e9),
-		fmt.Sprintf("the nodes, %.0f µs a step with the driver | %s × %.0f µs | %.0f cores |", cpu, thousands(scaleSteps), cpu, scaleSteps*cpu/1e6),
+		fmt.Sprintf("the nodes, %.0f µs a step with the driver | %s × %.0f µs | %.1f cores |", cpu, thousands(scaleSteps), cpu, scaleSteps*cpu/1e6),
 		fmt.Sprintf("| %.0f million : %.0f days | %s |", scaleAccounts/1e6, days, again),
 		fmt.Sprintf("every %.0f days, so %.0f million of them are %s", days, scaleAccounts/1e6, again),
 		fmt.Sprintf("on one day %.0f days later", days),

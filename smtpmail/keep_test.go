@@ -167,7 +167,10 @@ func TestKeptContext(t *testing.T) {
 func TestKeptBound(t *testing.T) {
 	long := "250-" + strings.Repeat("x", 5000) + "\r\n250 ok"
 	addr, _ := script{"MAIL": long, "RCPT": long}.play(t)
-	send(t, plain(t, addr, keep(1)), 20)
+	m := plain(t, addr, keep(1))
+	send(t, m, 19)
+	m.SetIdle(time.Millisecond) // the script waits for its end
+	send(t, m, 1)
 }
 
 func TestKeepBounds(t *testing.T) {

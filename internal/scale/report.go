@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,12 +11,16 @@ import (
 
 // report is what the page says of the runs.
 func report(ms []measurement, say func(what string)) string {
+	least := int(math.Ceil(load / ms[len(ms)-1].rate))
+	half := int(math.Ceil(load / (ms[len(ms)-1].rate / 2))) // none more than half loaded
 	scenarios := []scenario{
-		{databases: 3}, {databases: 4}, {databases: 5}, {databases: 6}, {databases: 8},
-		{databases: 6, surge: 1.5, after: 60}, {databases: 6, surge: 3, after: 240},
-		{databases: 6, down: 30, after: 60},
-		{databases: 6, tending: 6},
+		{databases: least}, {databases: half}, {databases: half + 1}, {databases: 2 * half},
+		{databases: half, surge: 1.5, after: 60}, {databases: half, surge: 2, after: 120}, {databases: half, surge: 3, after: 240},
+		{databases: half, down: 30, after: 60},
+		{databases: half, tending: 6},
 	}
+	scenarios = slices.Compact(scenarios)
+	steady := slices.Index(scenarios, scenario{databases: half})
 	results := make([]result, len(scenarios))
 	var wg sync.WaitGroup
 	for i, sc := range scenarios {
@@ -36,7 +41,7 @@ func report(ms []measurement, say func(what string)) string {
 		}
 	}
 	p("")
-	p("| on six databases | 99 of 100 calls take at most | calls given up | fast again |")
+	p("| on %d databases | 99 of 100 calls take at most | calls given up | fast again |", half)
 	p("|---|---|---|---|")
 	for i, sc := range scenarios {
 		if r := &results[i]; sc != (scenario{databases: sc.databases}) {
@@ -50,9 +55,8 @@ func report(ms []measurement, say func(what string)) string {
 			p("| %s | %s | %s | %s |", sc, r.at(0.99), r.given(), again)
 		}
 	}
-	steady := results[3]
 	p("")
-	p("Of %s calls of the run on six databases, %s met another one for the same account.", about(float64(steady.calls)), about(float64(steady.conflicts)))
+	p("Of %s calls of the steady run on %d databases, %s met another one for the same account.", about(float64(results[steady].calls)), half, about(float64(results[steady].conflicts)))
 	return b.String()
 }
 
