@@ -82,7 +82,7 @@ func (s *Service) forgetUnheard(r *Result) {
 	a := &r.Account
 	for i := maxOutbox - 1; i >= 0; i-- {
 		e := &a.outbox[i]
-		if (e.isReport() && s.cfg.Auditor == nil || e.kind == unlockUser && !unlocks) && r.causes(a.effect(i)) {
+		if (e.isReport() && s.cfg.Auditor == nil || e.kind == unlockUser && !unlocks) && r.causes(e) {
 			a.drop(i)
 		}
 	}

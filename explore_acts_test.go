@@ -358,12 +358,7 @@ func (x *explorer) deliver(r *Result, c *act, e Env) Account {
 	}
 	es := x.claimed
 	if c.host != "tend" {
-		es = nil
-		for _, o := range a.owed() {
-			if r.causes(o) {
-				es = append(es, o)
-			}
-		}
+		es = r.Effects()
 	}
 	errs := make([]error, len(es))
 	for i, o := range es {

@@ -485,8 +485,8 @@ func oneMailForEachCode(h *trial) (bool, string) {
 		}
 	}
 	codes := 0
-	for _, e := range b.owed() {
-		if e.Name != sendCode.String() || !h.r.causes(e) {
+	for _, e := range h.r.Effects() {
+		if e.Name != sendCode.String() {
 			continue
 		}
 		codes++

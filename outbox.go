@@ -225,21 +225,20 @@ func (a *Account) owed() (es []Effect) {
 // Effects lists what the rows that were taken ask for: once the account is
 // saved, each is to be carried out and acknowledged.
 func (r *Result) Effects() (es []Effect) {
-	for _, e := range r.Account.owed() {
-		if r.causes(e) {
-			es = append(es, e)
+	a := &r.Account
+	for i := range a.outbox {
+		if e := &a.outbox[i]; e.kind != 0 && r.causes(e) {
+			es = append(es, a.effect(i))
 		}
 	}
 	return es
 }
 
 // causes says that a row taken in this step asked for the effect.
-func (r *Result) causes(e Effect) bool {
+func (r *Result) causes(e *entry) bool {
 	for i := range r.nmoves {
-		for n := range r.moves[i].edge.row.Emit {
-			if effectKey(r.moves[i].tx, r.moves[i].rev, uint8(n)) == e.Key {
-				return true
-			}
+		if m := &r.moves[i]; m.tx == e.tx && m.rev == e.rev && int(e.n) < len(m.edge.row.Emit) {
+			return true
 		}
 	}
 	return false
