@@ -15,7 +15,8 @@ func write(p *plan, dir string, all []section) error {
 	b.WriteString(pageHead)
 	verdicts(&b, outcomes(all))
 	b.WriteString("\n![What a step costs, and steps per second on each store](img/performance.svg)\n")
-	if err := misses(p, &b, outcomes(all)); err != nil {
+	profiles, err := misses(p, &b, outcomes(all))
+	if err != nil {
 		return err
 	}
 	b.WriteString(howMeasured)
@@ -26,6 +27,12 @@ func write(p *plan, dir string, all []section) error {
 		}
 	}
 	about(&b, p, time.Now())
+	if len(profiles) > 0 {
+		b.WriteString("\n## Appendix: profiles\n\nWhere the CPU time of the bounds that are not met goes, by function; one profile for all bounds with the same reason.\n")
+	}
+	for _, t := range profiles {
+		t.markdown(&b)
+	}
 	if err := os.MkdirAll(filepath.Join(dir, "img"), 0o755); err != nil {
 		return err
 	}
@@ -100,8 +107,8 @@ func verdicts(b *strings.Builder, all []outcome) {
 	rest.markdown(b)
 }
 
-// misses explains missed targets and shows where the time is spent.
-func misses(p *plan, b *strings.Builder, all []outcome) error {
+// misses explains missed targets, and returns where the time is spent.
+func misses(p *plan, b *strings.Builder, all []outcome) (profiles []table, err error) {
 	shown := map[string]bool{}
 	for _, o := range all {
 		if o.met() {
@@ -118,11 +125,12 @@ func misses(p *plan, b *strings.Builder, all []outcome) error {
 		p.say("profile: %s", o.name)
 		t, err := profiled(o.hot, 100*p.lap)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t.markdown(b)
+		t.caption = o.name
+		profiles = append(profiles, t)
 	}
-	return nil
+	return profiles, nil
 }
 
 func (t *table) markdown(b *strings.Builder) {

@@ -171,7 +171,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"| a & b | 3 |  | ≤ 1 | **not met** |", "| kept | 4 |  | ≤ 5 | met |", "gone | skipped: not reachable", "It is slow.",
-		"| function | alone |", "hmac.New", "## Things", "| 1 | 2 |", "A table:"} {
+		"## Appendix: profiles", "| function | alone |", "hmac.New", "## Things", "| 1 | 2 |", "A table:"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("no %q on the page", want)
 		}
