@@ -173,6 +173,16 @@ func TestKeptBound(t *testing.T) {
 	send(t, m, 1)
 }
 
+// TestKeptTooEarly: what a server says before it is asked does not answer for the next
+// mail.
+func TestKeptTooEarly(t *testing.T) {
+	addr, _ := script{".": "250 queued\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 queued"}.play(t)
+	m := plain(t, addr, keep(1))
+	if send(t, m, 1); m.Kept() != 0 {
+		t.Error("the connection is kept")
+	}
+}
+
 func TestKeepBounds(t *testing.T) {
 	for n, ok := range map[int]bool{-1: false, 0: true, 100: true, 101: false} {
 		_, err := smtpmail.New(smtpmail.Config{Addr: "127.0.0.1:25", From: "no-reply@example.com", Service: "Example", Keep: n})

@@ -55,7 +55,7 @@ func (m *Sender) transmit(ctx context.Context, to string, raw []byte) (string, e
 func (m *Sender) use(ctx context.Context, c *connection, to string, raw []byte) (step string, err error) {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	defer func() {
-		if !stop() || err != nil || !m.kept.put(c) {
+		if !stop() || err != nil || c.text.R.Buffered() > 0 || !m.kept.put(c) { // what was said too early is no answer to the next mail
 			c.leave(err)
 		}
 	}()
