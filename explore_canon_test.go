@@ -474,12 +474,16 @@ func (x *explorer) blur(r *rapid.T, a *Account, fall int8) (Account, time.Time) 
 			continue
 		}
 		for _, f := range []func(t *transaction) *int64{
-			func(t *transaction) *int64 { return &t.expires }, func(t *transaction) *int64 { return &t.code.expires }, func(t *transaction) *int64 { return &t.sendAt },
-			func(t *transaction) *int64 { return &t.done }, func(t *transaction) *int64 { return &t.passwordEnd },
+			func(t *transaction) *int64 { return &t.code.expires }, func(t *transaction) *int64 { return &t.sendAt }, func(t *transaction) *int64 { return &t.done },
+			func(t *transaction) *int64 { return &t.passwordEnd },
 		} {
 			dates = append(dates, func(b *Account) *int64 { return f(&b.txs[i]) })
 		}
 		dates = append(dates, func(b *Account) *int64 { return &b.outbox[i].next })
+		if !b.txs[i].isLive() { // likewise
+			continue
+		}
+		dates = append(dates, func(b *Account) *int64 { return &b.txs[i].expires })
 		late := nudge(r)
 		try(func(b *Account) { // the charge of its start has the time at which it began
 			t := &b.txs[i]
