@@ -1015,6 +1015,7 @@ func TestKindCanaries(t *testing.T) {
 	app.send(r.str(next), "passCode", "x")
 	app.send(r.str(next)+"?passCode="+secrets[0], "passCode", "123456")
 	app.more(r.str(next), `,"`+secrets[0]+`":1`)
+	app.more(r.str(next), `,"haggis":1`)
 	app.send("/api/v1/authn/factors/" + secrets[0] + "/verify")
 	app.send("/api/v1/users/u/factors/f/lifecycle/activate", "passCode", "123456")
 	app.send("/api/v1/authn")

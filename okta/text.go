@@ -23,16 +23,14 @@ func visible(s string) bool {
 // printable reports whether s has no control character, as a user name must.
 func printable(s string) bool { return !strings.ContainsFunc(s, unicode.IsControl) }
 
-// shown returns a client's name for a member as an error may repeat it: a name
-// that looks like a code or a token, sent in the wrong place, stays secret.
+// shown returns a client's name for a member as an error may repeat it: one that some
+// request has, in any case of letters. Any other may be a code, a token or a password that
+// was sent in the wrong place, and stays secret.
 func shown(name string) string {
-	if len(name) == 0 || len(name) > maxWord/2 {
-		return "a member"
-	}
-	for i := range len(name) {
-		if c := name[i] | 0x20; (c < 'a' || c > 'z') && name[i] != '_' {
-			return "a member"
+	for known := range members {
+		if strings.EqualFold(known, name) {
+			return fmt.Sprintf("%q", name)
 		}
 	}
-	return fmt.Sprintf("%q", name)
+	return "a member that no request has"
 }

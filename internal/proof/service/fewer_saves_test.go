@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,16 +18,23 @@ import (
 type counting struct {
 	authn.Store
 	authn.Sweeper
+	mu           sync.Mutex
 	loads, saves int
 }
 
+func (s *counting) count(n *int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n++
+}
+
 func (s *counting) Load(ctx context.Context, key string) (authn.Record, error) {
-	s.loads++
+	s.count(&s.loads)
 	return s.Store.Load(ctx, key)
 }
 
 func (s *counting) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
-	s.saves++
+	s.count(&s.saves)
 	return s.Store.Save(ctx, key, old, r)
 }
 
@@ -221,6 +229,21 @@ func TestAcknowledgeLater(t *testing.T) {
 		if n := len(d.World.Calls(authntest.Send)); n != 1 {
 			t.Errorf("%v later: %d messages", c.after, n)
 		}
+	}
+}
+
+// A step takes the acknowledgement along: it is stored, and Tend has nothing to save.
+func TestAcknowledgedByAStep(t *testing.T) {
+	d, store := thrifty(t, nil)
+	a := testhost.OK(t)(d.Begin(t.Context(), authn.Login{User: "ada", Challenge: true}))
+	a = d.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(d.Last("ada").Code)})
+	if s := testhost.OK(t)(d.Open(t).Status(t.Context(), a.Token)); s.Delivery != authn.Sent {
+		t.Errorf("on another node it is %q", s.Delivery)
+	}
+	store.saves = 0
+	d.Wait(30 * time.Second)
+	if _, err := d.Tend(t.Context()); err != nil || store.saves != 0 {
+		t.Errorf("%v, %d saves", err, store.saves)
 	}
 }
 
