@@ -73,7 +73,7 @@ the secret and the mask of the session token. In addition, the record is decoded
 	whyHTTP = `Each request is a call of the Service, with its load, save and hashes. The bare handler does nothing.`
 	whyWAL  = `Each save writes the whole record, some 300 bytes, an entry of the primary key and one of the index of what is due: nearly every step changes the due time,
 so PostgreSQL cannot update the row in place. docs/internals/sign-in.md has the WAL of a sign-in by kinds of records.`
-	whyEmbedded = `The client of the requests is in it, and so is the driver of the database, which is most of it.`
+	whyEmbedded = `The client of the requests is in it, and so is the driver of the database.`
 	whyScale    = `Both cores share memory and the garbage collector.`
 	whyStore    = `The database runs on the same cores as its clients, so the cost of a step reduces what the database can do. This would not be the case with
 the database on a machine of its own.`

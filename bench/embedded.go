@@ -281,8 +281,8 @@ func scaled(xs []float64, by float64) []float64 {
 // waysOn are a host that signs in as Okta's clients do, one that spares what it can, and
 // one without the library.
 func waysOn(b *backend, h *host) ([]way, error) {
-	const table = "bench_sessions"
-	if _, err := b.db.Exec("CREATE TABLE " + table + " (id bigint PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL)"); err != nil {
+	table, err := sessionsOn(b)
+	if err != nil {
 		return nil, err
 	}
 	saves := new(atomic.Int64)
@@ -302,6 +302,13 @@ func waysOn(b *backend, h *host) ([]way, error) {
 		{"three requests, the assertion at once", desks[1], brief, saves, 1_000_000},
 		{"a handler that keeps the session only", thin{desks[1], "123456"}, brief, saves, 2_000_000},
 	}, nil
+}
+
+// sessionsOn makes the table of a host's sessions, and returns its name.
+func sessionsOn(b *backend) (string, error) {
+	const table = "bench_sessions"
+	_, err := b.db.Exec("CREATE TABLE " + table + " (id bigint PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL)")
+	return table, err
 }
 
 // spent is what one sign-in takes of the database.

@@ -137,8 +137,8 @@ func signInsAndVacuum(p *plan) ([]table, error) {
 		return nil, err
 	}
 	defer b.close()
-	const sessions = "bench_sessions"
-	if _, err := b.db.Exec("CREATE TABLE " + sessions + " (id bigint PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL)"); err != nil {
+	sessions, err := sessionsOn(b)
+	if err != nil {
 		return nil, err
 	}
 	r := &walReader{db: b.db, table: "authn_records"}

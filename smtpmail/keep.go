@@ -29,7 +29,8 @@ type connection struct {
 // leave says goodbye to a server that still answers, and closes the connection.
 func (c *connection) leave(err error) {
 	if answered := new(textproto.Error); c.dialog != nil && (err == nil || errors.As(err, &answered)) {
-		_ = c.text.PrintfLine("QUIT") // out of politeness; its answer is not worth waiting for
+		c.socket.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // it is closed anyway
+		_ = c.text.PrintfLine("QUIT")                     // out of politeness; its answer is not worth waiting for
 	}
 	c.socket.Close()
 }
@@ -78,7 +79,6 @@ func (k *kept) drop(c *connection) {
 	}
 	k.mu.Unlock()
 	if i >= 0 {
-		c.socket.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // it is closed anyway
 		c.leave(nil)
 	}
 }
