@@ -134,13 +134,18 @@ func (o *outcome) met() bool {
 	return o.skipped != "" || o.target == 0 || !o.over(o.value.mid, o.target)
 }
 
+// fails reports whether a measured value exceeds the limit of the regression check.
+func (o *outcome) fails() bool {
+	return o.skipped == "" && o.over(o.favorable(), o.gate())
+}
+
 // verdict returns the line of the regression check, and whether it passes.
 func (o *outcome) verdict(required bool) (line string, ok bool) {
 	if o.skipped != "" {
 		return fmt.Sprintf("%-58s  skipped: %s", o.name, o.skipped), !required
 	}
 	word := "ok"
-	if o.over(o.favorable(), o.gate()) {
+	if o.fails() {
 		word = "over"
 	}
 	return fmt.Sprintf("%-58s %8s  %s %-6s %s", o.name, short(o.favorable()), o.sign(), short(o.gate()), word), word == "ok"
@@ -166,13 +171,19 @@ func short(v float64) string {
 	return s
 }
 
-// judge prints a line for each outcome and reports whether all pass.
+// judge prints a line for each outcome, and at the end those that do not pass once
+// more. It reports whether all pass.
 func judge(w io.Writer, all []outcome, required bool) bool {
-	good := true
+	var bad []string
 	for i := range all {
 		line, ok := all[i].verdict(required)
 		fmt.Fprintln(w, line)
-		good = good && ok
+		if !ok {
+			bad = append(bad, line)
+		}
 	}
-	return good
+	if len(bad) > 0 {
+		fmt.Fprintf(w, "\n%d of %d comparisons do not pass:\n%s\n", len(bad), len(all), strings.Join(bad, "\n"))
+	}
+	return len(bad) == 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,51 @@ func TestNotANumberIsOver(t *testing.T) {
 	}
 }
 
+func line(o outcome) string {
+	l, _ := o.verdict(false)
+	return l + "\n"
+}
+
+// TestMeasuredAgain checks that a comparison fails if it is over at every attempt, and
+// passes if it is not over at one of them.
+func TestMeasuredAgain(t *testing.T) {
+	good, bad := result(named(rightRaw), 1), result(named(rightRaw), 9)
+	other, worse := result(named(resendRaw), 1), result(named(resendRaw), 9)
+	skipped := outcome{bound: named(rightRaw), skipped: "not reachable"}
+	for _, c := range []struct {
+		name string
+		all  [][]outcome // of each attempt
+		runs int
+		fail bool
+	}{
+		{"good", [][]outcome{{good, other}}, 1, false},
+		{"bad once", [][]outcome{{bad, other}, {good, other}}, 2, false},
+		{"bad twice", [][]outcome{{bad, other}, {bad, other}, {good, other}}, 3, false},
+		{"each bad once", [][]outcome{{bad, other}, {good, worse}}, 2, false},
+		{"bad each time", [][]outcome{{bad, other}, {bad, other}, {bad, other}, {good, other}}, 3, true},
+		{"another each time", [][]outcome{{bad, worse}, {good, worse}, {bad, other}}, 3, false},
+		{"gone", [][]outcome{{bad, other}, {skipped, other}, {skipped, other}}, 3, true},
+	} {
+		p, runs := tiny(t), 0
+		s, err := p.measure(part{"fake", func(*plan) (*section, error) {
+			runs++
+			return &section{found: slices.Clone(c.all[runs-1])}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runs != c.runs || (len(s.over()) > 0) != c.fail {
+			t.Errorf("%s: measured %d times, and %q is over", c.name, runs, s.over())
+		}
+	}
+	p, runs := tiny(t), 0
+	p.quick = false                                                                                                // the page has what was measured
+	p.measure(part{"fake", func(*plan) (*section, error) { runs++; return &section{found: []outcome{bad}}, nil }}) //nolint:errcheck // counted
+	if runs != 1 {
+		t.Errorf("for the page: measured %d times", runs)
+	}
+}
+
 // TestExitStatus runs the program with fixed results.
 func TestExitStatus(t *testing.T) {
 	good, bad := result(named(rightRaw), named(rightRaw).usual), result(named(rightRaw), 2*named(rightRaw).usual)
@@ -61,9 +107,9 @@ func TestExitStatus(t *testing.T) {
 		says     string
 	}{
 		{"usual", []outcome{good}, nil, "", 0, " ok\n"},
-		{"doubled", []outcome{good, bad}, nil, "", 1, " over\n"},
+		{"doubled", []outcome{good, bad}, nil, "", 1, "\n1 of 2 comparisons do not pass:\n" + line(bad)},
 		{"skipped", []outcome{skipped}, nil, "", 0, "skipped: not reachable\n"},
-		{"skipped, but required", []outcome{skipped}, nil, "required", 1, "skipped: not reachable\n"},
+		{"skipped, but required", []outcome{skipped}, nil, "required", 1, "\n1 of 1 comparisons do not pass:\n" + line(skipped)},
 		{"failed", []outcome{good}, errors.New("no luck"), "", 1, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,7 +122,7 @@ func TestExitStatus(t *testing.T) {
 			if !strings.HasSuffix(out.String(), c.says) {
 				t.Errorf("output is %q", out.String())
 			}
-			if lines := strings.Count(out.String(), "\n"); c.err == nil && lines != len(c.found) {
+			if lines := strings.Count(out.String(), "\n"); c.want == 0 && lines != len(c.found) {
 				t.Errorf("%d lines for %d comparisons", lines, len(c.found))
 			}
 		})

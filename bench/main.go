@@ -18,7 +18,8 @@ const help = `Usage: go run ./bench [-quick] [-only PART [-page FILE]] [-o DIR]
 Without -quick it runs every comparison, which takes about five minutes, and writes
 DIR/performance.md and DIR/img/performance.svg. With -quick it takes less than a minute,
 prints one line for each comparison (name, value, bound, ok or over), writes nothing, and
-exits with status 1 if any is over. The bounds tolerate noise, but not a doubling.
+exits with status 1 if any is over. The bounds tolerate noise, but not a doubling: a part
+with a comparison that is over is measured again, and counts if it is over three times.
 
 Comparisons are ratios within one run. AUTHN_TEST_POSTGRES, AUTHN_TEST_MYSQL and
 AUTHN_TEST_REDIS are the addresses of a PostgreSQL, MariaDB and Redis for tests, as in

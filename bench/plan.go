@@ -100,7 +100,7 @@ func (p *plan) run(parts []part) ([]section, error) {
 			continue
 		}
 		p.say("%s", x.name)
-		s, err := x.run(p)
+		s, err := p.measure(x)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", x.name, err)
 		}
@@ -110,6 +110,40 @@ func (p *plan) run(parts []part) ([]section, error) {
 		return nil, fmt.Errorf("no part is named %q", p.only)
 	}
 	return all, nil
+}
+
+// attempts is how often the regression check measures a part of which a comparison
+// is over. On a busy machine one may be over by chance; a regression is over each
+// time.
+const attempts = 3
+
+// measure measures a part. For the regression check each comparison counts as it was
+// at its best.
+func (p *plan) measure(x part) (*section, error) {
+	best, err := x.run(p)
+	for n := 1; err == nil && p.quick && n < attempts && len(best.over()) > 0; n++ {
+		p.say("%s again: %s", x.name, strings.Join(best.over(), ", "))
+		var next *section
+		if next, err = x.run(p); err != nil {
+			break
+		}
+		for i, o := range next.found { // in the same order
+			if best.found[i].fails() && o.skipped == "" && !o.fails() {
+				best.found[i] = o
+			}
+		}
+	}
+	return best, err
+}
+
+// over returns the comparisons that fail the regression check.
+func (s *section) over() (names []string) {
+	for i := range s.found {
+		if s.found[i].fails() {
+			names = append(names, s.found[i].name)
+		}
+	}
+	return names
 }
 
 // outcomes returns the outcomes of all sections.
