@@ -2,7 +2,11 @@ package okta
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -120,6 +124,26 @@ var members = map[string]struct {
 	"input":          {bit: gateInput, any: true, place: func(in *input) *string { return &in.gateInput }},
 }
 
+// names lists the members for an error. It has 128 bytes at most.
+func (m member) names() string {
+	var all []string
+	for name, x := range members {
+		if m&x.bit != 0 {
+			all = append(all, name)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(members[a].bit, members[b].bit) })
+	for n := len(all); ; n-- {
+		list := strings.Join(all[:n], ", ")
+		if n < len(all) {
+			list += fmt.Sprintf(" and %d more", len(all)-n)
+		}
+		if len(list) <= 128 {
+			return list
+		}
+	}
+}
+
 // decode reads one JSON object with the members that are allowed. A member that
 // is null is as good as none, whatever its name. decode refuses what
 // encoding/json alone would accept and another program may read in another way:
@@ -167,7 +191,7 @@ func (in *input) decode(body []byte, allowed member) error {
 func (in *input) member(s *scanner, name []byte, allowed member) error {
 	m := members[string(name)]
 	if m.bit&allowed == 0 {
-		return fault(invalid, "%s: it is not expected here", shown(string(name)))
+		return fault(invalid, "%s: it is not expected here; expected: %s", shown(string(name)), allowed.names())
 	}
 	in.has |= m.bit
 	first, start := s.next(), s.i

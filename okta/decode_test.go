@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"net/http"
 	"os"
 	"strings"
@@ -79,6 +80,40 @@ func TestDocumented(t *testing.T) {
 	} {
 		if want := fmt.Sprintf("%d %s ", c.status, c.name); !strings.Contains(string(doc), want) {
 			t.Errorf("doc.go does not say %q", want)
+		}
+	}
+}
+
+// TestUnexpectedMember: who misspells a member learns which ones the endpoint takes, in
+// a text of bounded length, and never from what was sent.
+func TestUnexpectedMember(t *testing.T) {
+	for _, e := range endpoints {
+		if e.takes == 0 {
+			continue
+		}
+		var in input
+		err := in.decode([]byte(`{"sesame":"correct horse"}`), e.takes)
+		var f *failure
+		if !errors.As(err, &f) {
+			t.Fatalf("%s: %v", e.path, err)
+		}
+		said := f.causes[0].Summary
+		_, list, _ := strings.Cut(said, "expected: ")
+		list, more, cut := strings.Cut(list, " and ")
+		named := strings.Split(list, ", ")
+		var of member
+		for _, name := range named {
+			of |= members[name].bit
+		}
+		switch {
+		case strings.Contains(said, "sesame") || strings.Contains(said, "horse"):
+			t.Errorf("%s: %q repeats what was sent", e.path, said)
+		case len(said) > 200:
+			t.Errorf("%s: %q has %d bytes", e.path, said, len(said))
+		case !cut && of != e.takes, of&^e.takes != 0:
+			t.Errorf("%s: %q", e.path, said)
+		case cut && more != fmt.Sprintf("%d more", bits.OnesCount32(uint32(e.takes))-len(named)):
+			t.Errorf("%s: %q counts wrongly", e.path, said)
 		}
 	}
 }
