@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 const nodeEnv = "AUTHN_TEST_NODE"
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)                        // most of what is made is soon dead
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // of stores that may forget
 	storetest.Serve(openStore)
 	if os.Getenv(nodeEnv) != "" {

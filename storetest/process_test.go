@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // most of what is made is soon dead
 	Serve(func(where string) (authn.Store, error) {
 		if where == "no sweeper" {
 			return struct{ authn.Store }{new(memstore.Store)}, nil

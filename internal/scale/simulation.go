@@ -78,16 +78,22 @@ type world struct {
 	slow float64 // when a step was last completed late
 }
 
-// events are calls in order of time.
-type events []*step
+// events are calls in order of time, which is beside each of them: there are hundreds
+// of thousands.
+type events []event
+
+type event struct {
+	at float64
+	*step
+}
 
 func (e events) Len() int           { return len(e) }
 func (e events) Less(i, j int) bool { return e[i].at < e[j].at }
 func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)        { *e = append(*e, x.(*step)) }
+func (e *events) Push(x any)        { s := x.(*step); *e = append(*e, event{s.at, s}) }
 func (e *events) Pop() any {
 	old := *e
-	s := old[len(old)-1]
+	s := old[len(old)-1].step
 	*e = old[:len(old)-1]
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 const memberEnv = "AUTHN_TEST_MEMBER"
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)                        // most of what is made is soon dead
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // of stores that may forget
 	storetest.Serve(openWhere)
 	if spec := os.Getenv(memberEnv); spec != "" {
