@@ -207,3 +207,57 @@ func TestRemembered(t *testing.T) {
 	advance(t, b, "2h")
 	b.with(user, fresh).is(200, "MFA_REQUIRED")
 }
+
+// TestNewPasswordEndsSessions: whoever signed in with the old password is signed out, by a
+// change as by a reset. The session that the change leads to stays, and so do those of
+// others.
+func TestNewPasswordEndsSessions(t *testing.T) {
+	s, _ := serve(t)
+	const long = "a difference engine, number two"
+	in := func(b *browser, user string) bool {
+		t.Helper()
+		switch r := b.get("/account"); r.status {
+		case http.StatusOK:
+			return true
+		case http.StatusSeeOther:
+			return false
+		default:
+			t.Fatalf("%s: %d", user, r.status)
+			return false
+		}
+	}
+	changes := map[string]func(b *browser, user string){
+		"frances+old": func(b *browser, user string) {
+			r := b.with(user, password).is(200, "PASSWORD_WARN")
+			b.redeem(b.post(r.str(next), "oldPassword", password, "newPassword", long).is(200, "SUCCESS"))
+			if !in(b, user) {
+				t.Error("the change does not lead to a session")
+			}
+		},
+		"alan+old": func(b *browser, user string) {
+			b.post(recovery+"password", "username", user, "factorType", "EMAIL").is(200, "RECOVERY_CHALLENGE")
+			r := b.open(b.link(s, user, recoverPath)).is(200, "PASSWORD_RESET")
+			b.post(r.str(next), "newPassword", long).is(200, "SUCCESS")
+		},
+	}
+	for name, change := range changes {
+		user := name + domain
+		old, other, fresh := s.browser(t), s.browser(t), s.browser(t)
+		old.redeem(old.login(user).is(200, "SUCCESS"))
+		other.redeem(other.login("alan+other" + domain).is(200, "SUCCESS"))
+		if !in(old, user) || !in(other, user) {
+			t.Fatal("there is no session")
+		}
+		change(fresh, user)
+		if in(old, user) {
+			t.Errorf("%s: a session has outlived its password", user)
+		}
+		if !in(other, user) {
+			t.Errorf("%s: a new password ends the session of somebody else", user)
+		}
+		fresh.redeem(fresh.with(user, long).is(200, "SUCCESS"))
+		if !in(fresh, user) || in(old, user) {
+			t.Errorf("%s: signed in anew: %t, and the old one: %t", user, in(fresh, user), in(old, user))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,6 +26,7 @@ type session struct {
 	Methods, Channels    []string
 	Remembered           bool // a device, in the place of a factor
 	Began, Made, Expires time.Time
+	Password             time.Time // when the password that counted was chosen; zero: it is everybody's
 }
 
 // proofs are what a session's methods are called on the page: RFC 8176 has their names.
@@ -66,7 +68,11 @@ func (s *sessions) StartSession(w http.ResponseWriter, r *http.Request, a *authn
 	}
 	id := rand.Text()
 	made := s.now()
-	v := session{a.User, a.Transaction, a.Methods, a.Channels, a.Remembered, a.Began, made, made.Add(sessionLife)}
+	chosen, err := s.chosen(r.Context(), a.User)
+	if err != nil {
+		return okta.Session{}, err
+	}
+	v := session{a.User, a.Transaction, a.Methods, a.Channels, a.Remembered, a.Began, made, made.Add(sessionLife), chosen}
 	if err := saveUntil(r.Context(), s.kept, sessionKind, hashed(id), v, v.Expires); err != nil {
 		return okta.Session{}, err
 	}
@@ -84,7 +90,20 @@ func (s *sessions) of(r *http.Request) (*session, error) {
 	if err != nil || v == nil || !s.now().Before(v.Expires) {
 		return nil, err
 	}
+	chosen, err := s.chosen(r.Context(), v.User)
+	if err != nil || !chosen.Equal(v.Password) { // whoever knew the old password may have the session
+		return nil, err
+	}
 	return v, nil
+}
+
+// chosen says when the user's password was: a new one ends all sessions from before.
+func (s *sessions) chosen(ctx context.Context, user string) (time.Time, error) {
+	own, err := load[ownPassword](ctx, s.kept, passwordKind, user)
+	if err != nil || own == nil {
+		return time.Time{}, err
+	}
+	return own.At, nil
 }
 
 func (s *sessions) end(r *http.Request) error {
