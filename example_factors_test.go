@@ -140,7 +140,7 @@ func (even) Verify(_ context.Context, c authn.Check) (authn.Verdict, error) {
 }
 
 // A step that depends on a response says so; it is taken again with the verdict.
-func ExampleMachine_Check() {
+func ExampleMachine_Checks() {
 	number := authn.FactorType{Name: "acme:number", Methods: []string{"pin"}, Verifier: even{}}
 	m, err := authn.NewMachine(authn.Config{Tenant: "acme", Keys: []authn.Key{{ID: 1, Secret: newKey()}}, PseudonymKey: newKey(), Types: []authn.FactorType{number}})
 	if err != nil {
@@ -156,8 +156,8 @@ func ExampleMachine_Check() {
 	if err := m.Step(&r.Account, secret, authn.Challenge{Factor: "n"}, env, &r); err != nil {
 		panic(err)
 	}
-	check, _ := m.Check(&r.Account, secret, env)
-	prompt, _ := number.Verifier.Prompt(context.Background(), *check)
+	checks, _ := m.Checks(&r.Account, secret, env)
+	prompt, _ := number.Verifier.Prompt(context.Background(), checks[0])
 	fmt.Printf("%s\n", prompt)
 
 	err = m.Step(&r.Account, secret, authn.Verify{Code: "42"}, env, &r)

@@ -53,6 +53,9 @@ type Factor struct {
 	// At is set in [Answer].Factors only: from which time the factor can be chosen, if
 	// nothing else happens first. Zero is now; the transaction's end means not in it.
 	At time.Time
+	// Options is set in [Answer].Factors only, of an active factor whose type is AtOnce:
+	// what its Verifier's Prompt returned, such as the question to be answered.
+	Options []byte
 	// Handle is by what a response names its user, where the type's Verifier is a
 	// [Discoverer]. It comes with [Directory].Activated, the same for each such factor of a
 	// user. The host keeps it and finds the user by it, in [Finder]; nothing else reads it.
@@ -95,7 +98,8 @@ type FactorType struct {
 	// Verifier judges responses, of a type without a Channel.
 	Verifier Verifier
 	// AtOnce says that a response to the Verifier needs no challenge, such as the
-	// answer to a question: [Verify] takes it in MFA_REQUIRED.
+	// answer to a question: [Verify] takes it in MFA_REQUIRED, where the factor has its
+	// [Factor].Options.
 	AtOnce bool
 
 	codes codes

@@ -1,5 +1,7 @@
 package authn
 
+import "slices"
+
 // A Prompt is what the user needs to prove the factor at hand, or to enroll it, beyond
 // a code that was sent. It is made for each answer, and nothing of it is stored: once a
 // factor is active, its secret or its codes are not shown again.
@@ -56,19 +58,21 @@ func (s *step) awaitedPrompt(typ *FactorType) (p Prompt) {
 	return p
 }
 
-// Check is what the Verifier of the factor at hand is asked for [Prompt].Options; nil
-// if it has none, or none is live. A [Service] asks by itself.
-func (m *Machine) Check(a *Account, h TokenSecret, env Env) (*Check, error) {
+// Checks are what Verifiers are asked: of the factor at hand, for [Prompt].Options, or of
+// each factor that can be proved at once, for [Factor].Options. A [Service] asks by itself.
+func (m *Machine) Checks(a *Account, h TokenSecret, env Env) ([]Check, error) {
 	i := m.unfinished(a, h.digest(), env.Now)
 	if i < 0 {
 		return nil, nil
 	}
-	return m.checkAt(a, i, &env)
+	return m.checksAt(a, i, &env)
 }
 
-func (m *Machine) checkAt(a *Account, i int, env *Env) (*Check, error) {
+func (m *Machine) checksAt(a *Account, i int, env *Env) (all []Check, err error) {
 	t := &a.txs[i]
-	if typ := m.typeOf(t.factor.kind); !t.info().AtHand || !t.code.live || typ == nil || typ.Verifier == nil {
+	switch typ := m.typeOf(t.factor.kind); {
+	case t.info().AtHand && (!t.code.live || typ == nil || typ.Verifier == nil),
+		!t.info().AtHand && (t.info().Offers != Active || !slices.ContainsFunc(env.Factors, m.promptsAtOnce)):
 		return nil, nil
 	}
 	s, err := m.look(a, env)
@@ -77,9 +81,21 @@ func (m *Machine) checkAt(a *Account, i int, env *Env) (*Check, error) {
 	}
 	defer m.pool.Put(s)
 	s.i = i
-	l := s.find(&t.factor)
-	if l == nil {
-		return nil, nil
+	if t.info().AtHand {
+		if l := s.find(&t.factor); l != nil {
+			all = append(all, *s.check(l))
+		}
+		return all, nil
 	}
-	return s.check(l), nil
+	for j := range s.dir {
+		if l := &s.dir[j]; l.status == Active && l.typ.AtOnce && s.counts(l) {
+			all = append(all, *s.check(l))
+		}
+	}
+	return all, nil
+}
+
+func (m *Machine) promptsAtOnce(f Factor) bool {
+	typ := m.typeOf(f.Type)
+	return typ != nil && typ.AtOnce && f.Status == Active
 }

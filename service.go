@@ -366,19 +366,25 @@ func (s *Service) describe(c *call, a *Account, i int) (*Answer, error) {
 	return ans, nil
 }
 
-// addOptions adds what the factor's Verifier has for the client. If it fails, the
-// answer does without, and the Auditor is told.
+// addOptions adds what Verifiers have for the client: of the factor at hand, or of those
+// to choose from. If one fails, the answer does without, and the Auditor is told.
 func (s *Service) addOptions(c *call, ans *Answer, a *Account, i int, env *Env) {
-	check, err := s.m.of(a).checkAt(a, i, env)
-	if err != nil || check == nil {
+	checks, err := s.m.of(a).checksAt(a, i, env)
+	if err != nil {
 		return
 	}
-	err = safely("verifier", func() (err error) {
-		ans.Prompt.Options, err = s.m.typeOf(check.Factor.Type).Verifier.Prompt(c.ctx, *check)
-		return err
-	})
-	if err != nil {
-		s.note(c.ctx, AuditEvent{Account: s.m.key(c.p), User: a.user, Event: EventFactorUnusable, Factor: check.Factor.ID, Type: check.Factor.Type, Err: err.Error()})
+	for _, check := range checks {
+		options := &ans.Prompt.Options
+		if at := slices.IndexFunc(ans.Factors, func(f Factor) bool { return f.ID == check.Factor.ID }); at >= 0 {
+			options = &ans.Factors[at].Options
+		}
+		err := safely("verifier", func() (err error) {
+			*options, err = s.m.typeOf(check.Factor.Type).Verifier.Prompt(c.ctx, check)
+			return err
+		})
+		if err != nil {
+			s.note(c.ctx, AuditEvent{Account: s.m.key(c.p), User: a.user, Event: EventFactorUnusable, Factor: check.Factor.ID, Type: check.Factor.Type, Err: err.Error()})
+		}
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 type Verifier interface {
 	// Prompt returns what the client needs for a response, such as the options of a
 	// browser's API, for [Prompt].Options. It is called for each answer in which the
-	// factor is at hand; the same check must give the same prompt.
+	// factor is at hand or, if its type is AtOnce, can be chosen: then the check has no
+	// Challenge, and what is returned goes into [Factor].Options. The same check must
+	// give the same prompt.
 	Prompt(ctx context.Context, c Check) ([]byte, error)
 	// Verify judges c.Response. It is called after the account's record was loaded,
 	// again on every re-run, and only for a response that counts: not during a

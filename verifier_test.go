@@ -3,6 +3,7 @@ package authn
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,42 @@ func (w *walk) answers(v Verdict, ev Event) State {
 	return w.do(ev)
 }
 
+// TestChecks: a Verifier has something to show of the factor at hand, and of those that
+// can be proved without being chosen first.
+func TestChecks(t *testing.T) {
+	second, unset, off := adaQuestion, adaQuestion, adaQuestion
+	second.ID, unset.ID, off.ID, unset.Status, off.Status = "que2", "que3", "que4", NotSetUp, Disabled
+	w := verified(t, adaToken, adaQuestion, adaMail, second, unset)
+	want := func(what string, ids ...string) {
+		t.Helper()
+		all, err := w.m.Checks(&w.a, w.h, w.env())
+		var got []string
+		for _, c := range all {
+			got = append(got, c.Factor.ID)
+			if c.User != ada.User || c.Tenant != "acme" || c.Purpose != PurposeSignIn || c.Response != nil || (c.Challenge == [32]byte{}) != (what == "to choose from") {
+				t.Errorf("%s: %+v", what, c)
+			}
+		}
+		if err != nil || !slices.Equal(got, ids) {
+			t.Errorf("%s: %q, %v, want %q", what, got, err, ids)
+		}
+	}
+	want("to choose from", adaQuestion.ID, second.ID)
+	for id, shown := range map[string][]string{adaMail.ID: nil, second.ID: {second.ID}, adaToken.ID: {adaToken.ID}} {
+		w.want(w.do(Challenge{id}), MFAChallenge)
+		want("at hand: "+id, shown...)
+		w.want(w.do(Previous{}), MFARequired)
+	}
+	want("to choose from", adaQuestion.ID, second.ID)
+	w.fs = append(w.fs, off) // one that is disabled refuses the sign-in, and not its picture
+	want("to choose from", adaQuestion.ID, second.ID)
+	w.do(Cancel{})
+	want("ended")
+
+	w = verified(t, adaToken, adaMail, unset)
+	want("none")
+}
+
 func TestVerified(t *testing.T) {
 	w := verified(t, adaToken, adaToken2, adaMail)
 	w.refuses(Verify{Factor: adaToken.ID, Code: "response"}, ErrNotAllowed)
@@ -53,8 +90,8 @@ func TestVerified(t *testing.T) {
 		len(c.Others) != 1 || c.Others[0].ID != adaToken2.ID || c.Challenge == [32]byte{} {
 		t.Fatalf("%+v", *c)
 	}
-	shown, err := w.m.Check(&w.a, w.h, w.env())
-	if err != nil || shown.Challenge != c.Challenge || shown.Response != nil {
+	shown, err := w.m.Checks(&w.a, w.h, w.env())
+	if err != nil || len(shown) != 1 || shown[0].Challenge != c.Challenge || shown[0].Response != nil {
 		t.Fatalf("what the prompt is asked for: %v", err)
 	}
 

@@ -158,7 +158,7 @@ type probe interface {
 
 	Session(a *authn.Account, h authn.TokenSecret) (authn.TokenSecret, bool)
 	Status(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Answer, error)
-	Check(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Check, error)
+	Checks(a *authn.Account, h authn.TokenSecret, env authn.Env) ([]authn.Check, error)
 	Explain(a *authn.Account, h authn.TokenSecret, ev authn.Event, env authn.Env) ([][2]string, authn.Transition, error)
 	Faults(key, user string, factors []authn.Factor) []authn.AuditEvent
 	Job(a *authn.Account, key string, e authn.Effect, factors []authn.Factor, now time.Time) (authn.Job, error)

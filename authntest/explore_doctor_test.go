@@ -68,12 +68,14 @@ func (d *doctored) Respond(a *authn.Account, approval authn.Secret, reply authn.
 	return d.probe.Respond(a, approval, reply, env, r)
 }
 
-func (d *doctored) Check(a *authn.Account, h authn.TokenSecret, env authn.Env) (*authn.Check, error) {
-	c, err := d.probe.Check(a, h, env)
-	if c != nil && d.check != nil {
-		d.check(c)
+func (d *doctored) Checks(a *authn.Account, h authn.TokenSecret, env authn.Env) ([]authn.Check, error) {
+	cs, err := d.probe.Checks(a, h, env)
+	if d.check != nil {
+		for i := range cs {
+			d.check(&cs[i])
+		}
 	}
-	return c, err
+	return cs, err
 }
 
 func (d *doctored) Tend(a *authn.Account, now time.Time, r *authn.Result) ([]authn.Effect, error) {

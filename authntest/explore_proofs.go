@@ -78,15 +78,15 @@ func checkChallenge(t *Trial) (applies bool, wrong string) {
 	if t.direct() {
 		return true, says(t.check.Challenge != none, "a response without a challenge is held against one")
 	}
-	before, err := t.x.p.Check(t.Account, t.g.secret, authn.Env{Now: t.Now, Factors: t.Factors})
+	before, err := t.x.p.Checks(t.Account, t.g.secret, authn.Env{Now: t.Now, Factors: t.Factors})
 	switch is := t.Is(); {
-	case err != nil || before == nil || before.Challenge != t.check.Challenge || before.Challenge == none:
+	case err != nil || len(before) != 1 || before[0].Challenge != t.check.Challenge || before[0].Challenge == none:
 		return true, says(true, "the client was shown another challenge, or none: %v", err)
 	case t.g.judged == t.check.Challenge:
 		return true, "a response was judged by it before"
 	case t.Outcome == authn.WrongCode && atHand(is.State):
-		after, err := t.x.p.Check(&t.r.Account, t.g.secret, authn.Env{Now: t.Now, Factors: t.Factors})
-		return true, says(err != nil || after == nil || after.Challenge == before.Challenge, "the next response would be judged by the same: %v", err)
+		after, err := t.x.p.Checks(&t.r.Account, t.g.secret, authn.Env{Now: t.Now, Factors: t.Factors})
+		return true, says(err != nil || len(after) != 1 || after[0].Challenge == before[0].Challenge, "the next response would be judged by the same: %v", err)
 	}
 	return true, ""
 }

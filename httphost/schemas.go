@@ -91,6 +91,7 @@ var said = map[string]string{
 	"Factor.status":        "NOT_SETUP, ACTIVE or DISABLED.",
 	"Factor.required":      "No sign-in succeeds without it.",
 	"Factor.at":            "From which time it can be chosen. Absent: now.",
+	"Factor.options":       "What to respond to, of a type that needs no challenge, such as the question to be answered.",
 	"Prompt.secret":        "Of an authenticator app, while it is enrolled: to type in.",
 	"Prompt.uri":           "Of an authenticator app, while it is enrolled: for a QR code.",
 	"Prompt.codes":         "Recovery codes, while they are enrolled.",

@@ -51,6 +51,8 @@ type Factor struct {
 	Status   string    `json:"status"`            // "NOT_SETUP", "ACTIVE" or "DISABLED"
 	Required bool      `json:"required,omitempty"`
 	At       time.Time `json:"at,omitzero"` // from which time it can be chosen; absent: now
+
+	Options json.RawMessage `json:"options,omitempty"` // of a type that needs no challenge: JSON, such as the question to answer
 }
 
 // A Prompt is an [authn.Prompt]. What it has of a secret is shown while a factor is
@@ -105,7 +107,7 @@ func (v *View) fill(a *authn.Answer) {
 }
 
 func factorOf(f *authn.Factor) *Factor {
-	return &Factor{ID: f.ID, Type: f.Type, Address: f.Address, Status: f.Status.String(), Required: f.Required, At: f.At}
+	return &Factor{ID: f.ID, Type: f.Type, Address: f.Address, Status: f.Status.String(), Required: f.Required, At: f.At, Options: rawJSON(f.Options)}
 }
 
 // promptOf is nil for one that asks for nothing.

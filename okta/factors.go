@@ -3,7 +3,6 @@ package okta
 import (
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"strconv"
 
 	"github.com/authnfsm/authn"
@@ -123,11 +122,6 @@ func (x *exchange) embed(t *transaction, a *authn.Answer) {
 		}
 	case formOf(f.Type).anyOf:
 		embedChallenge(t, p.Options)
-	case f.Type == questionType && !enrolling:
-		var q Question // if the Verifier says it so
-		if json.Unmarshal(p.Options, &q) == nil {
-			f.Profile.Question, f.Profile.QuestionText = cmp.Or(q.Question, f.Profile.Question), cmp.Or(q.Text, f.Profile.QuestionText)
-		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package okta
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -109,6 +111,12 @@ var forms = map[string]*form{
 	questionType: {
 		direct: true, enrolls: questionAndAnswer, with: "with the answer",
 		typed: "answer: it cannot be an answer to this question.", wrong: "That is not the answer.",
+		profile: func(p *FactorProfile, f authn.Factor, _ string) {
+			var q Question // if the Verifier says it so
+			if json.Unmarshal(f.Options, &q) == nil {
+				p.Question, p.QuestionText = cmp.Or(q.Question, p.Question), cmp.Or(q.Text, p.QuestionText)
+			}
+		},
 	},
 	webauthnType: {
 		anyOf: true, with: "with what the authenticator has made",

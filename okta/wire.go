@@ -136,7 +136,9 @@ func (x *exchange) transaction(a *authn.Answer) any {
 		t.Authn.Codes = append(t.Authn.Codes, string(c))
 	}
 	if a.Factor.ID != "" {
-		t.Embedded.Factor = x.showFactor(a.Factor, u)
+		f := a.Factor
+		f.Options = a.Prompt.Options
+		t.Embedded.Factor = x.showFactor(f, u)
 		x.embed(t, a)
 	}
 	if a.Session != "" {

@@ -93,6 +93,10 @@ func TestSignIn(t *testing.T) {
 	}
 
 	a = d.begin(authn.Login{User: "ada"})
+	const shown = `{"question":"disliked_food","questionText":"What is the food you least liked as a child?"}`
+	if len(a.Factors) != 1 || string(a.Factors[0].Options) != shown || a.Prompt.Options != nil {
+		t.Errorf("who is to answer is not asked: %+v", a.Factors)
+	}
 	d.refused(a, authn.Verify{Code: "brussels sprouts"}, authn.ErrNotAllowed) // of which factor?
 	a = d.do(a, authn.Verify{Factor: "q1", Code: "brussels sprouts"})
 	who, err := d.Redeem(t.Context(), a.Session)
@@ -101,7 +105,7 @@ func TestSignIn(t *testing.T) {
 	}
 
 	a = d.do(d.begin(authn.Login{User: "ada"}), authn.Challenge{Factor: "q1"})
-	prompted(t, a, `{"question":"disliked_food","questionText":"What is the food you least liked as a child?"}`)
+	prompted(t, a, shown)
 	d.refused(a, authn.Verify{Code: "abc"}, authn.ErrMalformed)
 	next := d.do(a, authn.Verify{Code: "sprouts"})
 	if next.Outcome != authn.WrongCode || next.TriesLeft != a.TriesLeft-1 {
