@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var twoGates = []Gate{{State: "TERMS", Means: "Terms are to be accepted."}, {State: "PROFILE"}}
@@ -229,4 +230,38 @@ func TestTableOfAMachine(t *testing.T) {
 	if !slices.ContainsFunc(r.States, func(s StateInfo) bool { return s.State == "TERMS" && s.Means == twoGates[0].Means }) {
 		t.Error("the reference lacks the gate")
 	}
+}
+
+// TestSkippedGuessesCount: who leaves guesses behind is not forgiven them for what is right
+// later on: neither a gate nor a password says anything of them.
+func TestSkippedGuessesCount(t *testing.T) {
+	l := ada
+	l.Require, l.Password, l.PasswordExpires = RequireIfActive, PasswordExpiresSoon, t0.Add(day)
+	needed := map[State]bool{"TERMS": true, "PROFILE": false}
+	w := hosted(t, twoGates, l, Factor{ID: "emf1", Type: Email, Address: "ada@example.com", Status: NotSetUp})
+	counted := func(n int) {
+		t.Helper()
+		if int(w.a.fails) != n || w.a.failures.at.len() != n {
+			t.Errorf("%d in a row, %d in all, want %d", w.a.fails, w.a.failures.at.len(), n)
+		}
+	}
+	w.do(Enroll{Type: Email})
+	w.do(Activate{Code: w.wrong()})
+	w.do(Activate{Code: w.wrong()})
+	w.do(Previous{})
+	w.want(w.do(Skip{}), PasswordWarn)
+	counted(2)
+	w.verdict = new(Verdict)
+	w.do(ChangePassword{old, fresh})
+	counted(3)
+	w.verdict = nil
+	w.want(w.stepTo(Skip{}, needed), "TERMS")
+	w.at += time.Minute
+	w.verdict = new(Verdict)
+	w.do(Pass{"TERMS", "no"})
+	counted(4)
+	w.at += time.Minute // the back-off
+	w.verdict = takes("accepted")
+	w.want(w.stepTo(Pass{"TERMS", "yes"}, needed), Success)
+	counted(3) // the gate's own
 }

@@ -353,9 +353,9 @@ var table = []row{
 	// The user goes back, skips or cancels.
 	{At: in(opPrevious, MFAEnrollActivate), To: MFAEnroll, Then: do{eraseCode}, Why: "The user can choose another factor."},
 	{At: in(opPrevious, MFAChallenge), To: MFARequired, Why: "The code is kept, but cannot be used until its factor is chosen again."},
-	{At: in(opSkip, MFAEnroll), When: all{nothingLeft}, Onward: fromPassword, Why: "The offered factors are optional."},
+	{At: in(opSkip, MFAEnroll), When: all{nothingLeft}, Onward: fromPassword, Then: do{keepCharges}, Why: "The offered factors are optional. Wrong codes stay counted, whatever is right later."},
 	{At: in(opSkip, MFAEnroll), When: all{moreAsked}, Refuse: ErrRequired, Why: "A second factor is required and none is proved, or a required factor is missing."},
-	{At: in(opSkip, PasswordWarn), Onward: fromGates, Why: "The password is still good."},
+	{At: in(opSkip, PasswordWarn), Onward: fromGates, Then: do{keepCharges}, Why: "The password is still good. Wrong ones stay counted, whatever is right later."},
 	{At: in(opCancel, append(live(), anyGate)...), To: Canceled, Then: do{finish}, Why: "The user abandoned the sign-in, or another one replaced it."},
 	{At: in(opCancel, Success), When: all{unredeemed}, To: Canceled, Then: do{finish}, Why: "Canceling invalidates the session token."},
 	{At: in(opCancel, Success), When: all{redeemed}, Refuse: ErrFinished, Why: "The session already exists; the host ends it."},

@@ -22,6 +22,7 @@ const (
 	trust
 	forgetDevices
 	forgive
+	keepCharges
 	newPassword
 	enterGate
 	succeed
@@ -53,6 +54,7 @@ var updates = [updatesEnd]struct {
 	trust:         {doTrust, "trust", "notes that the device stands for a factor"},
 	forgetDevices: {doForgetDevices, "forget devices", "remembers no device any more"},
 	forgive:       {doForgive, "forgive", "takes back what this transaction was charged: its share of the consecutive failures, and of the budgets"},
+	keepCharges:   {doKeepCharges, "keep charges", "what this transaction was charged is not taken back any more"},
 	newPassword:   {doNewPassword, "new password", "asks no more of the password, and drops an older one that the host has not taken"},
 	enterGate:     {doEnterGate, "enter gate", "notes which list of gates the transaction belongs to"},
 	succeed:       {doSucceed, "succeed", "issues a short-lived, single-use session token and refunds the start"},
@@ -152,6 +154,10 @@ func doForgive(s *step) {
 	s.acct.fails -= min(s.acct.fails, uint16(s.acct.failures.of(s.i)))
 	s.acct.failures.forgive(s.i)
 }
+
+// doKeepCharges comes with what the user leaves undone: something else that is right
+// later on says nothing of the guesses there.
+func doKeepCharges(s *step) { s.acct.failures.closeCharges(s.i) }
 
 func doUseCode(s *step) {
 	doEraseCode(s)

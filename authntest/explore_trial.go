@@ -352,8 +352,10 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 		g.redeems++
 	case t.forgives():
 		g.charged = 0
-	case t.Event == authn.EventSkip && t.Was().State == authn.MFAEnroll:
-		g.free = t.free(g.require)
+	case t.Event == authn.EventSkip:
+		if g.charged = 0; t.Was().State == authn.MFAEnroll { // what was wrong is not made good elsewhere
+			g.free = t.free(g.require)
+		}
 	}
 	if t.settlesPassword() {
 		g.password = authn.PasswordFine

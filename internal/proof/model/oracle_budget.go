@@ -68,6 +68,7 @@ type budget struct {
 	charges func(f fact) bool
 	refunds func(f fact) bool // the charges of the fact's transaction
 	clears  func(f fact) bool // all charges
+	keeps   func(f fact) bool // the charges of the fact's transaction are not refunded any more
 }
 
 func (o *oracle) starts() budget {
@@ -75,6 +76,7 @@ func (o *oracle) starts() budget {
 		func(f fact) bool { return f.what == began && f.to != stateSuccess },
 		func(f fact) bool { return f.to == stateSuccess },
 		func(f fact) bool { return f.what == reinstated },
+		func(fact) bool { return false },
 	}
 }
 
@@ -83,16 +85,18 @@ func (o *oracle) sends() budget {
 		func(f fact) bool { return f.what == sent },
 		func(fact) bool { return false },
 		func(f fact) bool { return f.what == reinstated },
+		func(fact) bool { return false },
 	}
 }
 
 // failures returns the budget of wrong codes. An accepted code refunds those of
-// its transaction, and the host can clear all.
+// its transaction since it skipped something, and the host can clear all.
 func (o *oracle) failures() budget {
 	return budget{[]limit{{o.p.FailuresPerDay, aDay}, {o.p.FailuresPerYear, aYear}},
 		func(f fact) bool { return f.what == erred },
 		func(f fact) bool { return f.clears() },
 		func(f fact) bool { return f.what == reinstated },
+		fact.leaves,
 	}
 }
 
@@ -124,6 +128,12 @@ func (o *oracle) charges(b budget) (ms []time.Time) {
 			}
 		case b.clears(f):
 			ms, txs = nil, nil
+		case b.keeps(f):
+			for i := range txs {
+				if txs[i] == f.tx {
+					txs[i] = -1
+				}
+			}
 		case b.refunds(f):
 			for i := len(ms) - 1; i >= 0; i-- {
 				if txs[i] == f.tx {
@@ -213,13 +223,17 @@ func (o *oracle) trouble() (s trouble) {
 	return s
 }
 
-// charged counts the wrong ones of the transaction of the i-th fact, since it was right the
-// last time.
+// leaves says that the transaction goes on without what was asked of it: what was wrong
+// there is not made good by what is right elsewhere.
+func (f fact) leaves() bool { return f.what == went && f.by.event == "skip" }
+
+// charged counts the wrong ones of the transaction of the i-th fact, since it was right, or
+// has skipped something, the last time.
 func (o *oracle) charged(i int) (n int) {
 	for _, f := range o.facts[:i] {
 		switch {
 		case f.tx != o.facts[i].tx:
-		case f.clears():
+		case f.clears(), f.leaves():
 			n = 0
 		case f.what == erred:
 			n++
