@@ -34,7 +34,7 @@
 // # Time
 //
 // At its expiry a code is late. No event extends a transaction, no timer
-// decides anything, and a clock that is set back revives nothing.
+// decides anything, and a clock that is set back by less than a day revives nothing.
 //
 // # Secrets
 //

@@ -258,6 +258,21 @@ func TestUsedUnderAClockThatWasAhead(t *testing.T) {
 	}
 }
 
+// Nor does one that was behind for a moment, by less than a day.
+func TestUsedUnderAClockThatWasBehind(t *testing.T) {
+	m := newMachine(t, Policy{})
+	for _, behind := range []time.Duration{time.Minute, 3 * time.Minute, 5 * time.Minute, time.Hour, 23 * time.Hour} {
+		w := &walk{TB: t, m: m, fs: []Factor{imported(t, m, ada.User, "app")}, seed: 1}
+		w.begin(ada)
+		w.want(w.do(Verify{Factor: "app", Code: appCode(importedSecret, t0)}), Success)
+		w.at = -behind
+		w.begin(ada)
+		w.at = 20 * time.Second
+		w.begin(ada)
+		w.refuses(Verify{Factor: "app", Code: appCode(importedSecret, t0)}, ErrUsed)
+	}
+}
+
 // A clock that was ahead has used codes of the future: their owner can use the codes of
 // the present at once when it is right again.
 func TestMarksAfterAClockFault(t *testing.T) {

@@ -11,13 +11,10 @@ import (
 // which it matters, 4 bytes each. A string is a value: nothing aliases it.
 type marks string
 
-// usedKept is how much longer than it matters a time step that was used is remembered:
-// a clock that is ahead must not make the clocks that are right forget it.
+// usedKept is how much longer than it matters a time step that was used is remembered,
+// and how far ahead one may lie: a clock that is wrong, ahead or behind, must not make the
+// clocks that are right forget it.
 const usedKept = day
-
-// maxUsed is how long a time step that was used can matter at most: two periods of a
-// minute, and the rest of its own.
-const maxUsed = 3 * minute
 
 const (
 	markTag  = 8

@@ -159,7 +159,7 @@ func (a *Account) unskew(now int64, p *Policy) {
 	a.sends.clamp(now)
 	a.starts.clamp(now)
 	a.devices.trim(now, p)
-	a.used.upTo(now + int64(maxUsed)) // later steps are of codes that nobody has yet
+	a.used.upTo(now + int64(usedKept)) // it may be this clock that is behind; later steps would refuse codes for too long
 	a.kept.clamp(now + int64(day))
 	a.notBefore = min(a.notBefore, now+int64(p.BackoffMax))
 	a.lockedUntil = min(a.lockedUntil, now+int64(p.LockMax))

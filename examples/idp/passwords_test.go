@@ -244,7 +244,7 @@ func TestNewPasswordEndsSessions(t *testing.T) {
 		user := name + domain
 		old, other, fresh := s.browser(t), s.browser(t), s.browser(t)
 		old.redeem(old.login(user).is(200, "SUCCESS"))
-		other.redeem(other.login("alan+other" + domain).is(200, "SUCCESS"))
+		other.redeem(other.login("alan+other"+domain).is(200, "SUCCESS"))
 		if !in(old, user) || !in(other, user) {
 			t.Fatal("there is no session")
 		}

@@ -105,14 +105,14 @@ func (o *oracle) replayable(a app, step int64) time.Time { return a.begins(step 
 // lastStep returns the last time step of an app whose code was used; 0 if none
 // matters at t. It is remembered for a day after its code would be good, so that a
 // clock that was ahead makes nobody forget it; after a clock fault, only if it would
-// be good for three minutes at most.
+// be good for a day at most: the clock that noticed may be the one that is behind.
 func (o *oracle) lastStep(a app, t time.Time) (last int64) {
 	var until time.Time
 	for _, f := range o.facts {
 		switch {
 		case f.what == accepted && f.app != nil && *f.app == a:
 			last, until = f.step, o.replayable(a, f.step)
-		case f.what == deleted, f.what == clockFell && until.After(f.at.Add(3*time.Minute)), f.saves && !until.Add(24*time.Hour).After(f.at):
+		case f.what == deleted, f.what == clockFell && until.After(f.at.Add(24*time.Hour)), f.saves && !until.Add(24*time.Hour).After(f.at):
 			last, until = 0, time.Time{}
 		}
 	}
