@@ -164,8 +164,13 @@ func (a *Account) find(token digest) int {
 
 // idle says that the account holds no limit, lock, transaction or delivery, so
 // that its record can be deleted.
-func (a *Account) idle() bool {
-	return a.quiet() && a.fails == 0 && !a.disabled
+func (a *Account) idle() bool { return a.quiet() && !a.lasting() }
+
+// lasting says that something does not end by itself. The row of failures lasts as long
+// as the user does.
+func (a *Account) lasting() bool {
+	erased := a.user == "" && a.claim == ""
+	return a.disabled || a.fails > 0 && !erased
 }
 
 // usedEnd is when the last time step that was used may be forgotten; 0 if there is none.

@@ -44,9 +44,11 @@ func canonicalPhone(s string) (string, error) {
 }
 
 // maskPhone shows the country code and the last four digits, as Okta does, and not
-// how long the number is.
+// how long the number is. Of a short number it shows fewer: three are always hidden.
 func maskPhone(s string) string {
-	return "+" + countryCode(s[1:]) + " XXX-XXX-" + s[len(s)-4:]
+	code := countryCode(s[1:])
+	shown := min(4, len(s)-1-len(code)-3)
+	return "+" + code + " XXX-XXX-" + s[len(s)-shown:]
 }
 
 // twoDigits are the country codes of two digits (ITU-T E.164, list of assigned

@@ -45,7 +45,8 @@ func (s *Service) Reinstate(ctx context.Context, user, reason string) error {
 
 // Erase forgets a user: live transactions end, and what is owed is not
 // delivered. A lock or a budget that is in force stays, under the pseudonym
-// alone, until it ends. A record that cannot be opened is deleted.
+// alone, until it ends, and so does a factor that is disabled. A record that cannot be
+// opened is deleted.
 func (s *Service) Erase(ctx context.Context, user string) error {
 	return s.host(ctx, user, EventErase, "", func(st *step) error {
 		err := st.offerAll(opCancel)

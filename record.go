@@ -125,7 +125,7 @@ func (m *Machine) nextEnd(a *Account) int64 {
 	for i := range a.outbox {
 		soonest(a.outbox[i].next)
 	}
-	if at != 0 || a.fails > 0 || a.disabled {
+	if at != 0 || a.lasting() {
 		return at
 	}
 	// Nothing is under way: it may go when the last charge and lock are over.

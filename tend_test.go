@@ -68,7 +68,8 @@ func TestSealedAnew(t *testing.T) {
 		want time.Duration
 	}{
 		"nothing":            {ledger{}, 0},
-		"a wrong code":       {ledger{fails: 1}, resealed},
+		"a wrong code":       {ledger{user: "ada", fails: 1}, resealed},
+		"one, and no user":   {ledger{fails: 1}, 0},
 		"disabled":           {ledger{disabled: true}, resealed},
 		"a lock":             {ledger{lockedUntil: t0.Add(day).UnixNano()}, day},
 		"a charge of a year": {ledger{failures: failures{at: window(chargeAt(t0)), by: "\x00"}}, resealed},

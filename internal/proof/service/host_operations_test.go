@@ -95,3 +95,24 @@ func TestNoUser(t *testing.T) {
 		t.Error("a refused user has a record")
 	}
 }
+
+// TestErasedIsForgotten: of a user who is gone, what limits an account stays until it ends,
+// and then nothing.
+func TestErasedIsForgotten(t *testing.T) {
+	h := testhost.New(t, nil)
+	a, code := h.Challenged(t)
+	h.MustDo(t, a.Token, authn.Verify{Code: testhost.OtherCode(code)})
+	must(t, h.Erase(t.Context(), "ada"))
+	for day := 1; h.Store.Len() > 0; day++ {
+		if day > 366 {
+			t.Fatal("after a year there is a record")
+		}
+		h.Wait(24 * time.Hour)
+		if _, err := h.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if day == 364 && h.Store.Len() != 1 {
+			t.Fatal("a budget that is in force was forgotten")
+		}
+	}
+}
