@@ -92,14 +92,22 @@ func (x *exchange) verifyClaim() (any, error) {
 	case x.in.passCode == "":
 		return nil, fault(invalid, "passCode: it is required")
 	}
-	if err := x.here(authn.EventVerify); err != nil {
+	if err := x.byPhone(authn.EventVerify); err != nil {
 		return nil, err
 	}
 	return x.event(authn.Verify{Code: authn.Code(x.in.passCode)})
 }
 
+// byPhone is here, at a path of one of the two ways that a code goes.
+func (x *exchange) byPhone(e authn.EventName) error {
+	if by := strings.ToLower(x.factor); by != authn.SMS && by != authn.Call {
+		return fault(noFactor, "%s: SMS or CALL is expected", x.at.what())
+	}
+	return x.here(e)
+}
+
 func (x *exchange) resendClaim() (any, error) {
-	if err := x.here(authn.EventResend); err != nil {
+	if err := x.byPhone(authn.EventResend); err != nil {
 		return nil, err
 	}
 	return x.event(authn.Resend{})

@@ -174,6 +174,23 @@ func TestWalkRecovery_TextMessage(t *testing.T) {
 	c.golden()
 }
 
+// TestRecoveryPaths: a code goes by SMS or CALL, and no other path takes one or sends one.
+func TestRecoveryPaths(t *testing.T) {
+	w, _, phone := newRecovery(t, "")
+	c := w.client("bob")
+	r := c.is(c.post(recoverPath, `{"username":"bob","factorType":"sms"}`), 200, "RECOVERY_CHALLENGE")
+	code := string(last(phone).Code)
+	w.wait(30 * time.Second)
+	for _, id := range []string{"xyz", "EMAIL", "SMSS", "SM", "QUESTION"} {
+		at := strings.Replace(r.str(next), "/SMS/", "/"+id+"/", 1)
+		c.is(c.send(at, "passCode", code), 404, "E0000007")
+		c.is(c.send(strings.Replace(at, "/verify", "/resend", 1)), 404, "E0000007")
+	}
+	was := c.token
+	c.token = "" // another one comes
+	c.is(c.post(strings.Replace(r.str(next), "/SMS/", "/sms/", 1), `{"stateToken":"`+was+`","passCode":"`+code+`"}`), 200, "MFA_REQUIRED")
+}
+
 // TestRecoveryFactorAppears: a factor that becomes active while a new password is asked for
 // is proved before it is taken.
 func TestRecoveryFactorAppears(t *testing.T) {

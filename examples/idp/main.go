@@ -124,7 +124,7 @@ func baseURL(a *net.TCPAddr) string {
 
 func welcome(base, storage string, dev bool) string {
 	s := fmt.Sprintf("A demo identity provider, %s.\n\n", storage)
-	for _, l := range [][2]string{{"Sign in", "/"}, {"Inbox", "/inbox"}, {"Machine", "/machine"}, {"Account", "/account"}} {
+	for _, l := range [][2]string{{"Sign in", "/"}, {"Inbox", "/inbox"}, {"Phone", "/phone"}, {"Machine", "/machine"}, {"Account", "/account"}} {
 		s += fmt.Sprintf("  %-9s %s%s\n", l[0], base, l[1])
 	}
 	if dev {
