@@ -11,7 +11,8 @@ import (
 )
 
 // RecoveryCodes is the factor type of a list of ten codes that the user keeps, each
-// good once: look-up secrets in the terms of NIST SP 800-63B. While the list is
+// good for one sign-in: look-up secrets in the terms of NIST SP 800-63B. The code that
+// confirms the list proves that the user has it, and stays good. While the list is
 // enrolled, [Answer].Prompt has the codes. Afterwards nobody can show them again:
 // [Factor].Data has hashes, and which codes were used. Each use is notified
 // ([RecoveryMessage]); [Prompt].Left says how many codes are left.

@@ -364,7 +364,7 @@
 //     somebody else to finish it.
 //   - SUCCESS has a cancel link and no state token: a client that kept the state
 //     token can use it.
-//   - LOCKED_OUT has no link.
+//   - LOCKED_OUT has the link unlock, with Config.Recovery and if the lock ends, and no other.
 //   - A new password is stored by the time that the session token is redeemed. It is
 //     changed after the second factor was proved, also where it is to be reset.
 //   - The deprecated audience of a step-up, what trusted applications may do besides

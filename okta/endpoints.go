@@ -17,6 +17,7 @@ const (
 
 	gatePath      = authnPath + "/gates/{id}" // {id} stands for the gate's state
 	recoveryPath  = authnPath + "/recovery"
+	unlockPath    = recoveryPath + "/unlock"
 	linkPath      = recoveryPath + "/token"
 	claimPath     = recoveryPath + "/factors/{id}" // {id} stands for SMS or CALL
 	questionsPath = authnPath + "/factors/questions"
@@ -155,7 +156,7 @@ var endpoints = []endpoint{
 		does:  []operation{{event: authn.EventClaim, link: nowhere, with: "with username and factorType", does: "mails a link, or sends a code, to reset the password; a trusted server gets the recoveryToken without a factorType"}},
 	},
 	{
-		method: http.MethodPost, path: recoveryPath + "/unlock", run: (*exchange).unlock, needs: (*Handler).hasRecovery,
+		method: http.MethodPost, path: unlockPath, run: (*exchange).unlock, needs: (*Handler).hasRecovery,
 		takes: relayed | username | factorType,
 		does:  []operation{{event: authn.EventClaim, link: nowhere, with: "with username and factorType", does: "mails a link, or sends a code, to unlock the account; a trusted server gets the recoveryToken without a factorType"}},
 	},

@@ -174,6 +174,34 @@ func TestWalkRecovery_TextMessage(t *testing.T) {
 	c.golden()
 }
 
+// TestUnlockLink: the answer to the right password of a locked account says where it is
+// unlocked, if it can be.
+func TestUnlockLink(t *testing.T) {
+	for disabled, after := range map[bool]int{true: 1, false: 50} {
+		w, _, _ := newRecovery(t, "")
+		w.svc, w.h = w.node(authn.Policy{LockEvery: 1, DisableAfter: after}, "acme")
+		c := w.client("bob")
+		r := c.is(c.login(), 200, "MFA_REQUIRED")
+		r = c.is(c.send(r.str(firstVerify)), 200, "MFA_CHALLENGE")
+		code := []byte(last(w.mail).Code)
+		code[0] ^= 1 // another digit
+		c.is(c.send(r.str(next), "passCode", string(code)), 403, "E0000069")
+		r = c.is(c.login(), 200, "LOCKED_OUT")
+		if r.at("stateToken") != nil || (r.at("_links.next") == nil) != disabled {
+			t.Fatalf("disabled %t: %s", disabled, r.Body)
+		}
+		if disabled {
+			continue
+		}
+		if r.str("_links.next.name") != "unlock" {
+			t.Errorf("%s", r.Body)
+		}
+		c.is(c.post(r.str(next), `{"username":"bob","factorType":"EMAIL"}`), 200, "RECOVERY_CHALLENGE")
+		c.is(c.post(tokenPath, `{"recoveryToken":"`+string(last(w.mail).Link)+`"}`), 200, "SUCCESS")
+		c.is(c.login(), 200, "MFA_REQUIRED")
+	}
+}
+
 // TestRecoveryPaths: a code goes by SMS or CALL, and no other path takes one or sends one.
 func TestRecoveryPaths(t *testing.T) {
 	w, _, phone := newRecovery(t, "")

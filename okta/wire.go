@@ -2,6 +2,7 @@ package okta
 
 import (
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/authnfsm/authn"
@@ -155,10 +156,15 @@ func (x *exchange) transaction(a *authn.Answer) any {
 	return x.withGate(t, a)
 }
 
-// lockedOut is what the right password gets on a locked account.
+// lockedOut is what the right password gets on a locked account: where it can be unlocked,
+// if it can, and no token.
 func (x *exchange) lockedOut(r *authn.Refusal) *transaction {
 	e := extensions{Allowed: []allowed{}, Until: notBefore(r.RetryAt), Now: wireTime(x.now(r.Answer))}
-	return &transaction{Status: authn.LockedOut, RelayState: x.in.relayState, Authn: e}
+	t := &transaction{Status: authn.LockedOut, RelayState: x.in.relayState, Authn: e}
+	if x.h.hasRecovery() && !r.RetryAt.IsZero() { // what the host has disabled stays so
+		t.Links.Next = link{Name: "unlock", Href: x.base() + unlockPath, Hints: hints{[1]string{http.MethodPost}}}
+	}
+	return t
 }
 
 func (x *exchange) user(id string) user {
