@@ -226,10 +226,15 @@ func (e AuditEvent) LogValue() slog.Value {
 // context. Implementations must be safe for concurrent use.
 type Limiter interface {
 	// Allow is asked before a sign-in begins, a code is sent or a code is looked
-	// at; at most once for each call, only about what would otherwise be done,
+	// at; at most once for each event, only about what would otherwise be done,
 	// and not for a repeat. It returns the time from which the step may go on:
 	// the zero time, or one that has come, is now. The event is then refused with
 	// [ErrTooSoon], and nothing is counted. An error is "unavailable".
+	//
+	// A client that asks again and again whether another device has answered is asked
+	// about each time: give EventVerify of a Type that is Awaited a limit of its own.
+	// A claim that is proved asks twice: for EventVerify, and for the EventPrimary by
+	// which it is carried on. If that one is held up, the code is used up all the same.
 	Allow(ctx context.Context, a Attempt) (retryAt time.Time, err error)
 }
 

@@ -12,7 +12,7 @@ type Assertion struct {
 	User        string
 	Name        string    // of a [Claim] of PurposeSignUp: the address that was proved; User is ""
 	Methods     []string  // RFC 8176: those of [Login], "pwd" by default, none after a passkey, and of each factor its type's, such as "otp" of e-mail; never a level of assurance
-	Channels    []string  // how codes came: "email", "sms", "call", or the host's own
+	Channels    []string  // how codes of factors came: "email", "sms", "call", or the host's own; not that of a [Claim]'s code
 	Factors     []string  // ids of the factors proved, the last three of them
 	Proofs      []Proof   // what was proved, each with its time: the host's own part first, if there is one
 	Remembered  bool      // a factor was required, and not proved, since the device is remembered

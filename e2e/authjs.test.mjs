@@ -349,7 +349,9 @@ describe('every kind of factor', () => {
     [user, tx] = await begun('question')
     tx = await of(tx, 'question').enroll({ profile: { question: 'disliked_food', answer: 'Brussels sprouts' } })
     assert.equal(tx.status, 'SUCCESS')
-    tx = await of(await signIn(user), 'question').verify({ answer: 'brussels sprouts' })
+    const asked = of(await signIn(user), 'question')
+    assert.equal(asked.profile.questionText, 'What is the food you least liked as a child?')
+    tx = await asked.verify({ answer: 'brussels sprouts' })
     assert.equal(tx.status, 'SUCCESS');
 
     [user, tx] = await begun('push')

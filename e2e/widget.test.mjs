@@ -95,8 +95,9 @@ test('an authenticator app: scan, a wrong code, the right one, and the next sign
   await signedIn('Radia Perlman')
 })
 
-test('several factors, one after the other, and Finish', async () => {
-  await login(fresh('margaret'))
+test('several factors, one after the other, and Finish; then the question is asked', async () => {
+  const user = fresh('margaret')
+  await login(user)
   const row = page.locator('.enroll-factor-row').filter({ hasText: 'Security Question' })
   await row.getByText('Setup').click()
   await page.locator('input[name="answer"]').fill('Brussels sprouts')
@@ -104,6 +105,11 @@ test('several factors, one after the other, and Finish', async () => {
   assert.equal(more.status, 'MFA_ENROLL')
   await page.getByText('Enrolled factors').waitFor()
   await page.getByRole('button', { name: 'Finish' }).click()
+  await signedIn('Margaret Hamilton')
+  const asked = await answered(/\/authn$/, () => login(user))
+  await page.getByText(asked._embedded.factors[0].profile.questionText).waitFor()
+  await page.locator('input[name="answer"]').fill('brussels sprouts')
+  await page.getByRole('button', { name: 'Verify' }).click()
   await signedIn('Margaret Hamilton')
 })
 
