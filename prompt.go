@@ -70,9 +70,10 @@ func (m *Machine) Checks(a *Account, h TokenSecret, env Env) ([]Check, error) {
 
 func (m *Machine) checksAt(a *Account, i int, env *Env) (all []Check, err error) {
 	t := &a.txs[i]
-	switch typ := m.typeOf(t.factor.kind); {
-	case t.info().AtHand && (!t.code.live || typ == nil || typ.Verifier == nil),
-		!t.info().AtHand && (t.info().Offers != Active || !slices.ContainsFunc(env.Factors, m.promptsAtOnce)):
+	atHand, typ := t.info().AtHand, m.typeOf(t.factor.kind)
+	switch { // nothing is looked up for what has nothing to show
+	case atHand && (!t.code.live || typ == nil || typ.Verifier == nil),
+		!atHand && (t.info().Offers != Active || !slices.ContainsFunc(env.Factors, m.promptsAtOnce)):
 		return nil, nil
 	}
 	s, err := m.look(a, env)
@@ -81,7 +82,7 @@ func (m *Machine) checksAt(a *Account, i int, env *Env) (all []Check, err error)
 	}
 	defer m.pool.Put(s)
 	s.i = i
-	if t.info().AtHand {
+	if atHand {
 		if l := s.find(&t.factor); l != nil {
 			all = append(all, *s.check(l))
 		}

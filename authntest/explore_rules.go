@@ -32,7 +32,7 @@ func Rules() []Rule {
 		{"once", "A code that was accepted, superseded or found to be late is never accepted.", checkOnce, nil},
 		{"late", "A code that comes at or after its expiry is late: recorded, not counted, dead.", checkLate, nil},
 		{"counted", "A wrong code is counted exactly once: by its code, its transaction and its account.", checkCounted, nil},
-		{"forgiven", "The right code ends the row of wrong codes and the back-off; it, and a right input to the host, take back what their own transaction was charged since it skipped something.", checkForgiven, nil},
+		{"forgiven", "The right code ends the row of wrong codes and the back-off; it, and a right input to the host, take back what their own transaction was charged since it last skipped something.", checkForgiven, nil},
 		{"only codes", "Nothing but a code that is looked at changes what was tried, and a code that is not looked at changes nothing.", checkOnlyCodes, nil},
 		{"last try", "The last try of a transaction ends it, the last of a row or of a budget locks the account, and no earlier one does.", checkLastTry, nil},
 		{"no refill", "Neither another code nor another transaction gives back tries, sends, starts, waits or locks; only the right code forgives, and only its own transaction's.", checkNoRefill, nil},

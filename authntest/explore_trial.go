@@ -353,7 +353,8 @@ func (t *Trial) learn(n *spot, a *authn.Account) {
 	case t.forgives():
 		g.charged = 0
 	case t.Event == authn.EventSkip:
-		if g.charged = 0; t.Was().State == authn.MFAEnroll { // what was wrong is not made good elsewhere
+		g.charged = 0 // what was wrong is not made good elsewhere
+		if t.Was().State == authn.MFAEnroll {
 			g.free = t.free(g.require)
 		}
 	}

@@ -117,8 +117,8 @@ func (p *plan) run(parts []part) ([]section, error) {
 // time.
 const attempts = 3
 
-// measure measures a part. For the regression check each comparison counts as it was
-// at its best.
+// measure measures a part. In the regression check a comparison is over only if it was
+// at every attempt.
 func (p *plan) measure(x part) (*section, error) {
 	best, err := x.run(p)
 	for n := 1; err == nil && p.quick && n < attempts && len(best.over()) > 0; n++ {

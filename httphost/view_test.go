@@ -18,14 +18,14 @@ func TestNewView(t *testing.T) {
 	a := &authn.Answer{
 		State: authn.MFAChallenge, Token: "secret-state", Session: "secret-session", Device: "secret-device", TriesLeft: 9, Outcome: authn.Rejected, Reasons: []string{"too short"},
 		Allowed: []authn.Allowed{{Event: "verify"}, {Event: "resend", At: at}}, For: authn.PurposeRecover, User: "u1", Generation: 2, Delivery: authn.Sent,
-		Factors: []authn.Factor{{ID: "mail", Type: authn.Email, Address: "a...a@example.com", Status: authn.Active, Required: true, At: at, Data: []byte("secret-data"), Handle: "secret-handle"}},
+		Factors: []authn.Factor{{ID: "mail", Type: authn.Email, Address: "a...a@example.com", Status: authn.Active, Required: true, At: at, Options: []byte(`{"q":2}`), Data: []byte("secret-data"), Handle: "secret-handle"}},
 		Factor:  authn.Factor{ID: "app", Type: authn.TOTP, Status: authn.NotSetUp},
 		Prompt:  authn.Prompt{Secret: "JBSW", URI: "otpauth://totp/x", Codes: []authn.Code{"11", "22"}, Left: 2, Number: "42", Pairing: "pair", Replied: "approved", Options: []byte(`{"a":1}`)},
 		Now:     at, Expires: at, CodeExpires: at, Until: at, PasswordExpires: at, Question: "who?",
 	}
 	const when = `"2001-09-09T01:46:40Z"`
 	rest := strings.ReplaceAll(`"outcome":"rejected","reasons":["too short"],"for":"recover","user":"u1","allowed":[{"event":"verify"},{"event":"resend","at":#}],`+
-		`"factors":[{"id":"mail","type":"email","address":"a...a@example.com","status":"ACTIVE","required":true,"at":#}],"factor":{"id":"app","type":"totp","status":"NOT_SETUP"},`+
+		`"factors":[{"id":"mail","type":"email","address":"a...a@example.com","status":"ACTIVE","required":true,"at":#,"options":{"q":2}}],"factor":{"id":"app","type":"totp","status":"NOT_SETUP"},`+
 		`"prompt":{"secret":"JBSW","uri":"otpauth://totp/x","codes":["11","22"],"left":2,"number":"42","pairing":"pair","replied":"approved","options":{"a":1}},`+
 		`"question":"who?","triesLeft":9,"generation":2,"delivery":"sent","codeExpires":#,"passwordExpires":#,"until":#,"expires":#,"now":#}`, "#", when)
 	for start, err := range map[string]error{

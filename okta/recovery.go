@@ -98,7 +98,8 @@ func (x *exchange) verifyClaim() (any, error) {
 	return x.event(authn.Verify{Code: authn.Code(x.in.passCode)})
 }
 
-// byPhone is here, at a path of one of the two ways that a code goes.
+// byPhone refuses a path whose {id} is none of the two ways that a code goes, and a
+// transaction that does not allow the event.
 func (x *exchange) byPhone(e authn.EventName) error {
 	if by := strings.ToLower(x.factor); by != authn.SMS && by != authn.Call {
 		return fault(noFactor, "%s: SMS or CALL is expected", x.at.what())
