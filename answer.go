@@ -87,8 +87,10 @@ func (m *Machine) describe(a *Account, i int, env *Env) (*Answer, error) {
 		ans.Expires = time.Time{}
 		return ans, nil
 	}
-	s.noList = env.ListLater
-	ans.Allowed = s.allowed(one.allowed[:0])
+	s.noList, s.noUser = env.ListLater, env.NoUser
+	if !m.timeUp(s.acct, i, s.now) { // else whatever comes next finds it expired
+		ans.Allowed = s.allowed(one.allowed[:0])
+	}
 	if t.name() == Success {
 		ans.Prompt = s.prompt()
 		return ans, nil

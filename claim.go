@@ -240,14 +240,11 @@ func doBeginClaim(s *step) {
 	t, c := s.tx(), s.in.login.claim
 	s.acct.claim = string(s.sealFor(forName, s.nameOwner(), s.rnd[48:], []byte(c.name)))
 	s.acct.starts.add(s.now)
-	t.flow, t.require, t.relay, t.methods = c.flow, s.in.login.Require, s.in.login.Relay, claimMethods
+	t.flow, t.require, t.relay, t.methods = c.flow, s.in.login.Require, s.in.login.Relay, strings.Join(s.m.typeOf(c.by).Methods, " ")
 	t.born, t.expires, t.limits = s.now, s.now+int64(s.m.policy.Life), s.m.limits
 	t.factor = pin{id: c.by, kind: c.by}
 	t.token = sha256.Sum256(s.rnd[16:48])
 }
-
-// claimMethods is what a claim proves, in the words of RFC 8176.
-const claimMethods = "otp"
 
 // doNoteSubject lets what was proved begin in no other account and for no other address,
 // whoever has the name later, and whatever the address is then.

@@ -104,7 +104,7 @@ func (s *Service) Open(ctx context.Context, link Secret, key string) (*Answer, e
 				return err
 			}
 			if s.m.claims.leadsTo(h, a, i, &sub) {
-				env.Subject = &sub
+				c.subject, env.Subject = &sub, &sub
 				return s.m.claims.openLink(a, i, h, key, env, r)
 			}
 		}
@@ -253,19 +253,32 @@ func (s *Service) chargeMailbox(ctx context.Context, p id) (refund func(), err e
 	}, nil
 }
 
-// carryOn goes on, in the user's own record, from a claim that was proved. Two records
-// cannot be saved as one: the claim's is saved first, and the handle of what begins
-// derives from it, so that the same event again finds it.
-func (s *Service) carryOn(c *call, t *transaction, h TokenSecret, asked Claimed) (*Answer, error) {
-	sub, err := s.find(c.ctx, asked)
-	if err != nil {
-		return nil, err
+// onward is what a claim that is proved leads to, in the user's own record; nil if nothing.
+// Two records cannot be saved as one: the claim's is saved first, and the handle of what
+// begins derives from it, so that the same event again finds it.
+func (s *Service) onward(c *call, r *Result) (*call, stepFunc, error) {
+	if r.Account.claim == "" {
+		return nil, nil, nil
 	}
+	h, ok := s.m.claims.handOverOf(&r.Account, r.slot, c.op == opOpen)
+	if !ok {
+		return nil, nil, nil
+	}
+	asked, _ := s.m.claims.claimedBy(&r.Account, r.slot)
+	if c.subject == nil { // a repeat: nothing was judged
+		sub, err := s.find(c.ctx, asked)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.subject = &sub
+	}
+	sub := c.subject
 	if sub.User == "" {
-		return nil, &Refusal{Event: c.op.name(), Err: ErrFinished}
+		return nil, nil, &Refusal{Event: c.op.name(), Err: ErrFinished}
 	}
+	t := &r.Account.txs[r.slot]
 	x := claimFacts{flow: t.flow, born: t.born, until: t.expires, came: s.m.recipientOf(sub.Address), once: h.digest(), subject: t.came}
-	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: []string{claimMethods}, claim: &x}
+	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: s.m.typeOf(asked.By).Methods, claim: &x}
 	o := opPrimary
 	switch asked.For {
 	case PurposeRecover:
@@ -275,7 +288,35 @@ func (s *Service) carryOn(c *call, t *transaction, h TokenSecret, asked Claimed)
 	}
 	p := s.m.pseudonym(sub.User)
 	k := &call{ctx: c.ctx, p: p, key: s.m.key(p), op: o, user: sub.User, h: h, atOnce: c.atOnce}
-	return s.run(k, func(a *Account, env Env, r *Result) error {
+	if tried := c.onward; tried != nil && tried.user == k.user {
+		k.allowed, k.limited, k.question = tried.allowed, tried.limited, tried.question
+	}
+	c.onward = k
+	return k, func(a *Account, env Env, r *Result) error {
 		return s.m.carryOn(a, o, &input{login: &l, atOnce: c.atOnce}, h, env, r)
-	})
+	}, nil
+}
+
+// leadsOn tries what a claim that is proved leads to, before the proof is saved: where the
+// account refuses it, the code stays good. One that is void ends.
+func (s *Service) leadsOn(c *call, r *Result) error {
+	k, f, err := s.onward(c, r)
+	if k == nil {
+		return err
+	}
+	w := s.pool.Get().(*scratch)
+	defer s.pool.Put(w)
+	if _, err := s.read(k.ctx, k.key, &w.a); err != nil {
+		return err
+	}
+	s.withHeld(k.key, &w.a)
+	err = s.step(k, &w.a, &w.r, f)
+	if lack, ok := err.(*Lack); ok && lack.Owed != nil || errors.Is(err, ErrFinished) {
+		return nil // said after the save
+	}
+	err = s.refused(k, &w.a, err)
+	if r, ok := err.(*Refusal); ok {
+		r.Event = c.op.name() // which is the one that was sent
+	}
+	return err
 }

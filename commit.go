@@ -12,7 +12,7 @@ import (
 
 // commit runs load, step and save until a save does not conflict. It returns the
 // record as saved. No result leaves before that.
-func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *Result) error) (next Record, err error) {
+func (s *Service) commit(c *call, a *Account, r *Result, f stepFunc) (next Record, err error) {
 	for try := range maxReruns {
 		if err := pause(c.ctx, try); err != nil {
 			return next, err
@@ -25,21 +25,15 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 			return next, nil // the save that was lost was our own
 		}
 		held := s.withHeld(c.key, a)
-		env, err := s.env(c, a)
-		if err == nil {
-			err = f(a, env, r)
-		}
-		lack, ok := err.(*Lack)
-		for ; ok && lack.Owed == nil; lack, ok = err.(*Lack) {
-			if err = s.supply(c, &env, lack); err == nil {
-				err = f(a, env, r)
-			}
-		}
-		if ok && !c.settled {
+		err = s.step(c, a, r, f)
+		if lack, ok := err.(*Lack); ok && !c.settled {
 			c.settled = true
 			s.deliver(context.WithoutCancel(c.ctx), c, a, rec, []Effect{*lack.Owed})
 			next = Record{}
 			continue
+		}
+		if err == nil && r.Changed {
+			err = s.leadsOn(c, r)
 		}
 		if err != nil || !r.Changed {
 			return rec, s.refused(c, a, err)
@@ -58,6 +52,20 @@ func (s *Service) commit(c *call, a *Account, r *Result, f func(*Account, Env, *
 		}
 	}
 	return next, fmt.Errorf("%w: %d save conflicts in a row", ErrUnavailable, maxReruns)
+}
+
+// step runs the step, and finds out what it lacks, but for what is owed.
+func (s *Service) step(c *call, a *Account, r *Result, f stepFunc) error {
+	env, err := s.env(c, a)
+	if err == nil {
+		err = f(a, env, r)
+	}
+	for lack, ok := err.(*Lack); ok && lack.Owed == nil; lack, ok = err.(*Lack) {
+		if err = s.supply(c, &env, lack); err == nil {
+			err = f(a, env, r)
+		}
+	}
+	return err
 }
 
 // confirm finds out whether a save that returned an error took place: it did if

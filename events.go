@@ -76,7 +76,8 @@ type (
 	// 1 byte to 4 KiB of UTF-8 without NUL.
 	AnswerQuestion struct{ Answer Secret }
 
-	// Cancel ends the transaction, and voids a session token that is not redeemed.
+	// Cancel ends the transaction, and voids a session token that is not redeemed. A claim
+	// that was proved goes on under another token, in the answer: cancel by that one.
 	Cancel struct{}
 )
 

@@ -79,7 +79,7 @@ type Factor struct {
 // still protects.
 type FactorType struct {
 	Name    string   // 1 to 24 printable ASCII bytes, no space, such as "acme:pager"
-	Methods []string // what a proof is called in [Assertion].Methods: RFC 8176
+	Methods []string // what a proof is called in [Assertion].Methods: RFC 8176; at most 64 bytes in all
 	// Channel is whose [Sender] takes its messages; "" if nothing is sent.
 	Channel string
 	// CodeLife is how long what it sends is good, if that is shorter than
@@ -123,8 +123,8 @@ func checkTypes(types []FactorType) error {
 		switch {
 		case !validFactorID(t.Name) || len(t.Name) > maxKind:
 			return fmt.Errorf("authn: Types: Name %.40q is not 1 to %d printable ASCII bytes without a space", t.Name, maxKind)
-		case len(t.Methods) == 0:
-			return fmt.Errorf("authn: Types: %s lacks Methods", t.Name)
+		case len(t.Methods) == 0 || !validWords(t.Methods, maxMethods):
+			return fmt.Errorf("authn: Types: %s: Methods are not 1 or more words of %d bytes in all", t.Name, maxMethods)
 		case t.codes == nil && t.sends() == (t.Verifier != nil):
 			return fmt.Errorf("authn: Types: %s needs either a Channel or a Verifier", t.Name)
 		case t.Awaited && !t.sends(), t.NoNumber && !t.Awaited:

@@ -3,6 +3,7 @@ package authn
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -219,11 +220,19 @@ func TestCodeOfAnAppInTwoTransactions(t *testing.T) {
 func TestMarks(t *testing.T) {
 	var m marks
 	now := t0.UnixNano()
-	for i := range 2 * maxMarks {
-		m.set(strings.Repeat(string(rune('A'+i%60)), markTag), uint32(i+1), now+int64(minute))
+	tag := func(i int) string { return fmt.Sprintf("%08d", i) }
+	for i := range fullAt + maxFactors {
+		if m.isFull("newcomer", now) != (i >= fullAt) || i > 0 && m.isFull(tag(0), now) {
+			t.Errorf("%d marks: full %v", i, m.isFull("newcomer", now))
+		}
+		m.set(tag(i), uint32(i+1), now+int64(minute))
 	}
-	if m.len() != maxMarks || !m.isFull("newcomer", now) || m.isFull(strings.Repeat(string(rune('A'+(2*maxMarks-1)%60)), markTag), now) {
-		t.Errorf("%d marks", m.len())
+	if m.len() != fullAt+maxFactors || m.last(tag(0), now) != 1 { // who asks first is not made be forgotten by a whole list of factors
+		t.Errorf("%d marks, the first is %d", m.len(), m.last(tag(0), now))
+	}
+	m.set(tag(-1), 7, now+int64(minute))
+	if m.len() != fullAt+maxFactors || m.last(tag(0), now) != 0 || m.last(tag(1), now) != 2 {
+		t.Errorf("%d marks, the first is %d", m.len(), m.last(tag(0), now))
 	}
 	m = ""
 	m.set("12345678", 7, now+int64(minute))

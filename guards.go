@@ -73,6 +73,10 @@ const (
 	inputBackoff
 	mayJudge
 
+	// Has the other device answered?
+	waiting
+	answered
+
 	// Does the host's Limiter let it go on?
 	limitedByHost
 	withinLimits
@@ -91,10 +95,6 @@ const (
 	notPending
 	replyBackoff
 	mayReply
-
-	// Has the other device answered?
-	waiting
-	answered
 
 	// Was the submitted code used before?
 	codeUsed
@@ -202,11 +202,11 @@ var questions = [...]question{
 	{askForm, codeMalformed, codeFormed, codeFormed, "Does the submission have the form of the factor's codes?"},
 	{askLook, otherFactor, mayLook, mayLook, "May the submitted code be looked at?"},
 	{askInput, otherGate, mayJudge, mayJudge, "May the host be asked about what was handed in?"},
+	{askWaiting, waiting, answered, answered, "Has the other device answered?"},
 	{askLimiter, limitedByHost, withinLimits, withinLimits, "Does the host's Limiter let it go on?"},
 	{askDelivery, serviceDelivers, callerKnowsNobody, 0, "Who delivers the code of a claim?"},
 	{askAppeared, factorAppeared, noFactorAppeared, noFactorAppeared, "Has a factor become active that is to be proved first?"},
 	{askReply, notPending, mayReply, mayReply, "May the other device answer?"},
-	{askWaiting, waiting, answered, answered, "Has the other device answered?"},
 	{askUsed, codeUsed, codeUnused, codeUnused, "Was the submitted code used before?"},
 	{askChallenge, otherChallenge, thisChallenge, thisChallenge, "Is the response one to this challenge?"},
 	{askCode, codeRight, judgedDenied, 0, "Is what was submitted right?"},
@@ -255,7 +255,7 @@ var guards = [guardsEnd]struct {
 	sendsExhausted:        {"sends exhausted", "the transaction has sent its maximum number of codes", nil},
 	coolingDown:           {"cooling down", "the cool-down after the transaction's last send has not ended", (*step).cooldownEnd},
 	accountSendsExhausted: {"account send limit reached", "the account's hourly or daily send limit is reached", (*step).sendsFreeAt},
-	nothingToSend:         {"nothing to send", "the factor is offered, no back-off is in progress, and nothing is sent for a factor of its type", nil},
+	nothingToSend:         {"nothing to send", "the factor is offered, nothing is sent for a factor of its type, and no back-off is in progress, or a code is asked for again", nil},
 	maySend:               {"may send", "the factor is offered, no back-off or cool-down is in progress, and sends remain", nil},
 	codeKept:              {"code still good", "a live code was sent to the chosen factor at its current address", nil},
 	codeGone:              {"no code", "no live code was sent to the chosen factor at its current address", nil},
@@ -274,6 +274,8 @@ var guards = [guardsEnd]struct {
 	otherGate:             {"another gate", "the event names a gate other than the one at hand", nil},
 	inputBackoff:          {"backing off", "a back-off after consecutive wrong codes is in progress", (*step).backoffEnd},
 	mayJudge:              {"may be judged", "no back-off is in progress, and the event is for the gate at hand", nil},
+	waiting:               {"waiting", "the other device has not answered yet", nil},
+	answered:              {"answered", "the other device has approved, or the factor has none", nil},
 	limitedByHost:         {"limited by the host", "the host's Limiter says to wait", (*step).hostLimitEnd},
 	withinLimits:          {"within the host's limits", "the host's Limiter lets it go on, or there is none", nil},
 	serviceDelivers:       {"delivered by the service", "a message with the code and the link goes out after the answer", nil},
@@ -285,8 +287,6 @@ var guards = [guardsEnd]struct {
 	notPending:            {"nothing pending", "no challenge waits for an answer: it has one, or has expired", nil},
 	replyBackoff:          {"backing off", "a back-off after consecutive wrong codes is in progress", (*step).backoffEnd},
 	mayReply:              {"may answer", "a challenge waits for the other device, and no back-off is in progress", nil},
-	waiting:               {"waiting", "the other device has not answered yet", nil},
-	answered:              {"answered", "the other device has approved, or the factor has none", nil},
 	codeUsed:              {"used code", "the code is right and was used before; of an authenticator app, it is no newer than the last one used", (*step).nextCodeAt},
 	codeUnused:            {"not used", "the code was not used before", nil},
 	otherChallenge:        {"no response to this challenge", "the Verifier says that the response is malformed, or is one to another challenge or for another site", nil},
@@ -339,7 +339,7 @@ var guards = [guardsEnd]struct {
 func (g guard) String() string { return guards[min(g, gateFirst)].name }
 
 func askUser(s *step) guard {
-	if !s.ideal && s.noUser {
+	if s.noUser {
 		return noSuchUser
 	}
 	return userKnown
@@ -402,6 +402,8 @@ func askSending(s *step) guard {
 	switch {
 	case s.chosen() == nil:
 		return notOffered
+	case s.op == opResend && !s.sendsTo(s.chosen()): // whenever it is asked for
+		return nothingToSend
 	case s.now < s.acct.notBefore:
 		return sendBackoff
 	case !s.sendsTo(s.chosen()):

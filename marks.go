@@ -19,7 +19,8 @@ const usedKept = day
 const (
 	markTag  = 8
 	markSize = markTag + 4 + 4
-	maxMarks = maxFactors
+	fullAt   = maxFactors          // for those that ask isFull first, and are refused then
+	maxMarks = fullAt + maxFactors // so that what cannot be refused makes none of them be forgotten
 )
 
 func (m marks) len() int { return len(m) / markSize }
@@ -36,7 +37,8 @@ func (m marks) last(tag string, now int64) uint32 {
 	return 0
 }
 
-// isFull says that there is no room for another tag beside those that matter at this time.
+// isFull says that there are so many others that matter at this time that another tag is
+// to be refused.
 func (m marks) isFull(tag string, now int64) bool {
 	n := 0
 	for i := range m.len() {
@@ -44,7 +46,7 @@ func (m marks) isFull(tag string, now int64) bool {
 			n++
 		}
 	}
-	return n >= maxMarks && m.last(tag, now) == 0
+	return n >= fullAt && m.last(tag, now) == 0
 }
 
 // set replaces the number for a tag. If there is no room, the oldest entry goes.

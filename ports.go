@@ -231,10 +231,8 @@ type Limiter interface {
 	// the zero time, or one that has come, is now. The event is then refused with
 	// [ErrTooSoon], and nothing is counted. An error is "unavailable".
 	//
-	// A client that asks again and again whether another device has answered is asked
-	// about each time: give EventVerify of a Type that is Awaited a limit of its own.
 	// A claim that is proved asks twice: for EventVerify, and for the EventPrimary by
-	// which it is carried on. If that one is held up, the code is used up all the same.
+	// which it is carried on. If either is held up, the code stays good.
 	Allow(ctx context.Context, a Attempt) (retryAt time.Time, err error)
 }
 

@@ -167,7 +167,7 @@ func TestRecordImpossible(t *testing.T) {
 		"code tries":                func(a *Account) { a.txs[0].code.tries = 200 },
 		"code outlives its end":     func(a *Account) { a.txs[0].code.expires = a.txs[0].expires + 1 },
 		"half a mark":               func(a *Account) { a.used = "12345678" },
-		"33 marks":                  func(a *Account) { a.kept = marks(strings.Repeat("m", 33*markSize)) },
+		"65 marks":                  func(a *Account) { a.kept = marks(strings.Repeat("m", (maxMarks+1)*markSize)) },
 		"unknown reply":             func(a *Account) { a.txs[0].reply = uint8(len(replies)) },
 		"a purpose of 65 bytes":     func(a *Account) { a.txs[0].purpose = strings.Repeat("p", maxPurpose+1) },
 		"data of 2 KiB and a byte":  func(a *Account) { a.outbox[queue] = entry{kind: handOver, data: strings.Repeat("d", maxData+1)} },

@@ -264,26 +264,28 @@ type call struct {
 	op       op
 	user     string         // known before the load only to Begin
 	factors  []Factor       // as the Directory said after the last load,
-	listed   bool           // if it was asked
-	later    bool           // what the Limiter says is not known yet
-	limited  time.Time      // what the Limiter said; zero: go on
+	listed   bool           // if it was asked,
+	noUser   bool           // and whether it has no such user
+	allowed  bool           // the Limiter was asked,
+	limited  time.Time      // and said this; zero: go on
 	verdict  *Verdict       // of Passwords or a Gatekeeper: one for all re-runs
 	needed   map[State]bool // which gates are
 	subject  *Subject       // whose the claimed name is
 	question *string        // that the user is asked
 	settled  bool           // an owed password was tried to be handed over
 	atOnce   bool           // the session token is to be redeemed
+	onward   *call          // in the user's own record: what a proved claim leads to
 }
 
+// stepFunc is the machine's part of a call.
+type stepFunc func(*Account, Env, *Result) error
+
 // run runs the step, delivers what it asks for, and describes the result.
-func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, error) {
+func (s *Service) run(c *call, f stepFunc) (*Answer, error) {
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
 	r := &w.r
 	r.faulty = false
-	if s.cfg.Limiter != nil {
-		c.later = true
-	}
 	rec, err := s.commit(c, &w.a, r, f)
 	if r.faulty && s.cfg.Auditor != nil {
 		for _, e := range s.m.Faults(c.key, c.user, c.factors) {
@@ -305,12 +307,11 @@ func (s *Service) run(c *call, f func(*Account, Env, *Result) error) (*Answer, e
 	} else if len(owed) > 0 {
 		s.deliver(context.WithoutCancel(c.ctx), c, &r.Account, rec, owed)
 	}
-	if claims {
-		if h, ok := s.m.claims.handOverOf(&r.Account, r.slot, c.op == opOpen); ok {
-			asked, _ := s.m.claims.claimedBy(&r.Account, r.slot)
-			t := r.Account.txs[r.slot]
-			return s.carryOn(c, &t, h, asked)
+	if k, f, err := s.onward(c, r); k != nil || err != nil {
+		if err != nil {
+			return nil, err
 		}
+		return s.run(k, f)
 	}
 	ans, err := s.describe(c, &r.Account, r.slot)
 	if err != nil {
@@ -347,12 +348,12 @@ func (s *Service) redeemed(ctx context.Context, ans *Answer) (*Answer, error) {
 // many codes of a list are left, the Directory is asked, unless the step has asked it;
 // if it fails, the answer does without, since what has happened has happened.
 func (s *Service) describe(c *call, a *Account, i int) (*Answer, error) {
-	env := Env{Now: s.cfg.Now(), Factors: c.factors}
+	env := Env{Now: s.cfg.Now(), Factors: c.factors, NoUser: c.noUser}
 	if t := &a.txs[i]; !c.listed && a.user != "" && (t.info().AtHand || t.info().Offers != 0 || s.m.counts(t.factor.kind)) {
 		var err error
-		if env.Factors, err = s.factors(c.ctx, a.user); err != nil && !errors.Is(err, ErrNoUser) {
-			env.ListLater = true
-		}
+		env.Factors, err = s.factors(c.ctx, a.user)
+		env.NoUser = errors.Is(err, ErrNoUser)
+		env.ListLater = err != nil && !env.NoUser
 	}
 	ans, err := s.m.of(a).describe(a, i, &env)
 	if err != nil {
@@ -419,9 +420,9 @@ func (s *Service) sessionToken(c *call, ans *Answer, a *Account, slot int) {
 
 // env asks for what the step has to know, but for what comes later.
 func (s *Service) env(c *call, a *Account) (Env, error) {
-	env := Env{Now: s.cfg.Now(), Limited: c.limited, LimitLater: c.later, ListLater: true, Verdict: c.verdict, Needed: c.needed, Subject: c.subject, Question: c.question}
+	env := Env{Now: s.cfg.Now(), Limited: c.limited, LimitLater: s.cfg.Limiter != nil && !c.allowed, ListLater: true, Verdict: c.verdict, Needed: c.needed, Subject: c.subject, Question: c.question}
 	rand.Read(env.Entropy[:])
-	c.factors, c.listed = nil, false
+	c.factors, c.listed, c.noUser = nil, false, false
 	i := a.find(c.hash)
 	if i >= 0 && s.m.roots[s.m.place(&a.txs[i])][c.op] == 0 {
 		return env, nil // refused in any case: nobody need be asked
@@ -439,7 +440,7 @@ func (s *Service) env(c *call, a *Account) (Env, error) {
 func (s *Service) list(c *call, env *Env) (err error) {
 	c.factors, err = s.factors(c.ctx, c.user)
 	env.Factors, env.ListLater = c.factors, false
-	if errors.Is(err, ErrNoUser) {
+	if c.noUser = errors.Is(err, ErrNoUser); c.noUser {
 		env.NoUser, err = true, nil
 	}
 	c.listed = err == nil

@@ -124,6 +124,9 @@ func TestHundredStepsAreSeen(t *testing.T) {
 			w.do(Previous{})
 		}
 	}
+	if a, err := w.m.describe(&w.a, 0, &Env{Now: t0, Factors: []Factor{adaMail}}); err != nil || len(a.Allowed) != 0 {
+		t.Errorf("the answer to the last step: %+v, %v", a, err)
+	}
 	if err := w.m.Step(&w.a, w.h, Previous{}, w.env(), &w.r); err != nil || w.r.Account.txs[0].rev != maxSteps+1 {
 		t.Fatalf("step %d, %v", w.r.Account.txs[0].rev, err)
 	}

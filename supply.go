@@ -35,7 +35,7 @@ func (s *Service) supply(c *call, env *Env, lack *Lack) error {
 		return err
 	})
 	if err == nil {
-		c.later = false
+		c.allowed = true
 		env.Limited, env.LimitLater = c.limited, false
 	}
 	return err

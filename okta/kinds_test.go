@@ -1157,6 +1157,24 @@ func TestQuestionShown(t *testing.T) {
 	}
 }
 
+// TestBackoffAtQuestion: a request without an answer changes nothing, back-off or not, and
+// the answer says from when on one is taken.
+func TestBackoffAtQuestion(t *testing.T) {
+	k := newKinds(t, authn.Policy{BackoffFrom: 1})
+	c := k.start("asked")
+	c.is(c.enroll("question", "OKTA", `,"profile":{"question":"disliked_food","answer":"Haggis"}`), 200, "SUCCESS")
+	r := c.is(c.login(), 200, "MFA_REQUIRED")
+	verify := r.str(firstVerify)
+	c.is(c.send(verify), 200, "MFA_CHALLENGE")
+	c.is(c.send(verify, "answer", "peas"), 403, "E0000068")
+	c.unchanged(func() {
+		r = c.is(c.send(verify), 200, "MFA_CHALLENGE")
+		if r.str("authn.allowed.0.event") != "verify" || r.str("authn.allowed.0.at") == "" || strings.Contains(r.Body.String(), `"resend"`) {
+			t.Errorf("%s", r.Body)
+		}
+	})
+}
+
 // TestFactorsThatWait: each factor says by itself from when it can be chosen. After
 // a mail, the other address waits; the first one, whose code is still good, does not.
 func TestFactorsThatWait(t *testing.T) {

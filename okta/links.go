@@ -71,6 +71,7 @@ func (x *exchange) link(t *transaction, a *authn.Answer) {
 			t.Links.Next = x.forward(t, a, w)
 		case w.link == enrollLink || w.link == verifyLink:
 			x.linkFactors(t, a, w)
+		case w.link == cancelLink && a.State == authn.Success && !allowed: // nothing is left to cancel
 		case w.link == cancelLink:
 			t.Links.Cancel = x.to(w, "", "")
 		case !allowed:

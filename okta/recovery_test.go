@@ -219,6 +219,37 @@ func TestRecoveryPaths(t *testing.T) {
 	c.is(c.post(strings.Replace(r.str(next), "/SMS/", "/sms/", 1), `{"stateToken":"`+was+`","passCode":"`+code+`"}`), 200, "MFA_REQUIRED")
 }
 
+// TestRecoveryHeldUp: what an account refuses leaves the code as good as it was, and the
+// answer says how long to wait, if that is not for longer than the code is good.
+func TestRecoveryHeldUp(t *testing.T) {
+	for _, lock := range []time.Duration{2 * time.Minute, time.Hour} {
+		w, _, phone := newRecovery(t, "")
+		w.svc, w.h = w.node(authn.Policy{LockEvery: 2, BackoffFrom: 2, Lock: lock}, "acme")
+		b := w.client("bob")
+		r := b.is(b.login(), 200, "MFA_REQUIRED")
+		r = b.is(b.send(r.str(firstVerify)), 200, "MFA_CHALLENGE")
+		b.is(b.send(r.str(next), "passCode", "000000"), 403, "E0000068")
+		b.is(b.send(r.str(next), "passCode", "000000"), 403, "E0000069")
+
+		c := w.client("bob")
+		r = c.is(c.post(recoverPath, `{"username":"bob","factorType":"sms"}`), 200, "RECOVERY_CHALLENGE")
+		body, verify := `{"stateToken":"`+c.token+`","passCode":"`+string(last(phone).Code)+`"}`, r.str(next)
+		r = c.is(c.post(verify, body), 403, "E0000069")
+		if lock > time.Hour/2 {
+			if why := r.str("errorCauses.0.errorSummary"); why != "This sign-in ends before that. Sign in again later." {
+				t.Errorf("%q", why)
+			}
+			continue
+		}
+		if why := r.str("errorCauses.0.errorSummary"); why != "Wait 120 seconds, then try again." {
+			t.Errorf("%q", why)
+		}
+		w.wait(lock)
+		c.token = "" // that of the account follows
+		c.is(c.post(verify, body), 200, "MFA_REQUIRED")
+	}
+}
+
 // TestRecoveryFactorAppears: a factor that becomes active while a new password is asked for
 // is proved before it is taken.
 func TestRecoveryFactorAppears(t *testing.T) {

@@ -159,6 +159,22 @@ func TestStepUpRefused(t *testing.T) {
 	})
 }
 
+// TestStepUpOutOfOrder: a token of a step-up has to begin; a forged one leads nowhere.
+func TestStepUpOutOfOrder(t *testing.T) {
+	c := newWorld(t, authn.Policy{}).client("bob")
+	c.token = c.stepUp(orders)
+	c.unchanged(func() {
+		for _, path := range []string{"/api/v1/authn/cancel", "/api/v1/authn/skip", "/api/v1/authn/factors/emf-bob/verify"} {
+			r := c.is(c.send(path), 403, "E0000079")
+			if why := r.str("errorCauses.0.errorSummary"); why != "The transaction is in UNAUTHENTICATED. Begin with POST "+base+authnPath {
+				t.Errorf("%s: %q", path, why)
+			}
+		}
+	})
+	c.token += "A"
+	c.is(c.send("/api/v1/authn/cancel"), 401, "E0000011")
+}
+
 func TestWalkQ_Activation(t *testing.T) {
 	w, v, _ := newRecovery(t, "")
 	w.people.factors["user-bob"] = nil

@@ -43,6 +43,11 @@ func (x *exchange) needState() error {
 		return fault(invalid, "stateToken: it is required")
 	case hasForm(sessionMark, x.in.stateToken):
 		return fault(badToken, "stateToken: this is a session token; POST it as sessionToken to %s", x.base()+sessionsPath)
+	case isStepUp(x.in.stateToken):
+		if _, _, err := x.askedStepUp(); err != nil {
+			return err
+		}
+		return fault(wrongState, "The transaction is in %s. Begin with POST %s", authn.Unauthenticated, x.base()+authnPath)
 	}
 	return nil
 }

@@ -245,10 +245,12 @@ func (o *oracle) may(tx int, event, factor string, t time.Time) (ok bool, wait t
 		return true, wait
 	}
 	switch enrolls := event == "enroll" || state == stateActivate; {
+	case event == "resend" && !kind.sends(enrolls):
+		return false, wait
 	case !backoff.IsZero():
 		return false, backoff
 	case !kind.sends(enrolls):
-		return event != "resend", wait
+		return true, wait
 	case event == "challenge" && live && c.factor == factor:
 		return true, wait
 	}

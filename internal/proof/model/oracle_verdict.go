@@ -255,12 +255,12 @@ func (o *oracle) send(c call, choice []string, to authn.State, t time.Time) want
 	end := o.backoff(t)
 	posed := fact{what: posed, tx: c.tx, to: to, factor: id, kind: name, address: o.address(id), owing: o.missing(c.tx, ""), puzzle: new(puzzle)}
 	switch at, err := o.sendRefusal(c.tx, t); {
+	case !kind.sends(to == stateActivate) && c.event == "resend":
+		return refuse(t, authn.ErrNotAllowed)
 	case !end.IsZero():
 		w := refuse(t, authn.ErrTooSoon)
 		w.retry = end
 		return w
-	case !kind.sends(to == stateActivate) && c.event == "resend":
-		return refuse(t, authn.ErrNotAllowed)
 	case !kind.sends(to == stateActivate):
 		return want{state: to, facts: []fact{posed}}
 	case err != nil:

@@ -199,31 +199,31 @@ func BenchmarkClaims(b *testing.B) {
 // would remember that it had is no longer kept: C6.
 func TestClaimIsCarriedOnInTime(t *testing.T) {
 	for held, want := range map[time.Duration]error{time.Minute: authn.ErrFinished, time.Minute - time.Second: nil} {
-		h, f, _ := claiming(t, nil)
-		slow := &slowFinder{finder: f, wait: h.Wait}
-		h.Config.Directory = slow
-		h.Service = h.Open(t)
+		var slow *slowStore
+		h, _, _ := claiming(t, func(h *testhost.Host, c *authn.Config) {
+			slow = &slowStore{Store: c.Store, wait: h.Wait}
+			c.Store = slow
+		})
 		a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
-		slow.by, slow.after = held, len(f.asked)+1 // the code is judged, and then the claim is carried on
+		slow.by = held
 		if b, err := h.Do(t.Context(), a.Token, authn.WithKey("k", authn.Verify{Code: codeOf(t, h, "ada@example.com")})); !errors.Is(err, want) {
 			t.Errorf("held up for %v: %+v, %v", held, b, err)
 		}
 	}
 }
 
-// slowFinder takes its time from some question on.
-type slowFinder struct {
-	*finder
-	wait  func(time.Duration)
-	by    time.Duration
-	after int
+// slowStore takes its time to say that it has saved.
+type slowStore struct {
+	authn.Store
+	wait func(time.Duration)
+	by   time.Duration
 }
 
-func (s *slowFinder) Find(ctx context.Context, c authn.Claimed) (authn.Subject, error) {
-	if s.by != 0 && len(s.asked) >= s.after {
-		s.wait(s.by)
-	}
-	return s.finder.Find(ctx, c)
+func (s *slowStore) Save(ctx context.Context, key string, old uint64, r authn.Record) error {
+	err := s.Store.Save(ctx, key, old, r)
+	s.wait(s.by)
+	s.by = 0
+	return err
 }
 
 // Nobody is looked up before the answer: C3.

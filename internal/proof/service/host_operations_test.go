@@ -114,3 +114,23 @@ func TestErasedIsForgotten(t *testing.T) {
 		t.Errorf("the record is kept for %d days", days)
 	}
 }
+
+// An answer about a user whom the Directory does not know any more lists only what is
+// taken all the same.
+func TestAllowedWithoutUser(t *testing.T) {
+	d := testhost.New(t, nil)
+	a := testhost.OK(t)(d.Begin(t.Context(), authn.Login{User: "grace", Require: authn.RequireIfActive}))
+	if !allows(a, authn.EventSkip) {
+		t.Fatalf("%+v", a)
+	}
+	d.World.Remove("grace")
+	_, err := d.Do(t.Context(), a.Token, authn.Skip{})
+	var r *authn.Refusal
+	if !errors.As(err, &r) || r.Err != authn.ErrNoUser || r.Answer == nil || allows(r.Answer, authn.EventSkip) || !allows(r.Answer, authn.EventCancel) {
+		t.Errorf("%v, %+v", err, r)
+	}
+	b := testhost.OK(t)(d.Status(t.Context(), a.Token))
+	if allows(b, authn.EventSkip) || !allows(b, authn.EventCancel) {
+		t.Errorf("%+v", b)
+	}
+}

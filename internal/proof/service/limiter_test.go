@@ -16,11 +16,15 @@ import (
 type limiter struct {
 	asked []authn.Attempt
 	until time.Time
+	only  authn.EventName // the event that is held up; "": all
 	fault error
 }
 
 func (l *limiter) Allow(_ context.Context, a authn.Attempt) (time.Time, error) {
 	l.asked = append(l.asked, a)
+	if l.only != "" && l.only != a.Event {
+		return time.Time{}, l.fault
+	}
 	return l.until, l.fault
 }
 
@@ -148,6 +152,33 @@ func TestLimiterIsAskedLast(t *testing.T) {
 	d.Begin(t.Context(), authn.Login{User: "ada"})
 	d.Begin(t.Context(), authn.Login{User: "nobody"})
 	want("a locked account, and no user", "")
+}
+
+// Nobody is asked about a poll, however often it comes, until the other device has answered.
+func TestLimiterIsNotAskedAboutPolls(t *testing.T) {
+	d, l := limited(t, func(c *authn.Config) {
+		c.Types = []authn.FactorType{{Name: "acme:push", Channel: "push", Awaited: true, NoNumber: true, Methods: []string{"pop"}}}
+		c.Senders = map[string]authn.Sender{"push": c.Mailer}
+	})
+	d.World.SetFactors("ada", authn.Factor{ID: "phone", Type: "acme:push", Status: authn.Active})
+	a := d.MustBegin(t, "ada")
+	d.MustDo(t, a.Token, authn.Challenge{Factor: "phone"})
+	l.events()
+	for range 100 {
+		if _, err := d.Do(t.Context(), a.Token, authn.Verify{}); !errors.Is(err, authn.ErrWaiting) {
+			t.Fatal(err)
+		}
+	}
+	if es := l.events(); es != "" {
+		t.Errorf("asked about %q", es)
+	}
+	testhost.OK(t)(d.Respond(t.Context(), d.Last("ada").Approval, authn.Reply{Approve: true}))
+	if b := d.MustDo(t, a.Token, authn.Verify{}); b.State != authn.Success {
+		t.Errorf("%+v", b)
+	}
+	if es := l.events(); es != "verify" {
+		t.Errorf("asked about %q", es)
+	}
 }
 
 // An attempt says whom it concerns, so that limits for an address over all accounts

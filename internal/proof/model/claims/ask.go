@@ -160,6 +160,7 @@ func (w *world) ask(what string, c *claim, x want, f func(*authn.Service) (*auth
 			begins = w.begin(c, user, mailbox(s.Address), w.FactorsOf(user), w.closed(user), v, w.asks || w.asked != nil, now)
 		}
 	}
+	right := x
 	if x.begins && c.purpose != authn.PurposeSignUp {
 		switch {
 		case x.repeated && w.finding:
@@ -169,6 +170,9 @@ func (w *world) ask(what string, c *claim, x want, f func(*authn.Service) (*auth
 			if w.closed(s.User) {
 				x.or = []error{authn.ErrNoUser}
 			}
+		case !x.repeated && begins.err != nil && !errors.Is(begins.err, authn.ErrFinished): // the code stays good
+			x = want{err: begins.err, again: begins.again}
+			w.cover["not carried on: "+begins.err.Error()]++
 		case !x.repeated:
 			c.proves = s
 		}
@@ -194,8 +198,8 @@ func (w *world) ask(what string, c *claim, x want, f func(*authn.Service) (*auth
 	if g.fired && errors.Is(err, authn.ErrUnavailable) {
 		w.cover["port failed in "+what]++
 		c.code().unsure = true
-		if saved && x.apply != nil {
-			x.apply()
+		if saved && right.apply != nil {
+			right.apply()
 		}
 		if len(c.codes) > generations {
 			c.code().unsure = true
@@ -203,6 +207,11 @@ func (w *world) ask(what string, c *claim, x want, f func(*authn.Service) (*auth
 		if x.begins && c.purpose != authn.PurposeSignUp {
 			w.orphan(c, user, mailbox(s.Address), v, begins, now)
 		}
+		return
+	}
+	if begins.either && !right.repeated && errors.Is(err, authn.ErrFinished) { // it is void, and ends
+		c.proves = s
+		right.apply()
 		return
 	}
 	switch {
@@ -286,7 +295,7 @@ func (w *world) carriedOn(what string, c *claim, user, came string, v ledger, s 
 	switch {
 	case s.either && errors.Is(err, authn.ErrFinished):
 		return
-	case s.err != nil:
+	case s.err != nil: // it is void, or an event is repeated
 		w.refuses(what+", right", err, s.err, s.again)
 		w.cover["not carried on: "+s.err.Error()]++
 		if len(fresh) > 0 {

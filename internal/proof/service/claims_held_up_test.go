@@ -1,0 +1,163 @@
+package service
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/authnfsm/authn"
+	"github.com/authnfsm/authn/internal/proof/testhost"
+)
+
+// heldUp hands in what proves the claim of token, and fails unless it is refused with want,
+// nothing is saved, and the refusal says that a code can be handed in.
+func heldUp(t *testing.T, h *testhost.Host, store *counting, token authn.StateToken, f func() (*authn.Answer, error), want error) *authn.Refusal {
+	t.Helper()
+	before := store.saves
+	if before == 0 {
+		t.Fatal("saves are not counted")
+	}
+	a, err := f()
+	var r *authn.Refusal
+	if a != nil || !errors.Is(err, want) || !errors.As(err, &r) {
+		t.Fatalf("%+v, %v, want %v", a, err, want)
+	}
+	if r.Event != authn.EventVerify && r.Event != authn.EventOpen {
+		t.Errorf("refused: %s", r.Event)
+	}
+	if n := store.saves - before; n != 0 {
+		t.Errorf("refused, and saved %d times", n)
+	}
+	if b, err := h.Status(t.Context(), token); err != nil || !allows(b, authn.EventVerify) {
+		t.Errorf("status: %+v, %v", b, err)
+	}
+	return r
+}
+
+func allows(a *authn.Answer, e authn.EventName) bool {
+	_, ok := a.Allows(e)
+	return ok
+}
+
+// claimsCounted is a host of claims whose saves are counted.
+func claimsCounted(t *testing.T, change func(*authn.Config)) (*testhost.Host, *counting) {
+	store := new(counting)
+	h, _, _ := claiming(t, func(_ *testhost.Host, c *authn.Config) {
+		store.Store, store.Sweeper = c.Store, c.Store.(authn.Sweeper)
+		c.Store = store
+		change(c)
+	})
+	return h, store
+}
+
+// Where the Limiter holds up what a proved claim leads to, its code stays good, and so
+// does its link. The Limiter is asked once about each.
+func TestClaimHeldUpByLimiter(t *testing.T) {
+	for _, way := range []string{"code", "link"} {
+		l := new(limiter)
+		h, store := claimsCounted(t, func(c *authn.Config) { c.Limiter = l })
+		a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+		prove := func() (*authn.Answer, error) {
+			if way == "link" {
+				return h.Service.Open(t.Context(), linkOf(t, h, "ada@example.com"), "")
+			}
+			return h.Do(t.Context(), a.Token, authn.Verify{Code: codeOf(t, h, "ada@example.com")})
+		}
+		first := map[string]string{"code": "verify", "link": "open"}[way]
+		l.events()
+		l.only, l.until = authn.EventPrimary, h.Now().Add(time.Minute)
+		r := heldUp(t, h, store, a.Token, prove, authn.ErrTooSoon)
+		if !r.RetryAt.Equal(l.until) || way == "code" && (r.State != authn.FactorChallenge || r.Answer == nil || !allows(r.Answer, authn.EventVerify)) {
+			t.Errorf("%s: %v, %+v", way, r, r.Answer)
+		}
+		if es := l.events(); es != first+" primary" {
+			t.Errorf("%s: asked about %q", way, es)
+		}
+		l.only, l.until = "", time.Time{}
+		if b := testhost.OK(t)(prove()); b.State != authn.Success || b.User != "ada" {
+			t.Errorf("%s: %+v", way, b)
+		}
+		if es := l.events(); es != first+" primary" {
+			t.Errorf("%s: asked about %q", way, es)
+		}
+	}
+}
+
+// Nor does an account that refuses it use up the code: not by its limit of starts, a lock,
+// or the lack of a factor.
+func TestClaimHeldUpByAccount(t *testing.T) {
+	for name, c := range map[string]struct {
+		claim  authn.Claim
+		policy authn.Policy
+		before func(*testing.T, *testhost.Host)
+		want   error
+		after  func(*testing.T, *testhost.Host)
+	}{
+		"starts": {authn.Claim{Name: "ada", Require: authn.RequireIfActive}, authn.Policy{StartsPerHour: 1},
+			func(t *testing.T, h *testhost.Host) { h.MustBegin(t, "ada"); h.Wait(time.Hour - 2*time.Minute) }, authn.ErrTooSoon,
+			func(t *testing.T, h *testhost.Host) { h.Wait(2*time.Minute + time.Second) }},
+		"lock": {authn.Claim{Name: "ada", For: authn.PurposeRecover}, authn.Policy{LockEvery: 2, BackoffFrom: 2, Lock: time.Minute},
+			func(t *testing.T, h *testhost.Host) {
+				b := h.MustBegin(t, "ada")
+				b = h.MustDo(t, b.Token, authn.Challenge{Factor: "ada-mail"})
+				for range 2 {
+					h.MustDo(t, b.Token, authn.Verify{Code: testhost.OtherCode(h.Last("ada").Code)})
+				}
+			}, authn.ErrLocked,
+			func(t *testing.T, h *testhost.Host) { h.Wait(time.Minute) }},
+		"no factor": {authn.Claim{Name: "ada"}, authn.Policy{}, func(*testing.T, *testhost.Host) {}, authn.ErrNoFactor,
+			func(t *testing.T, h *testhost.Host) {
+				h.World.SetFactors("ada", authn.Factor{ID: "ada-phone", Type: authn.SMS, Address: "+12025550123", Status: authn.Active})
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, store := claimsCounted(t, func(cfg *authn.Config) { cfg.Policy = c.policy })
+			c.before(t, h)
+			a := claim(t, h, c.claim)
+			prove := func() (*authn.Answer, error) {
+				return h.Do(t.Context(), a.Token, authn.Verify{Code: codeOf(t, h, "ada@example.com")})
+			}
+			heldUp(t, h, store, a.Token, prove, c.want)
+			heldUp(t, h, store, a.Token, prove, c.want)
+			c.after(t, h)
+			if b := testhost.OK(t)(prove()); b.User != "ada" || b.Token == a.Token {
+				t.Errorf("%+v", b)
+			}
+		})
+	}
+}
+
+// A claim that is void ends by its right code: it can never be carried on.
+func TestVoidClaimEnds(t *testing.T) {
+	h, _, _ := claiming(t, nil)
+	a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+	must(t, h.Revoke(t.Context(), "ada"))
+	for range 2 {
+		if b, err := h.Do(t.Context(), a.Token, authn.Verify{Code: codeOf(t, h, "ada@example.com")}); !errors.Is(err, authn.ErrFinished) {
+			t.Errorf("%+v, %v", b, err)
+		}
+	}
+	if b, err := h.Do(t.Context(), a.Token, authn.Resend{}); !errors.Is(err, authn.ErrFinished) {
+		t.Errorf("resend: %+v, %v", b, err)
+	}
+}
+
+// What a claim proves is called what a code of its type is called.
+func TestMethodsOfClaims(t *testing.T) {
+	for _, by := range []string{authn.Email, authn.SMS} {
+		want := map[string]string{authn.Email: "otp", authn.SMS: "sms"}[by]
+		h, _, _ := claiming(t, nil)
+		for _, c := range []authn.Claim{{Name: "ada", By: by, Require: authn.RequireNothing}, {Name: "+12025550177", By: by, For: authn.PurposeSignUp}, {Name: "new@example.com", By: by, For: authn.PurposeSignUp}} {
+			if c.For == authn.PurposeSignUp && (c.Name[0] == '+') != (by == authn.SMS) {
+				continue
+			}
+			a := claim(t, h, c)
+			ms := h.World.Messages("")
+			b := h.MustDo(t, a.Token, authn.Verify{Code: ms[len(ms)-1].Code})
+			as, err := h.Redeem(t.Context(), b.Session)
+			if err != nil || len(as.Methods) != 1 || as.Methods[0] != want {
+				t.Errorf("%s, %s: %+v, %v", by, c.For, as, err)
+			}
+		}
+	}
+}
