@@ -28,6 +28,7 @@ func TestLeaderKilled(t *testing.T) {
 	}
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
+			t.Parallel() // each kind waits for elections most of the time
 			c := startCluster(t, k, 3)
 			const name = "killed"
 			f := newFleet(t)

@@ -55,6 +55,7 @@ func TestStoreOnThree(t *testing.T) {
 	fewer(t, "3")
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
+			t.Parallel() // each kind waits for elections most of the time
 			c := startCluster(t, k, 3)
 			other := c.client(t)
 			t.Cleanup(func() { other.Close() })
