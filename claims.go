@@ -40,8 +40,10 @@ type later struct {
 // PASSWORD_RESET, after another factor if the user has an active one elsewhere; without
 // one it ends without a session. An unlock never has one.
 //
-// The code is good once. If the answer to it is lost, only the same event with the same
-// key ([WithKey]) is answered again, for [Policy].SessionLife; else claim anew.
+// The code is good once, and stays good where the user's account or the Limiter refuses
+// what it leads to: with [ErrLocked], [ErrTooSoon] or [ErrNoFactor]. If the answer to it
+// is lost, only the same event with the same key ([WithKey]) is answered again, for
+// [Policy].SessionLife; else claim anew.
 //
 // Give the service a [Limiter] for clients: whoever may claim can have mail sent, and
 // each name costs a record of some 100 bytes for a day.

@@ -185,9 +185,10 @@ type Contacts interface {
 }
 
 // An Auditor receives what happened, after it was committed, and what was refused.
-// Refusals of malformed input and of tokens that lead to no account are not
-// reported, since anybody can cause any number of them, and no [ErrWaiting], since a
-// client polls: count them where requests arrive. Implementations must be safe for concurrent use.
+// Refusals of malformed input, of tokens that lead to no account and of claims that are
+// not proved are not reported, since anybody can cause any number of them, and no
+// [ErrWaiting], since a client polls: count them where requests arrive. Implementations
+// must be safe for concurrent use.
 type Auditor interface {
 	// Audit records e. Sign-ins and factor changes are repeated with the same
 	// Key until Audit returns nil; for anything else an error is dropped.
