@@ -51,10 +51,10 @@ func (s *step) handOver(t *transaction, opened bool) (h TokenSecret, ok bool) {
 }
 
 // carryOn begins what a proved claim leads to, once. If it has begun, nothing changes, and
-// r tells where it stands.
+// r tells where it stands, unless another event has led to SUCCESS: the session is that one's.
 func (m *Machine) carryOn(a *Account, o op, in *input, h TokenSecret, env Env, r *Result) error {
 	if i := a.find(h.digest()); i >= 0 {
-		if a.txs[i].ended() || m.overdue(a, i, env.Now) {
+		if t := &a.txs[i]; t.ended() || m.overdue(a, i, env.Now) || t.name() == Success && t.rev > 1 {
 			return &Refusal{Event: o.name(), Err: ErrFinished}
 		}
 		r.Account, r.slot, r.Changed, r.Ended, r.Outcome, r.nmoves, r.Assertion = *a, i, false, false, Done, 0, nil

@@ -212,6 +212,35 @@ func TestClaimIsCarriedOnInTime(t *testing.T) {
 	}
 }
 
+// A repeated code of a claim gets the session that the code itself has led to, and not the
+// one that a factor has led to since.
+func TestRepeatedClaimAndSession(t *testing.T) {
+	for _, second := range []bool{false, true} {
+		h, _, _ := claiming(t, nil)
+		want := authn.Success
+		if second {
+			want = authn.MFARequired
+			h.World.SetFactors("ada", authn.Factor{ID: "ada-phone", Type: authn.SMS, Address: "+12025550123", Status: authn.Active})
+		}
+		a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+		ev := authn.WithKey("k", authn.Verify{Code: codeOf(t, h, "ada@example.com")})
+		b, again := h.MustDo(t, a.Token, ev), h.MustDo(t, a.Token, ev)
+		if b.State != want || again.State != want || again.Token != b.Token || again.Session != b.Session {
+			t.Fatalf("%+v\n%+v", b, again)
+		}
+		if !second {
+			continue
+		}
+		h.MustDo(t, b.Token, authn.Challenge{Factor: "ada-phone"})
+		if c := h.MustDo(t, b.Token, authn.Verify{Code: codeOf(t, h, "+12025550123")}); c.Session == "" {
+			t.Fatalf("%+v", c)
+		}
+		if c, err := h.Do(t.Context(), a.Token, ev); !errors.Is(err, authn.ErrFinished) {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}
+}
+
 // slowStore takes its time to say that it has saved.
 type slowStore struct {
 	authn.Store

@@ -360,7 +360,7 @@ func (w *world) foundAgain(what string, c *claim, a *authn.Answer, err error, fr
 		w.failf("%s, again: %v; the transaction is in %s", what, err, t.state)
 	case a.User != t.user || !t.over && a.State != t.state:
 		w.failf("%s, again: %s of %q, want %s of %q", what, a.State, a.User, t.state, t.user)
-	case !knownSession && a.Session != "" && t.at != authn.EventPrimary:
+	case a.Session != "" && t.at != authn.EventPrimary:
 		w.failf("C6, %s, again: the session of another event", what)
 	case a.Session != "" && (t.state != authn.Success || !t.signsIn() || t.session != "" && a.Session != t.session):
 		w.failf("C6, %s, again: a session in %s", what, a.State)

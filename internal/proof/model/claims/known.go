@@ -3,9 +3,6 @@ package claims
 // Where the service is known to differ from its documentation. With false the reference
 // is strict, and a history that shows the difference fails.
 const (
-	// The repeated code of a claim gets the session token that a later factor has earned,
-	// not only that of the code itself.
-	knownSession = true
 	// What follows an answer does not look whether the code that it sends is still good.
 	knownCrossing = true
 	// An assertion does not say by which channel the code of a claim came.
