@@ -78,6 +78,7 @@ type transaction struct {
 	opened      bool   // the link of this claim was
 	opener      id     // hash of the key of the client that opened it; zero: it had none
 	came        id     // stands for the address that the claim was proved by: no factor there counts; of a claim, for the user by whom it was proved
+	cameBy      string // the type by which the code of that claim was sent
 	gates       uint32 // print of the list of gates, of a transaction in one or past one
 	limits      limits
 	code        liveCode

@@ -6,7 +6,9 @@ import "strconv"
 func (s *step) pinClaim() {
 	if c := s.in.login.claim; c != nil {
 		t := s.tx()
-		t.flow, t.came = c.flow, c.came
+		if t.flow, t.came = c.flow, c.came; s.op != opPasskey { // whose proof says so itself
+			t.cameBy = c.by
+		}
 		s.acct.kept.set(s.handOverTag(c.once), 1, c.until)
 	}
 }

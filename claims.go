@@ -279,7 +279,7 @@ func (s *Service) onward(c *call, r *Result) (*call, stepFunc, error) {
 		return nil, nil, &Refusal{Event: c.op.name(), Err: ErrFinished}
 	}
 	t := &r.Account.txs[r.slot]
-	x := claimFacts{flow: t.flow, born: t.born, until: t.expires, came: s.m.recipientOf(sub.Address), once: h.digest(), subject: t.came}
+	x := claimFacts{flow: t.flow, by: asked.By, born: t.born, until: t.expires, came: s.m.recipientOf(sub.Address), once: h.digest(), subject: t.came}
 	l := Login{User: sub.User, Require: t.require, Relay: t.relay, Methods: s.m.typeOf(asked.By).Methods, claim: &x}
 	o := opPrimary
 	switch asked.For {

@@ -17,6 +17,7 @@ const (
 	hasFlow
 	hasOpened
 	hasOffersMore
+	hasCameBy
 	extras
 )
 
@@ -24,7 +25,7 @@ const (
 func (t *transaction) has() (bits uint64) {
 	for i, has := range [...]bool{
 		t.owing, t.adding, t.purpose != "", t.password != PasswordFine, t.gates != 0, t.methods != "" || t.authAt != 0, t.accept != "", t.relay != "",
-		t.remember, t.trusted != "", t.flow != 0 || t.came != id{}, t.opened, t.offersMore,
+		t.remember, t.trusted != "", t.flow != 0 || t.came != id{}, t.opened, t.offersMore, t.cameBy != "",
 	} {
 		if has {
 			bits |= 1 << i
@@ -65,6 +66,9 @@ func (t *transaction) appendExtras(b []byte) []byte {
 	if has&hasOpened != 0 {
 		b = append(b, t.opener[:]...)
 	}
+	if has&hasCameBy != 0 {
+		b = appendText(b, t.cameBy)
+	}
 	return b
 }
 
@@ -104,6 +108,9 @@ func (r *reader) extras(t *transaction) {
 	}
 	if t.opened = has&hasOpened != 0; t.opened {
 		copy(t.opener[:], r.take(len(t.opener)))
+	}
+	if has&hasCameBy != 0 {
+		t.cameBy = r.text(maxKind)
 	}
 	r.check(t.has() == has)
 }

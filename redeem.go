@@ -12,7 +12,7 @@ type Assertion struct {
 	User        string
 	Name        string    // of a [Claim] of PurposeSignUp: the address that was proved; User is ""
 	Methods     []string  // RFC 8176: those of [Login], "pwd" by default, none after a passkey, and of each factor its type's, such as "otp" of e-mail; never a level of assurance
-	Channels    []string  // how codes of factors came: "email", "sms", "call", or the host's own; not that of a [Claim]'s code
+	Channels    []string  // how codes came, that of a [Claim] first: "email", "sms", "call", or the host's own
 	Factors     []string  // ids of the factors proved, the last three of them
 	Proofs      []Proof   // what was proved, each with its time: the host's own part first, if there is one
 	Remembered  bool      // a factor was required, and not proved, since the device is remembered
@@ -29,7 +29,7 @@ type Assertion struct {
 type Proof struct {
 	Methods []string // RFC 8176
 	Factor  string   // id; "" for what the host has verified
-	Type    string   // of the factor
+	Type    string   // of the factor; or by which the code of a [Claim] was sent, and else ""
 	Channel string   // of a code that was sent
 	At      time.Time
 }
@@ -45,9 +45,15 @@ func (s *step) assertion() *Assertion {
 	if t.authAt != 0 {
 		own.At = unix(t.authAt)
 	}
+	if typ := s.m.typeOf(s.cameBy()); typ != nil {
+		own.Type, own.Channel = typ.Name, typ.Channel
+	}
 	as := &Assertion{User: s.acct.user, Methods: slices.Clone(own.Methods), Name: s.claimedName(), Remembered: t.trusted != "", Relay: t.relay, Purpose: t.purpose, Transaction: t.publicID(), Began: unix(t.born), At: unix(t.done)}
 	if t.methods != noMethods {
 		as.Proofs = append(as.Proofs, own)
+		if own.Channel != "" {
+			as.Channels = []string{own.Channel}
+		}
 	}
 	for _, p := range t.proved() {
 		if l := s.proves(p); l != nil {
@@ -66,6 +72,15 @@ func (s *step) assertion() *Assertion {
 		}
 	}
 	return as
+}
+
+// cameBy is the type by which the code of the claim at hand, or of the one that the
+// transaction at hand began by, was sent; "" if it began by none.
+func (s *step) cameBy() string {
+	if s.m.claiming {
+		return s.tx().factor.kind
+	}
+	return s.tx().cameBy
 }
 
 func appendNew(list []string, s string) []string {
@@ -154,5 +169,5 @@ func (s *step) newProofStands() bool {
 func doUseSession(s *step) {
 	t := s.tx()
 	s.r.Assertion = s.assertion()
-	t.session, t.factor, t.proofs, t.trusted, t.relay = session{}, pin{}, [maxProofs]proof{}, "", ""
+	t.session, t.factor, t.proofs, t.trusted, t.relay, t.cameBy = session{}, pin{}, [maxProofs]proof{}, "", "", ""
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,7 +143,8 @@ func TestVoidClaimEnds(t *testing.T) {
 	}
 }
 
-// What a claim proves is called what a code of its type is called.
+// What a claim proves is called what a code of its type is called, and the assertion says
+// by which channel the code came.
 func TestMethodsOfClaims(t *testing.T) {
 	for _, by := range []string{authn.Email, authn.SMS} {
 		want := map[string]string{authn.Email: "otp", authn.SMS: "sms"}[by]
@@ -155,8 +157,11 @@ func TestMethodsOfClaims(t *testing.T) {
 			ms := h.World.Messages("")
 			b := h.MustDo(t, a.Token, authn.Verify{Code: ms[len(ms)-1].Code})
 			as, err := h.Redeem(t.Context(), b.Session)
-			if err != nil || len(as.Methods) != 1 || as.Methods[0] != want {
-				t.Errorf("%s, %s: %+v, %v", by, c.For, as, err)
+			if err != nil || len(as.Methods) != 1 || as.Methods[0] != want || len(as.Channels) != 1 || as.Channels[0] != by {
+				t.Fatalf("%s, %s: %+v, %v", by, c.For, as, err)
+			}
+			if p := as.Proofs; len(p) != 1 || p[0].Type != by || p[0].Channel != by || p[0].Factor != "" || !slices.Equal(p[0].Methods, as.Methods) {
+				t.Errorf("%s, %s: %+v", by, c.For, p)
 			}
 		}
 	}

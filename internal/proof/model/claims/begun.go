@@ -382,7 +382,7 @@ func (w *world) asserts(user, name, by, relay string, factors []string, as *auth
 		w.failf("assertion: factors %v, want %v", as.Factors, factors)
 	case !slices.Contains(as.Methods, method) || slices.Contains(as.Methods, "pwd"):
 		w.failf("assertion: methods %v", as.Methods)
-	case !knownChannel && !slices.Contains(as.Channels, channel):
+	case len(as.Channels) == 0 || as.Channels[0] != channel || as.Proofs[0].Channel != channel || as.Proofs[0].Type != by || as.Proofs[0].Factor != "":
 		w.failf("assertion: channels %v, and the claim came by %s", as.Channels, channel)
 	case len(as.Proofs) != 1+len(factors):
 		w.failf("assertion: %d proofs, want %d", len(as.Proofs), 1+len(factors))

@@ -5,8 +5,6 @@ package claims
 const (
 	// What follows an answer does not look whether the code that it sends is still good.
 	knownCrossing = true
-	// An assertion does not say by which channel the code of a claim came.
-	knownChannel = true
 	// A name that has three claims under way, one of them proved and still answering
 	// repeats, loses the oldest of the others to the next claim.
 	knownCrowd = true
