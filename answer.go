@@ -165,6 +165,17 @@ func (s *step) allowed(list []Allowed) []Allowed {
 	return list
 }
 
+// asksUser says that an event of the transaction is refused if there is no such user.
+func (m *Machine) asksUser(t *transaction) bool {
+	at := &m.roots[m.place(t)]
+	for o := opEnroll; o <= opCancel; o++ {
+		if n := at[o]; n > 0 && questions[m.nodes[n].q].first == noSuchUser {
+			return true
+		}
+	}
+	return false
+}
+
 // soonestOf is when the event at hand would be taken, whichever of the factors it
 // chooses.
 func (s *step) soonestOf() (at int64, ok bool) {

@@ -16,9 +16,22 @@ func (s *step) pinClaim() {
 // handOverTag names, in marks, a claim that was carried on, or the request of a passkey.
 func (s *step) handOverTag(once digest) string { return s.tag(forHandOver, string(once[:])) }
 
+// The moment before which claims are void, in marks: its second, and the nanosecond in it.
+const (
+	voidSecond = "void"
+	voidWithin = "void, within the second"
+)
+
 // voidClaims lets no claim of the user that was begun before be carried on.
 func (s *step) voidClaims(user string) {
-	s.acct.kept.set(s.tagFor(user, forHandOver, "void"), seconds(s.now), s.now+int64(s.m.policy.Life)+int64(s.m.policy.SessionLife)+int64(MaxSkew))
+	until := s.now + int64(s.m.policy.Life) + int64(s.m.policy.SessionLife) + int64(MaxSkew)
+	s.acct.kept.set(s.tagFor(user, forHandOver, voidSecond), uint32(s.now/1e9), until)
+	s.acct.kept.set(s.tagFor(user, forHandOver, voidWithin), uint32(s.now%1e9), until)
+}
+
+// voidedAt is that moment; long ago if there is none.
+func (s *step) voidedAt() int64 {
+	return int64(s.acct.kept.last(s.tag(forHandOver, voidSecond), s.now))*1e9 + int64(s.acct.kept.last(s.tag(forHandOver, voidWithin), s.now))
 }
 
 // askVoid is asked where something begins. No claim is carried on while there is no room
@@ -29,8 +42,8 @@ func askVoid(s *step) guard {
 		return claimStands
 	}
 	tag := s.handOverTag(c.once)
-	switch voided := int64(s.acct.kept.last(s.tag(forHandOver, "void"), s.now)) * 1e9; {
-	case s.now >= c.until, voided >= c.born, s.acct.kept.last(tag, s.now) != 0, s.acct.kept.isFull(tag, s.now):
+	switch {
+	case s.now >= c.until, s.voidedAt() >= c.born, s.acct.kept.last(tag, s.now) != 0, s.acct.kept.isFull(tag, s.now):
 		return claimVoid
 	case s.op != opPasskey && c.subject != s.subjectID(s.owner(), c.came): // a passkey is its owner's by its signature
 		return claimVoid

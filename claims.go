@@ -41,7 +41,8 @@ type later struct {
 // one it ends without a session. An unlock never has one.
 //
 // The code is good once, and stays good where the user's account or the Limiter refuses
-// what it leads to: with [ErrLocked], [ErrTooSoon] or [ErrNoFactor]. If the answer to it
+// what it leads to: with [ErrLocked], [ErrTooSoon] or [ErrNoFactor]; not if that comes
+// about by another request, between the two records that are saved. If the answer to it
 // is lost, only the same event with the same key ([WithKey]) is answered again, for
 // [Policy].SessionLife; else claim anew.
 //
@@ -85,7 +86,8 @@ func (s *Service) Claim(ctx context.Context, c Claim) (*Answer, error) {
 // call Open by POST: programs follow links. To sign in prefer the code: a link signs in as
 // whoever asked for it.
 //
-// A link is good once, as long as the claim lasts and no newer code was requested. key is
+// A link is good once, until its code expires ([Answer].CodeExpires), if no newer one was
+// requested. key is
 // the client's idempotency key, "" or up to 64 bytes: if the answer is lost, Open with the
 // same key is answered again. Otherwise, as for a link that is unknown, it is
 // [ErrFinished]. A link of PurposeSignUp is not taken: the code is.
@@ -308,17 +310,21 @@ func (s *Service) leadsOn(c *call, r *Result) error {
 	}
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
+	w.r.faulty = false
 	if _, err := s.read(k.ctx, k.key, &w.a); err != nil {
 		return err
 	}
 	s.withHeld(k.key, &w.a)
 	err = s.step(k, &w.a, &w.r, f)
-	if lack, ok := err.(*Lack); ok && lack.Owed != nil || errors.Is(err, ErrFinished) {
-		return nil // said after the save
+	if s.cfg.Now().UnixNano() >= r.Account.txs[r.slot].expires {
+		return fmt.Errorf("%w: the ports took too long", ErrUnavailable)
 	}
-	err = s.refused(k, &w.a, err)
-	if r, ok := err.(*Refusal); ok {
-		r.Event = c.op.name() // which is the one that was sent
+	if _, owed := err.(*Lack); owed || err == nil {
+		return nil // what is owed is handed over first
 	}
-	return err
+	if x, ok := err.(*Refusal); ok && x.Err == ErrFinished {
+		return nil // it is void, which is said after the save
+	}
+	s.noteFaults(k, &w.r)
+	return c.sent(s.refused(k, &w.a, err))
 }

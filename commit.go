@@ -125,8 +125,7 @@ func (s *Service) save(ctx context.Context, key string, old uint64, r Record) er
 }
 
 // safely calls a port: an error and a panic are both "unavailable", so that
-// whatever a port does, the service fails closed. That an effect is superseded
-// is not for a port to say.
+// whatever a port does, the service fails closed.
 func safely(port string, f func() error) (err error) {
 	defer func() {
 		if recover() != nil { // its value may hold a secret
@@ -134,7 +133,7 @@ func safely(port string, f func() error) (err error) {
 		}
 	}()
 	switch err := f(); {
-	case errors.Is(err, ErrSuperseded):
+	case errors.Is(err, ErrSuperseded), errors.As(err, new(*Refusal)): // which are not for a port to say
 		return fmt.Errorf("%w: %s: %v", ErrUnavailable, port, err)
 	case err != nil:
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, port, err)

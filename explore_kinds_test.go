@@ -233,10 +233,10 @@ func (c *canon) marks(a *Account) {
 	a.used = used
 	a.kept.trim(c.now - c.fall)
 	a.kept.change(func(int64) int64 { return zero.Add(day).UnixNano() })
-	void := s.tag(forHandOver, "void") // no claim was begun before
+	void := []string{s.tag(forHandOver, voidSecond), s.tag(forHandOver, voidWithin)} // no claim was begun before
 	var kept marks
 	for i := range a.kept.len() {
-		if e := a.kept.entry(i); e[:markTag] != void {
+		if e := a.kept.entry(i); !slices.Contains(void, e[:markTag]) {
 			kept += marks(e)
 		}
 	}

@@ -462,7 +462,7 @@ func askDeadline(s *step) guard {
 
 func askAppeared(s *step) guard {
 	switch {
-	case s.ideal || !s.skipsFactor():
+	case s.ideal && s.noList || !s.skipsFactor():
 		return noFactorAppeared
 	case s.has(Active):
 		return factorAppeared

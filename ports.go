@@ -233,7 +233,7 @@ type Limiter interface {
 	// [ErrTooSoon], and nothing is counted. An error is "unavailable".
 	//
 	// A claim that is proved asks twice: for EventVerify, and for the EventPrimary by
-	// which it is carried on. If either is held up, the code stays good.
+	// which it is carried on. If either is held up, the code stays good: see [Service.Claim].
 	Allow(ctx context.Context, a Attempt) (retryAt time.Time, err error)
 }
 

@@ -287,11 +287,7 @@ func (s *Service) run(c *call, f stepFunc) (*Answer, error) {
 	r := &w.r
 	r.faulty = false
 	rec, err := s.commit(c, &w.a, r, f)
-	if r.faulty && s.cfg.Auditor != nil {
-		for _, e := range s.m.Faults(c.key, c.user, c.factors) {
-			s.note(c.ctx, e)
-		}
-	}
+	s.noteFaults(c, r)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +307,8 @@ func (s *Service) run(c *call, f stepFunc) (*Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return s.run(k, f)
+		ans, err := s.run(k, f)
+		return ans, c.sent(err)
 	}
 	ans, err := s.describe(c, &r.Account, r.slot)
 	if err != nil {
@@ -331,6 +328,23 @@ func (s *Service) run(c *call, f stepFunc) (*Answer, error) {
 	return s.redeemed(c.ctx, ans)
 }
 
+// noteFaults tells the Auditor of factors that cannot be used.
+func (s *Service) noteFaults(c *call, r *Result) {
+	if r.faulty && s.cfg.Auditor != nil {
+		for _, e := range s.m.Faults(c.key, c.user, c.factors) {
+			s.note(c.ctx, e)
+		}
+	}
+}
+
+// sent has a refusal, which is the caller's own, name the event that the client has sent.
+func (c *call) sent(err error) error {
+	if r, ok := err.(*Refusal); ok {
+		r.Event = c.op.name()
+	}
+	return err
+}
+
 // redeemed is an answer in SUCCESS with the assertion in place of the session token.
 func (s *Service) redeemed(ctx context.Context, ans *Answer) (*Answer, error) {
 	if ans.Session == "" { // SUCCESS without a session
@@ -345,11 +359,11 @@ func (s *Service) redeemed(ctx context.Context, ans *Answer) (*Answer, error) {
 }
 
 // describe describes the transaction in slot i. Where the answer shows factors, or how
-// many codes of a list are left, the Directory is asked, unless the step has asked it;
+// many codes of a list are left, or an event is not for a closed account, the Directory is asked, unless the step has asked it;
 // if it fails, the answer does without, since what has happened has happened.
 func (s *Service) describe(c *call, a *Account, i int) (*Answer, error) {
 	env := Env{Now: s.cfg.Now(), Factors: c.factors, NoUser: c.noUser}
-	if t := &a.txs[i]; !c.listed && a.user != "" && (t.info().AtHand || t.info().Offers != 0 || s.m.counts(t.factor.kind)) {
+	if t := &a.txs[i]; !c.listed && a.user != "" && (s.m.asksUser(t) || t.info().AtHand || t.info().Offers != 0 || s.m.counts(t.factor.kind)) {
 		var err error
 		env.Factors, err = s.factors(c.ctx, a.user)
 		env.NoUser = errors.Is(err, ErrNoUser)

@@ -61,16 +61,20 @@ func (x *exchange) setCookie(name, value string, life time.Duration) {
 }
 
 // keepToken sets the cookie of the sign-in while there is something left to do, and takes
-// it away when there is not. Malformed input changes nothing and has no answer.
+// it away when there is not, or when another one has begun in its place. Malformed input
+// changes nothing and has no answer; what does not begin leaves the tab what it had.
 func (x *exchange) keepToken(a *authn.Answer, why *problem) (kept bool) {
 	switch {
 	case a != nil && a.Token != "" && a.State != authn.Success:
 		x.setCookie(signInCookie+x.tab, string(a.Token), a.Expires.Sub(a.Now))
-		return true
-	case x.tab != "" && (a != nil || why == finished):
+		kept = true
+	case x.told && (a != nil || why == finished):
 		x.setCookie(signInCookie+x.tab, "", 0)
 	}
-	return false
+	if a != nil && x.was != "" && x.cookie(signInCookie+x.was) != "" {
+		x.setCookie(signInCookie+x.was, "", 0)
+	}
+	return kept
 }
 
 // finished is the problem of a sign-in that is over.

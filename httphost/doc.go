@@ -26,8 +26,8 @@
 //
 // Each answer is a [View], and so is each refusal. The first one has the name of the
 // sign-in in signIn. It is no secret. The tab keeps it, as in sessionStorage, and sends it
-// in the header Sign-In with each event that follows, also with the next sign-in of the
-// tab: the browser has a cookie for each tab.
+// in the header Sign-In with each event that follows, also with the one that begins its
+// next sign-in: that has another name, and the browser forgets the cookie of the old one.
 //
 // A client that draws an Idempotency-Key for each event, of 1 to 64 printable ASCII
 // characters, may send both again after a fault: the event is taken once. See

@@ -117,6 +117,8 @@ func TestBodies(t *testing.T) {
 		{"begin", `{"name":"ada","password":"p","user":"eve"}`},
 		{"begin", `{"Name":"ada","password":"p"}`},
 		{"begin", "{\"name\":\"ada\",\"password\":\"\xff\"}"},
+		{"begin", `{"name":"ada","password":"\ud800"}`}, {"begin", `{"name":"ada","password":"\udc01` + password + `"}`},
+		{"begin", `{"password":"p","name":"ada","password":"` + password + `"}`}, {"begin", `{"name":"ada","password":"p","n\u0061me":"ada"}`},
 		{"challenge", ``}, {"challenge", `null`}, {"challenge", `[]`}, {"challenge", `{`}, {"challenge", `{} {}`},
 		{"challenge", `{"factor":null}`}, {"challenge", `{"factor":1}`}, {"challenge", `{"factor":"mail","code":"1"}`},
 		{"verify", `{"code":"123456","remember":"yes"}`}, {"verify", `{"code":"123456","remember":null}`}, {"verify", `{"code":123456}`}, {"verify", `{"code":"1","response":{}}`},
@@ -156,8 +158,8 @@ func TestTabs(t *testing.T) {
 	b.post("verify", `{"code":"`+b.code(ada)+`"}`, 200, "SUCCESS")
 	other.post("activate", `{"code":"`+b.code("grace@example.com")+`"}`, 200, "SUCCESS")
 	was := b.tab
-	if b.begin("ada", "MFA_REQUIRED"); b.tab != was {
-		t.Error("the tab has another name")
+	if b.begin("ada", "MFA_REQUIRED"); b.tab == was {
+		t.Error("two sign-ins with one name")
 	}
 	for _, name := range []string{"SHORT", strings.Repeat("a", 26)} { // no name that a handler has drawn
 		o := b.other()
@@ -226,9 +228,56 @@ func TestOpenSignsIn(t *testing.T) {
 	b.post("claim", `{"name":"`+ada+`"}`, 200, "FACTOR_CHALLENGE")
 	b.code(ada)
 	other := b.other()
-	if v := other.post("open", `{"link":"`+string(b.message(ada).Link)+`"}`, 200, "SUCCESS"); !v.Session || len(v.Allowed) > 0 || !v.Expires.IsZero() || len(*b.in) != 1 {
+	link := `{"link":"` + string(b.message(ada).Link) + `"}`
+	if v := other.post("open", link, 200, "SUCCESS", "Idempotency-Key", "k"); !v.Session || len(v.Allowed) > 0 || !v.Expires.IsZero() || len(*b.in) != 1 {
 		t.Errorf("%d sessions: %s", len(*b.in), other.body)
 	}
+	other.post("open", link, 401, "finished", "Idempotency-Key", "k") // there is no second session
+	if len(*b.in) != 1 {
+		t.Errorf("%d sessions", len(*b.in))
+	}
+}
+
+// A sign-in has a name of its own: what is still said to the one before, in a tab that was
+// duplicated or by an answer that comes late, does not reach it.
+func TestSignInsOfOneTab(t *testing.T) {
+	b := open(t, nil, nil)
+	b.begin("ada", "MFA_REQUIRED")
+	b.post("challenge", `{"factor":"mail"}`, 200, "MFA_CHALLENGE")
+	was := b.tab
+	b.post("begin", `{"name":"grace","password":"guess"}`, 401, "password")
+	b.post("open", `{"link":"nonsense"}`, 401, "finished")
+	if b.get(200, "MFA_CHALLENGE"); b.tab != was {
+		t.Error("what did not begin has changed the tab")
+	}
+	b.begin("grace", "MFA_ENROLL")
+	grace := b.tab
+	for _, path := range []string{"previous", "cancel"} {
+		b.tab = was
+		b.post(path, `{}`, 401, "finished")
+	}
+	b.tab = grace
+	if v := b.get(200, "MFA_ENROLL"); v.User != "grace" || len(b.cookies()) != 1 {
+		t.Errorf("got %s, cookies %v", b.body, b.cookies())
+	}
+}
+
+// What the host has set of a session that was not made after all is not sent.
+func TestSessionThatFails(t *testing.T) {
+	b := open(t, nil, func(c *httphost.Config) {
+		c.Session = func(w http.ResponseWriter, _ *http.Request, _ *authn.Assertion) error {
+			http.SetCookie(w, &http.Cookie{Name: "__Host-session", Value: "s", Path: "/", Secure: true})
+			return errors.New("down")
+		}
+	})
+	b.begin("ada", "MFA_REQUIRED")
+	b.post("challenge", `{"factor":"mail"}`, 200, "MFA_CHALLENGE")
+	code := `{"code":"` + b.code(ada) + `"}`
+	b.post("verify", code, 503, "unavailable")
+	if got := b.head.Values("Set-Cookie"); len(got) > 0 {
+		t.Errorf("set: %q", got)
+	}
+	b.post("verify", code, 401, "finished")
 }
 
 // A passkey that was enrolled signs in by itself, in the tab that has asked for it.
@@ -254,9 +303,15 @@ func TestPasskey(t *testing.T) {
 	fs := b.world.FactorsOf("ada")
 	b.world.SetFactors("ada", fs[0], authn.Factor{ID: "app", Type: authn.TOTP, Address: "ada", Status: authn.NotSetUp, Required: true})
 	v = b.post("passkey/request", `{}`, 200, "")
+	asked := b.tab
 	b.post("passkey", `{"response":`+respond(t, v)+`}`, 200, "MFA_ENROLL", "Idempotency-Key", "k")
+	b.tab = asked
 	b.post("passkey", `{"response":`+respond(t, v)+`}`, 200, "MFA_ENROLL", "Idempotency-Key", "k")
+	begun := b.tab
+	b.tab = asked
 	b.post("passkey", `{"response":`+respond(t, v)+`}`, 401, "finished", "Idempotency-Key", "another")
+	b.tab = begun
+	b.get(200, "MFA_ENROLL") // what has failed is another one's
 	b.world.SetFactors("ada", b.world.FactorsOf("ada")[0])
 
 	// As a second factor, as an object or as the text of one.

@@ -150,7 +150,7 @@ func (op *operation) keyed() bool {
 
 func (d *description) parametersOf(op *operation) []any {
 	list := []any{object{"$ref": "#/components/parameters/SignIn"}}
-	if op.begins {
+	if (op.begins || op.names) && !op.named {
 		list[0] = object{"$ref": "#/components/parameters/Tab"}
 	}
 	if op.keyed() {

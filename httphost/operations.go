@@ -14,7 +14,9 @@ type operation struct {
 	method  string
 	event   authn.EventName // of the table; "" for none
 	doc     string
-	begins  bool // it gives the tab a name
+	begins  bool // a sign-in, which has a name of its own
+	names   bool // it gives a tab without a name one
+	named   bool // it needs the name that the tab was given
 	members []member
 	in      func(*Config) bool // whether a handler has it; nil: all have
 	serve   func(*exchange)
@@ -92,11 +94,11 @@ func operations() []*operation {
 			doc: "Takes the link of a claim, in place of its code.", members: []member{{"link", text, true, "The token of the link."}},
 		},
 		{
-			path: "passkey/request", method: http.MethodPost, begins: true, in: passkeys, serve: (*exchange).requestPasskey,
+			path: "passkey/request", method: http.MethodPost, names: true, in: passkeys, serve: (*exchange).requestPasskey,
 			doc: "Asks for a passkey of whoever has one. The answer has prompt.options.",
 		},
 		{
-			path: "passkey", method: http.MethodPost, event: authn.EventPasskey, in: passkeys, serve: (*exchange).passkey,
+			path: "passkey", method: http.MethodPost, event: authn.EventPasskey, begins: true, named: true, in: passkeys, serve: (*exchange).passkey,
 			doc:     "Begins a sign-in by a passkey, which names its user.",
 			members: []member{{"response", anything, true, "The response to prompt.options of passkey/request."}},
 		},
@@ -118,6 +120,7 @@ func (x *exchange) token() authn.StateToken {
 	if x.tab == "" {
 		return ""
 	}
+	x.told = true
 	return authn.StateToken(x.cookie(signInCookie + x.tab))
 }
 
@@ -171,12 +174,12 @@ func (x *exchange) requestPasskey() {
 }
 
 func (x *exchange) passkey() {
-	if x.tab == "" {
+	if x.was == "" {
 		x.fail(finished)
 		return
 	}
 	x.reply(x.h.cfg.Service.BeginPasskey(x.r.Context(), authn.PasskeyLogin{
-		Type: x.h.cfg.Passkeys, Request: authn.Secret(x.cookie(passkeyCookie + x.tab)), Response: authn.Code(x.in.text["response"]), Key: x.key,
+		Type: x.h.cfg.Passkeys, Request: authn.Secret(x.cookie(passkeyCookie + x.was)), Response: authn.Code(x.in.text["response"]), Key: x.key,
 		RedeemAtOnce: true,
 	}))
 }

@@ -1,6 +1,7 @@
 package httphost
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/authnfsm/authn/internal/jsontext"
 )
 
 // maxBody is many times what a sign-in needs, in bytes: the response of a security key is
@@ -46,8 +49,8 @@ func (x *exchange) read(members []member) *problem {
 	case err != nil || !utf8.Valid(body):
 		return malformed
 	}
-	raw := map[string]json.RawMessage{}
-	if len(body) > 0 && json.Unmarshal(body, &raw) != nil || raw == nil {
+	raw, ok := fields(body)
+	if !ok {
 		return malformed
 	}
 	x.in.text = map[string]string{}
@@ -62,6 +65,32 @@ func (x *exchange) read(members []member) *problem {
 		return malformed
 	}
 	return nil
+}
+
+// fields has the members of a body, which is one object without two of a name. Nothing in
+// it is read in two ways: a name and a password are as they were sent.
+func fields(body []byte) (raw map[string]json.RawMessage, ok bool) {
+	raw = map[string]json.RawMessage{}
+	if len(body) == 0 {
+		return raw, true
+	}
+	if !json.Valid(body) || jsontext.LoneSurrogate(body) {
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, false
+	}
+	for d.More() {
+		t, err := d.Token()
+		name, _ := t.(string)
+		var value json.RawMessage
+		if _, twice := raw[name]; err != nil || twice || d.Decode(&value) != nil {
+			return nil, false
+		}
+		raw[name] = value
+	}
+	return raw, true
 }
 
 func (in *input) take(m *member, value json.RawMessage) (ok bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,8 +19,11 @@ type exchange struct {
 	w   http.ResponseWriter
 	r   *http.Request
 	tab string // name of the sign-in; "" if the request has none
+	was string // name of the sign-in that the tab had, where one begins
 	key string // idempotency key; "" is none
 	in  input
+
+	told bool // the sign-in of the tab was
 }
 
 // run finds the operation, reads the request and answers it.
@@ -41,7 +45,10 @@ func (x *exchange) run() {
 		}
 	}
 	x.tab = tabOf(x.r)
-	if op.begins && x.tab == "" {
+	switch {
+	case op.begins: // what is still said to the old one must not reach the new one
+		x.was, x.tab = x.tab, newTab()
+	case op.names && x.tab == "":
 		x.tab = newTab()
 	}
 	op.serve(x)
@@ -62,11 +69,15 @@ func (x *exchange) fault(err error) {
 // unless it is one that signs nobody in, as after a recovery by a mailbox alone.
 func (x *exchange) reply(a *authn.Answer, err error) {
 	session := false
-	if err == nil && a.State == authn.Success && (a.Assertion != nil || a.Session != "") {
+	switch {
+	case err != nil || a.State != authn.Success:
+	case a.Assertion != nil || a.Session != "":
 		if err = x.startSession(a); err != nil {
 			a = nil
 		}
 		session = err == nil
+	case a.For == "": // a repeat, after which there is no session either
+		a, err = nil, &authn.Refusal{Event: authn.EventOpen, Err: authn.ErrFinished}
 	}
 	v, fault := NewView(a, err)
 	if fault != nil {
@@ -102,11 +113,21 @@ func (x *exchange) startSession(a *authn.Answer) (err error) {
 			return err
 		}
 	}
-	if err := x.h.cfg.Session(x.w, x.r, as); err != nil {
+	w := &sessionWriter{x.w, x.w.Header().Clone()}
+	if err := x.h.cfg.Session(w, x.r, as); err != nil {
 		return fault{err}
 	}
+	maps.Copy(x.w.Header(), w.head)
 	return nil
 }
+
+// sessionWriter keeps what the host sets of a session, such as its cookie, until there is one.
+type sessionWriter struct {
+	http.ResponseWriter
+	head http.Header
+}
+
+func (w *sessionWriter) Header() http.Header { return w.head }
 
 // A fault is an error of the host's: no refusal, whatever it wraps.
 type fault struct{ err error }

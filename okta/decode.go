@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/authnfsm/authn/internal/jsontext"
 )
 
 // Limits of what is read, checked before any other work.
@@ -157,7 +157,7 @@ func (in *input) decode(body []byte, allowed member) error {
 		return fault(unreadable, "body: it is not UTF-8")
 	case !json.Valid(body):
 		return fault(unreadable, "body: it is not one JSON value")
-	case loneSurrogate(body):
+	case jsontext.LoneSurrogate(body):
 		return fault(unreadable, "body: half of a surrogate pair")
 	}
 	s := scanner{b: body}
@@ -293,40 +293,4 @@ func (s *scanner) skip(depth int) error {
 		}
 	}
 	return nil
-}
-
-// loneSurrogate reports whether b, which is valid JSON, has a \u escape for
-// half a character: decoders differ on what they make of it.
-func loneSurrogate(b []byte) bool {
-	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); i++ {
-		if b[i] != '\\' {
-			continue
-		}
-		if i++; b[i] != 'u' {
-			continue
-		}
-		r := hex4(b[i+1:])
-		i += 4
-		if !utf16.IsSurrogate(r) {
-			continue
-		}
-		if b[i+1] != '\\' || b[i+2] != 'u' || utf16.DecodeRune(r, hex4(b[i+3:])) == unicode.ReplacementChar {
-			return true
-		}
-		i += 6
-	}
-	return false
-}
-
-func hex4(b []byte) (r rune) {
-	for _, c := range b[:4] {
-		r <<= 4
-		switch {
-		case c <= '9':
-			r += rune(c - '0')
-		default:
-			r += rune(c|0x20-'a') + 10
-		}
-	}
-	return r
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -140,6 +141,110 @@ func TestVoidClaimEnds(t *testing.T) {
 	}
 	if b, err := h.Do(t.Context(), a.Token, authn.Resend{}); !errors.Is(err, authn.ErrFinished) {
 		t.Errorf("resend: %+v, %v", b, err)
+	}
+}
+
+// A factor that cannot be used, and so keeps its owner out, is reported.
+func TestClaimHeldUpByFaultyFactor(t *testing.T) {
+	var told []string
+	h, _, _ := claiming(t, func(_ *testhost.Host, c *authn.Config) {
+		c.Auditor = auditing(func(e authn.AuditEvent) {
+			if e.Event == authn.EventFactorUnusable {
+				told = append(told, e.Factor)
+			}
+		})
+	})
+	h.World.SetFactors("ada", authn.Factor{ID: "odd", Type: "strange", Status: authn.Active})
+	a := claim(t, h, authn.Claim{Name: "ada"})
+	if b, err := h.Do(t.Context(), a.Token, authn.Verify{Code: codeOf(t, h, "ada@example.com")}); !errors.Is(err, authn.ErrNoFactor) || len(told) != 1 {
+		t.Errorf("%+v, %v, told of %q", b, err, told)
+	}
+}
+
+type auditing func(authn.AuditEvent)
+
+func (f auditing) Audit(_ context.Context, e authn.AuditEvent) error { f(e); return nil }
+
+// Ports that take longer than a session token lasts, and ports that fail in the words of a
+// refusal, use up no code.
+func TestClaimHeldUpByPorts(t *testing.T) {
+	for _, how := range []string{"late", "refusal", "finished"} {
+		h, f, _ := claiming(t, nil)
+		p := &heldFinder{finder: f}
+		h.Config.Directory = p
+		h.Service = h.Open(t)
+		a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+		code := codeOf(t, h, "ada@example.com")
+		switch how {
+		case "late":
+			p.before = func() error { h.Wait(time.Minute); return nil }
+		case "refusal":
+			p.before = func() error { return &authn.Refusal{Event: authn.EventVerify, Err: authn.ErrFinished} }
+		case "finished":
+			p.before = func() error { return authn.ErrFinished }
+		}
+		if b, err := h.Do(t.Context(), a.Token, authn.Verify{Code: code}); !errors.Is(err, authn.ErrUnavailable) || errors.As(err, new(*authn.Refusal)) {
+			t.Errorf("%s: %+v, %v", how, b, err)
+		}
+		p.before = nil
+		if b := h.MustDo(t, a.Token, authn.Verify{Code: code}); b.State != authn.Success {
+			t.Errorf("%s: %+v", how, b)
+		}
+	}
+}
+
+// heldFinder does something before it says which factors there are.
+type heldFinder struct {
+	*finder
+	before func() error
+}
+
+func (f *heldFinder) Factors(ctx context.Context, user string) ([]authn.Factor, error) {
+	if f.before != nil {
+		if err := f.before(); err != nil {
+			return nil, err
+		}
+	}
+	return f.finder.Factors(ctx, user)
+}
+
+// What refuses a claim between its two saves names the event that was sent.
+func TestClaimOvertaken(t *testing.T) {
+	var slow *slowStore
+	h, _, _ := claiming(t, func(_ *testhost.Host, c *authn.Config) {
+		slow = &slowStore{Store: c.Store}
+		c.Store, c.Policy.StartsPerHour = slow, 1
+	})
+	slow.wait = func(time.Duration) {}
+	a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+	code := codeOf(t, h, "ada@example.com")
+	overtaken := false
+	slow.wait = func(time.Duration) {
+		if !overtaken {
+			overtaken = true
+			h.MustBegin(t, "ada")
+		}
+	}
+	b, err := h.Do(t.Context(), a.Token, authn.Verify{Code: code})
+	var r *authn.Refusal
+	if !errors.As(err, &r) || r.Err != authn.ErrTooSoon || r.Event != authn.EventVerify {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// What is begun after a revocation stands, however soon after it.
+func TestClaimAfterRevoke(t *testing.T) {
+	for _, at := range []time.Duration{0, 300 * time.Millisecond, 999 * time.Millisecond} {
+		for _, after := range []time.Duration{1, time.Millisecond, time.Second - 1} {
+			h, _, _ := claiming(t, nil)
+			h.Wait(at)
+			must(t, h.Revoke(t.Context(), "ada"))
+			h.Wait(after)
+			a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+			if b := h.MustDo(t, a.Token, authn.Verify{Code: codeOf(t, h, "ada@example.com")}); b.State != authn.Success {
+				t.Errorf("%v, %v later: %+v", at, after, b)
+			}
+		}
 	}
 }
 

@@ -134,3 +134,27 @@ func TestAllowedWithoutUser(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// It lists what the account refuses as little where nothing of its factors is shown.
+func TestAllowedInPasswordReset(t *testing.T) {
+	d, _, _, _ := testhost.Gated(t, nil)
+	d.World.SetFactors("ada")
+	a := d.MustLogin(t, authn.Login{User: "ada", Require: authn.RequireIfActive, Password: authn.PasswordNeedsReset})
+	if !allows(a, authn.EventResetPassword) {
+		t.Fatalf("%+v", a)
+	}
+	was := d.World.FactorsOf("ada")
+	for what, change := range map[string]func(){
+		"closed":   func() { d.World.Remove("ada") },
+		"unusable": func() { d.World.SetFactors("ada", authn.Factor{ID: "odd", Type: "strange", Status: authn.Active}) },
+	} {
+		change()
+		b := testhost.OK(t)(d.Status(t.Context(), a.Token))
+		_, err := d.Do(t.Context(), a.Token, authn.ResetPassword{New: "a difference engine"})
+		var r *authn.Refusal
+		if !errors.As(err, &r) || r.Answer == nil || allows(r.Answer, authn.EventResetPassword) || allows(b, authn.EventResetPassword) || !allows(b, authn.EventCancel) {
+			t.Errorf("%s: %+v, %v, %+v", what, b, err, r)
+		}
+		d.World.SetFactors("ada", was...)
+	}
+}

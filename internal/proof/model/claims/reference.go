@@ -379,7 +379,8 @@ func (r *reference) open(c *claim, g *generation, e event, now time.Time, down b
 }
 
 // void reports whether what was claimed before the user's last mark was claimed then.
-// What was claimed in the very second of the mark, and after it, may be void too.
+// What was claimed at the very moment of the mark, and after it, may be void too; that of a
+// new password may be a nanosecond later than the clock.
 func (r *reference) void(c *claim, user string) (is, either bool) {
 	m, ok := r.marks[user]
 	switch {
@@ -388,7 +389,7 @@ func (r *reference) void(c *claim, user string) (is, either bool) {
 	case c.seq < m.seq:
 		return true, false
 	}
-	return false, !c.began.After(m.at.Truncate(time.Second).Add(time.Second))
+	return false, !c.began.After(m.at.Add(1))
 }
 
 // void notes that what was claimed for a user before is void.
