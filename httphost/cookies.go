@@ -68,13 +68,20 @@ func (x *exchange) keepToken(a *authn.Answer, why *problem) (kept bool) {
 	case a != nil && a.Token != "" && a.State != authn.Success:
 		x.setCookie(signInCookie+x.tab, string(a.Token), a.Expires.Sub(a.Now))
 		kept = true
-	case x.told && (a != nil || why == finished):
-		x.setCookie(signInCookie+x.tab, "", 0)
+	case a != nil || why == finished:
+		x.forget(x.tab)
 	}
-	if a != nil && x.was != "" && x.cookie(signInCookie+x.was) != "" {
-		x.setCookie(signInCookie+x.was, "", 0)
+	if a != nil {
+		x.forget(x.was)
 	}
 	return kept
+}
+
+// forget takes the cookie of a sign-in away, if the browser has one of this name.
+func (x *exchange) forget(tab string) {
+	if name := signInCookie + tab; x.cookie(name) != "" {
+		x.setCookie(name, "", 0)
+	}
 }
 
 // finished is the problem of a sign-in that is over.

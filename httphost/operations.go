@@ -120,7 +120,6 @@ func (x *exchange) token() authn.StateToken {
 	if x.tab == "" {
 		return ""
 	}
-	x.told = true
 	return authn.StateToken(x.cookie(signInCookie + x.tab))
 }
 

@@ -22,8 +22,6 @@ type exchange struct {
 	was string // name of the sign-in that the tab had, where one begins
 	key string // idempotency key; "" is none
 	in  input
-
-	told bool // the sign-in of the tab was
 }
 
 // run finds the operation, reads the request and answers it.
@@ -69,15 +67,11 @@ func (x *exchange) fault(err error) {
 // unless it is one that signs nobody in, as after a recovery by a mailbox alone.
 func (x *exchange) reply(a *authn.Answer, err error) {
 	session := false
-	switch {
-	case err != nil || a.State != authn.Success:
-	case a.Assertion != nil || a.Session != "":
+	if err == nil && a.State == authn.Success && (a.Assertion != nil || a.Session != "") {
 		if err = x.startSession(a); err != nil {
 			a = nil
 		}
 		session = err == nil
-	case a.For == "": // a repeat, after which there is no session either
-		a, err = nil, &authn.Refusal{Event: authn.EventOpen, Err: authn.ErrFinished}
 	}
 	v, fault := NewView(a, err)
 	if fault != nil {
