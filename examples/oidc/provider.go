@@ -106,7 +106,7 @@ func (p *provider) handler() http.Handler {
 	mux.HandleFunc("GET /keys", p.op.ServeHTTP)
 	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.HandleFunc("POST /authorize", byGet)
-	mux.HandleFunc("POST /oauth/token", withoutQuery(p.op))
+	mux.HandleFunc("POST /oauth/token", withoutQuery(http.HandlerFunc(p.token)))
 	mux.HandleFunc("GET /userinfo", withoutQuery(http.HandlerFunc(p.userinfo)))
 	mux.HandleFunc("POST /userinfo", withoutQuery(http.HandlerFunc(p.userinfo)))
 	mux.HandleFunc("GET /end_session", p.endSessionPage)
@@ -167,7 +167,11 @@ func (p *provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	id, user, _ := strings.Cut(token, ":")
 	info := new(oidc.UserInfo)
 	if err != nil || p.store.SetUserinfoFromToken(r.Context(), info, id, user, "") != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		challenge := `Bearer error="invalid_token"`
+		if r.Header.Get("Authorization") == "" && r.PostFormValue("access_token") == "" {
+			challenge = "Bearer" // section 3.1: who has brought none is told no error
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
 		http.Error(w, "The access token is not valid.", http.StatusUnauthorized)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -18,16 +19,38 @@ import (
 // authorize binds the request to the browser before the library reads it: whoever gets
 // hold of its id can do nothing with it in another browser.
 func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Has("request_uri") {
+	q, name := parameters(r.URL.Query())
+	switch {
+	case name != "":
+		http.Error(w, fmt.Sprintf("%.40q is there twice.", name), http.StatusBadRequest)
+		return
+	case q.Has("request_uri"):
 		http.Error(w, "request_uri is not supported.", http.StatusBadRequest)
 		return
 	}
+	r = r.Clone(r.Context())
+	r.URL.RawQuery = q.Encode()
 	secret := p.cookie(r, browserCookie)
 	if secret == "" {
 		secret = rand.Text()
 		p.setCookie(w, browserCookie, secret, sessionLife)
 	}
 	p.op.ServeHTTP(w, with(r, browserKey, hashed(secret)))
+}
+
+// parameters are those of an authorization request as RFC 6749 section 3.1 reads them: one
+// without a value is none. twice is the name of one that is repeated.
+func parameters(q url.Values) (is url.Values, twice string) {
+	is = url.Values{}
+	for name, values := range q {
+		switch {
+		case len(values) > 1:
+			return nil, name
+		case values[0] != "":
+			is[name] = values
+		}
+	}
+	return is, ""
 }
 
 // bound is the request that a page or a form of this browser is about. It is nil if there
