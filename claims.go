@@ -87,10 +87,9 @@ func (s *Service) Claim(ctx context.Context, c Claim) (*Answer, error) {
 // whoever asked for it.
 //
 // A link is good once, until its code expires ([Answer].CodeExpires), if no newer one was
-// requested. key is
-// the client's idempotency key, "" or up to 64 bytes: if the answer is lost, Open with the
-// same key is answered again. Otherwise, as for a link that is unknown, it is
-// [ErrFinished]. A link of PurposeSignUp is not taken: the code is.
+// requested. key is the client's idempotency key, "" or up to 64 bytes: if the answer is
+// lost, Open with the same key is answered again. Otherwise, as for a link that is unknown,
+// it is [ErrFinished]. A link of PurposeSignUp is not taken: the code is.
 func (s *Service) Open(ctx context.Context, link Secret, key string) (*Answer, error) {
 	h, p, ok := s.m.parseToken(linkKind, string(link))
 	if !ok || len(key) > maxOnce {

@@ -48,8 +48,8 @@ type Config struct {
 
 	// Session makes the host's session, under a new ID, from the assertion and from nothing
 	// else. It may add headers to w, such as a cookie, and must not write a status or a
-	// body. The session token is used up: after an error the user has to sign in again,
-	// as the answer, 503 and then 401, says. Required.
+	// body; if it returns an error, they are not sent. The session token is used up: after
+	// an error the user has to sign in again, as the answer, 503 and then 401, says. Required.
 	//
 	// Of a claim of [authn.PurposeSignUp] the assertion has a Name and no User.
 	Session func(w http.ResponseWriter, r *http.Request, a *authn.Assertion) error
@@ -121,12 +121,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.Se
 
 // Reply answers r with what the service has returned to the host itself, as for a sign-in
 // that the host has begun to step up a session: cookies, status and [View] are those that
-// the handler would have written, and SUCCESS becomes a session. What follows goes to the
-// handler. The host protects its own path from other origins.
+// the handler would have written, and SUCCESS becomes a session. The sign-in has a name of
+// its own, in the tab that the header Sign-In names. What follows goes to the handler. The host protects its own path from other origins.
 func (h *Handler) Reply(w http.ResponseWriter, r *http.Request, a *authn.Answer, err error) {
-	x := &exchange{h: h, w: w, r: r, tab: tabOf(r)}
-	if x.tab == "" {
-		x.tab = newTab()
-	}
+	x := &exchange{h: h, w: w, r: r, was: tabOf(r), tab: newTab()}
 	x.reply(a, err)
 }

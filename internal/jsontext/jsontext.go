@@ -1,4 +1,4 @@
-// Package jsontext says what of a JSON text decoders read differently.
+// Package jsontext finds what decoders of JSON read in different ways.
 package jsontext
 
 import (
