@@ -157,10 +157,10 @@ type Directory interface {
 	// which they are to be shown, or an error that wraps [ErrNoUser] if there
 	// is no such user or the user may not sign in. It is called after the
 	// account's record was loaded, again on every re-run, once more by
-	// [Service.Redeem], and for each answer that shows factors. It must not be
-	// cached for longer than a host would let a removed factor live. The first 32
-	// count. An empty list means that
-	// the user has no second factor.
+	// [Service.Redeem], and for each answer that shows factors, or lists an event that
+	// a closed account is refused. It must not be cached for longer than a host would let
+	// a removed factor live. The first 32 count. An empty list means that the user has no
+	// second factor.
 	Factors(ctx context.Context, user string) ([]Factor, error)
 
 	// Activated hands over a factor exactly as it was confirmed, or as its Data have
