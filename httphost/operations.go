@@ -39,7 +39,7 @@ const (
 )
 
 var (
-	factorMember   = member{"factor", text, false, "ID of the factor. Empty: the one at hand."}
+	factorMember   = member{"factor", text, false, "ID of the factor. Empty: the one at hand. In MFA_REQUIRED none is: name one that needs no challenge."}
 	codeMember     = member{"code", text, false, "The code, as the user typed it."}
 	responseMember = member{"response", anything, false, "In place of the code: the response to prompt.options, such as that of navigator.credentials, whose buffers are in base64url."}
 	rememberMember = member{"remember", boolean, false, "Remember this device, if the policy allows it. Ask the user first."}
