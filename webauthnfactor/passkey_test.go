@@ -119,6 +119,7 @@ func TestPasskey(t *testing.T) {
 	if n := d.saves() - saves; n != 2 { // the report to the Auditor is acknowledged
 		t.Errorf("%d saves", n)
 	}
+	d.turnedAway("the same response, before the session", l, authn.ErrFinished)
 	as, err := d.Redeem(t.Context(), a.Session)
 	if err != nil || as.User != "ada" || as.Relay != l.Relay || !slices.Equal(as.Methods, []string{"pop", "user", "uv"}) || !slices.Equal(as.Factors, []string{"k1"}) || len(as.Proofs) != 1 {
 		t.Errorf("%+v, %v", as, err)

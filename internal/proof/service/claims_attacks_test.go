@@ -77,7 +77,7 @@ func TestManyClaimsReviveNone(t *testing.T) {
 	h.Wait(time.Second)
 	must(t, h.Revoke(t.Context(), "ada"))
 	h.Wait(2 * time.Second)
-	for i := range 40 {
+	for i := range 80 { // more than are remembered
 		a := claim(t, h, authn.Claim{Name: fmt.Sprint("ada", i), Require: authn.RequireIfActive})
 		if _, err := h.Do(t.Context(), a.Token, authn.Verify{Code: codeOf(t, h, "ada@example.com")}); err != nil && !errors.Is(err, authn.ErrFinished) {
 			t.Fatal(err)
