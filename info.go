@@ -1,7 +1,6 @@
 package authn
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -188,8 +187,12 @@ func (a *Account) keys(seal uint32) []uint32 {
 			ids = append(ids, t.session.key)
 		}
 	}
+	sealed := []string{a.claim}
 	for i := range a.outbox {
-		if b := []byte(a.outbox[i].data); len(b) > dataHead && bytes.HasPrefix(b, []byte{dataVersion}) {
+		sealed = append(sealed, a.outbox[i].data)
+	}
+	for _, s := range sealed {
+		if b := []byte(s); len(b) > dataHead && b[0] == dataVersion {
 			ids = append(ids, binary.BigEndian.Uint32(b[1:]))
 		}
 	}

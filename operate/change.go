@@ -101,7 +101,7 @@ func (r *run) change(ctx context.Context, c *change, replace bool) error {
 	if err := r.sameTime(ctx); err != nil {
 		return err
 	}
-	if err := r.confirm(fmt.Sprintf(c.warning, shown(user)), user); err != nil {
+	if err := r.confirm(ctx, fmt.Sprintf(c.warning, shown(user)), user); err != nil {
 		return err
 	}
 	if err := c.do(ctx, r.svc, user); err != nil {
@@ -120,16 +120,25 @@ func (r *run) change(ctx context.Context, c *change, replace bool) error {
 }
 
 // confirm asks for the user id, unless -yes was given.
-func (r *run) confirm(warning, user string) error {
+func (r *run) confirm(ctx context.Context, warning, user string) error {
 	if r.yes {
 		return nil
 	}
 	fmt.Fprintf(r.err, "%s\nThis cannot be undone. Type the user id to go on: ", warning)
-	line, err := r.in.ReadString('\n')
-	if strings.TrimRight(line, "\r\n") == user {
+	typed := make(chan string, 1)
+	go func() { // which an interrupt does not reach
+		line, _ := r.in.ReadString('\n')
+		typed <- line
+	}()
+	line := ""
+	select {
+	case line = <-typed:
+	case <-ctx.Done():
+	}
+	if strings.TrimRight(line, "\r\n") == user && ctx.Err() == nil {
 		return nil
 	}
-	if err != nil {
+	if !strings.HasSuffix(line, "\n") {
 		fmt.Fprintln(r.err)
 	}
 	return &coded{refused, errors.New("not confirmed: nothing was changed. Type the user id, or give -yes")}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -185,6 +186,37 @@ func TestChanges(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An interrupt ends a command that waits for the user id, and nothing is changed.
+func TestInterruptedConfirmation(t *testing.T) {
+	r := newRig(t)
+	if _, err := r.svc.Begin(t.Context(), authn.Login{User: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	asked, typed := io.Pipe()
+	defer typed.Close()
+	tool := operate.Tool{
+		Open:  func(context.Context) (authn.Config, func() error, error) { return r.tool, nil, nil },
+		Stdin: asked, Stdout: io.Discard, Stderr: prompted(interrupt),
+	}
+	if code := tool.Run(ctx, []string{"erase", "ada"}); code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+	if info, err := r.svc.Account(t.Context(), "ada"); err != nil || info.User != "ada" {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+// prompted does something when the user is asked.
+type prompted func()
+
+func (f prompted) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), "Type the user id") {
+		f()
+	}
+	return len(b), nil
 }
 
 // A user who was erased is named by nothing but the one who knows the id.

@@ -122,9 +122,12 @@ func (c catalog) add(fsys fs.FS) error {
 		if !utf8.Valid(b) {
 			return fmt.Errorf("%s: not in UTF-8", path)
 		}
-		name := locale + "/" + kind
+		name := strings.ToLower(locale) + "/" + kind
 		if found[name] == nil {
-			found[name] = &template{name: name}
+			found[name] = &template{name: locale + "/" + kind}
+		}
+		if is := found[name].name; is != locale+"/"+kind {
+			return fmt.Errorf("%s: there is %s too", path, is)
 		}
 		return found[name].parse(path, part, string(b))
 	})
@@ -133,10 +136,10 @@ func (c catalog) add(fsys fs.FS) error {
 	}
 	for name, t := range found {
 		if t.subject == nil || t.text == nil || t.html == nil {
-			return fmt.Errorf("%s: want .subject, .txt and .html", name)
+			return fmt.Errorf("%s: want .subject, .txt and .html", t.name)
 		}
 		locale, kind, _ := strings.Cut(name, "/")
-		if locale = strings.ToLower(locale); locale == defaultLocale {
+		if locale == defaultLocale {
 			locale = ""
 		}
 		if c[locale] == nil {
@@ -205,13 +208,13 @@ func (t *template) parse(path, part, s string) (err error) {
 	return err
 }
 
-// tryTemplates renders every template once for each purpose, so that a fault shows when
-// the program starts and not when somebody waits for a code.
+// tryTemplates renders every template for whatever it may print, so that a fault shows
+// when the program starts and not when somebody waits for a code.
 func (w *Composer) tryTemplates() error {
 	for _, kinds := range w.templates {
 		for kind, t := range kinds {
-			for _, p := range purposes {
-				if err := w.try(t, kind, p); err != nil {
+			for _, m := range samples(kind) {
+				if err := w.try(t, m); err != nil {
 					return fmt.Errorf("Config.Templates: %w", err)
 				}
 			}
@@ -220,15 +223,37 @@ func (w *Composer) tryTemplates() error {
 	return nil
 }
 
-func (w *Composer) try(t *template, kind authn.MessageKind, p authn.Purpose) error {
-	const code = "074936180257"
-	at := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
-	m := authn.Message{Kind: kind, Purpose: p, Code: code, Generation: 2, Expires: at.Add(time.Hour), Until: at}
-	sample := *w
-	if kind == linkMail {
-		m.Kind, m.Link, sample.links = authn.CodeMessage, code, map[authn.Purpose]string{p: "https://id.example.com/open"}
+const sampleCode = "074936180257"
+
+var sampleTime = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+
+// samples are messages that differ in all that a template of the kind can tell apart.
+func samples(kind authn.MessageKind) (list []authn.Message) {
+	m := authn.Message{Kind: kind}
+	if kind != authn.CodeMessage && kind != linkMail {
+		locked := m
+		locked.Until = sampleTime
+		return append(list, m, locked)
 	}
-	d, err := sample.data(m, at)
+	m.Code, m.Generation, m.Expires = sampleCode, 2, sampleTime.Add(time.Hour)
+	m.Kind = authn.CodeMessage
+	if kind == linkMail {
+		m.Link = sampleCode
+	}
+	for _, m.Purpose = range append(slices.Clip(purposes), "another") {
+		for _, m.Factor = range []string{"", "factor"} {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+func (w *Composer) try(t *template, m authn.Message) error {
+	sample := *w
+	if sample.links = nil; m.Link != "" {
+		sample.links = map[authn.Purpose]string{m.Purpose: "https://id.example.com/open"}
+	}
+	d, err := sample.data(m, sampleTime)
 	if err != nil {
 		return err
 	}

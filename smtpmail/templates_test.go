@@ -171,6 +171,17 @@ func TestTemplatesRefused(t *testing.T) {
 		"de/code: .txt and .html have to print the": func(m fstest.MapFS) {
 			m["de/code.txt"].Data = []byte(`{{if eq .Purpose "unlock"}}to unlock{{else}}{{.Code}}{{end}}`)
 		},
+		"can't evaluate field Servcie": func(m fstest.MapFS) {
+			m["de/code.txt"].Data = []byte("{{.Code}} {{if and .Purpose (not .First)}}{{.Servcie}}{{end}}")
+		},
+		"can't evaluate field Contcat": func(m fstest.MapFS) {
+			maps.Copy(m, files("de/account_locked.subject", "x", "de/account_locked.txt", "{{if .Until.IsZero}}{{.Contcat}}{{end}}x", "de/account_locked.html", "x"))
+		},
+		"can't evaluate field Purpsoe": func(m fstest.MapFS) {
+			m["de/code.html"].Data = []byte(`<p>{{.Code}} {{if eq .Purpose ""}}{{.Purpsoe}}{{end}}`)
+		},
+		"de/code: .txt and .html have to print the code": func(m fstest.MapFS) { m["de/code.txt"].Data = []byte("x {{if .First}}{{.Code}}{{end}}") },
+		"there is ":                func(m fstest.MapFS) { maps.Copy(m, files("DE/code.txt", "{{.Code}}")) },
 		"de/code: a part is empty": func(m fstest.MapFS) { m["de/code.subject"].Data = []byte(" \n") },
 		"de/code.txt: larger than": func(m fstest.MapFS) { m["de/code.txt"].Data = make([]byte, 64<<10+1) },
 	} {

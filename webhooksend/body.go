@@ -20,7 +20,7 @@ type payload struct {
 	Channel    string            `json:"channel,omitzero"`
 	Tenant     string            `json:"tenant,omitzero"`
 	User       string            `json:"user,omitzero"`
-	To         string            `json:"to"`
+	To         string            `json:"to,omitzero"`
 	Locale     string            `json:"locale,omitzero"`
 	Purpose    authn.Purpose     `json:"purpose,omitzero"`
 	Factor     string            `json:"factor,omitzero"`

@@ -43,7 +43,10 @@ func TestNotices(t *testing.T) {
 	zone := time.FixedZone("elsewhere", -7*3600)
 	for want, m := range map[string]authn.Message{
 		`{"kind":"failed_attempts","to":"a"}`: {Kind: authn.BackoffMessage, To: "a"},
-		`{"kind":"account_locked","to":"a"}`:  {Kind: authn.LockedMessage, To: "a"},
+		`{"kind":"code","channel":"push","user":"ada","factor":"phone","approval":"a token","generation":1}`: {
+			Kind: authn.CodeMessage, Channel: "push", User: "ada", Factor: "phone", Approval: "a token", Generation: 1,
+		},
+		`{"kind":"account_locked","to":"a"}`: {Kind: authn.LockedMessage, To: "a"},
 		`{"kind":"account_locked","to":"a","until":"2030-01-02T03:04:05Z"}`: {
 			Kind: authn.LockedMessage, To: "a", Until: now.In(zone), Code: "012345", Purpose: authn.PurposeEnroll, Generation: 1, Expires: now,
 		},

@@ -3,7 +3,9 @@ package service
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/authnfsm/authn"
 	"github.com/authnfsm/authn/internal/proof/testhost"
@@ -64,5 +66,32 @@ func TestRotationInOneStep(t *testing.T) {
 	}
 	if a = h.MustDo(t, a.Token, authn.Verify{Code: code}); a.State != authn.Success {
 		t.Error(a.State)
+	}
+}
+
+// The key that seals the name of a claim is needed as long as the claim is, whatever key
+// its newest code is derived from.
+func TestKeyOfAClaimedName(t *testing.T) {
+	h, _, _ := claiming(t, func(_ *testhost.Host, c *authn.Config) { c.Keys = []authn.Key{aKey(1)} })
+	a := claim(t, h, authn.Claim{Name: "ada", Require: authn.RequireIfActive})
+	h.Config.Keys = []authn.Key{aKey(2), aKey(1)}
+	h.Service = h.Open(t)
+	h.Wait(30 * time.Second)
+	h.MustDo(t, a.Token, authn.Resend{})
+	must(t, h.Service.Wait(t.Context()))
+	claims := 0
+	for info, err := range h.Service.Accounts(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(info.Transactions) > 0 && info.User == "" {
+			claims++
+			if !slices.Equal(info.Keys, []uint32{1, 2}) {
+				t.Errorf("keys %v", info.Keys)
+			}
+		}
+	}
+	if claims != 1 {
+		t.Errorf("%d claims", claims)
 	}
 }
