@@ -256,10 +256,10 @@ func (s *Service) chargeMailbox(ctx context.Context, p id) (refund func(), err e
 	}, nil
 }
 
-// onward is what a claim that is proved leads to, in the user's own record; nil if nothing.
+// continuation is what a claim that is proved leads to, in the user's own record; nil if nothing.
 // Two records cannot be saved as one: the claim's is saved first, and the handle of what
 // begins derives from it, so that the same event again finds it.
-func (s *Service) onward(c *call, r *Result) (*call, stepFunc, error) {
+func (s *Service) continuation(c *call, r *Result) (*call, stepFunc, error) {
 	if r.Account.claim == "" {
 		return nil, nil, nil
 	}
@@ -291,19 +291,19 @@ func (s *Service) onward(c *call, r *Result) (*call, stepFunc, error) {
 	}
 	p := s.m.pseudonym(sub.User)
 	k := &call{ctx: c.ctx, p: p, key: s.m.key(p), op: o, user: sub.User, h: h, atOnce: c.atOnce}
-	if tried := c.onward; tried != nil && tried.user == k.user {
+	if tried := c.next; tried != nil && tried.user == k.user {
 		k.allowed, k.limited, k.question = tried.allowed, tried.limited, tried.question
 	}
-	c.onward = k
+	c.next = k
 	return k, func(a *Account, env Env, r *Result) error {
 		return s.m.carryOn(a, o, &input{login: &l, atOnce: c.atOnce}, h, env, r)
 	}, nil
 }
 
-// leadsOn tries what a claim that is proved leads to, before the proof is saved: where the
+// dryRun tries what a claim that is proved leads to, before the proof is saved: where the
 // account refuses it, the code stays good. One that is void ends.
-func (s *Service) leadsOn(c *call, r *Result) error {
-	k, f, err := s.onward(c, r)
+func (s *Service) dryRun(c *call, r *Result) error {
+	k, f, err := s.continuation(c, r)
 	if k == nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (s *Service) commit(c *call, a *Account, r *Result, f stepFunc) (next Recor
 			continue
 		}
 		if err == nil && r.Changed {
-			err = s.leadsOn(c, r)
+			err = s.dryRun(c, r)
 		}
 		if err != nil || !r.Changed {
 			return rec, s.refused(c, a, err)

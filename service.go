@@ -274,7 +274,7 @@ type call struct {
 	question *string        // that the user is asked
 	settled  bool           // an owed password was tried to be handed over
 	atOnce   bool           // the session token is to be redeemed
-	onward   *call          // in the user's own record: what a proved claim leads to
+	next     *call          // in the user's own record: what a proved claim leads to
 }
 
 // stepFunc is the machine's part of a call.
@@ -303,7 +303,7 @@ func (s *Service) run(c *call, f stepFunc) (*Answer, error) {
 	} else if len(owed) > 0 {
 		s.deliver(context.WithoutCancel(c.ctx), c, &r.Account, rec, owed)
 	}
-	if k, f, err := s.onward(c, r); k != nil || err != nil {
+	if k, f, err := s.continuation(c, r); k != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
@@ -337,9 +337,9 @@ func (s *Service) noteFaults(c *call, r *Result) {
 	}
 }
 
-// sent has a refusal, which is the caller's own, name the event that the client has sent.
+// sent has a refusal of the call that goes on name the event that the client has sent.
 func (c *call) sent(err error) error {
-	if r, ok := err.(*Refusal); ok {
+	if r, ok := err.(*Refusal); ok && r.Event == c.next.op.name() {
 		r.Event = c.op.name()
 	}
 	return err
@@ -359,7 +359,8 @@ func (s *Service) redeemed(ctx context.Context, ans *Answer) (*Answer, error) {
 }
 
 // describe describes the transaction in slot i. Where the answer shows factors, or how
-// many codes of a list are left, or an event is not for a closed account, the Directory is asked, unless the step has asked it;
+// many codes of a list are left, or an event is not for a closed account, the Directory
+// is asked, unless the step has asked it;
 // if it fails, the answer does without, since what has happened has happened.
 func (s *Service) describe(c *call, a *Account, i int) (*Answer, error) {
 	env := Env{Now: s.cfg.Now(), Factors: c.factors, NoUser: c.noUser}

@@ -40,7 +40,7 @@ func last(a *authn.Answer) string {
 func (x *exchange) wait(r *authn.Refusal) string {
 	if a := r.Answer; a != nil {
 		switch _, ok := a.Allows(r.Event); {
-		case ok && !a.Expires.IsZero() && !r.RetryAt.Before(a.Expires):
+		case ok && !r.RetryAt.Before(a.Expires):
 			return "This sign-in ends before that. Sign in again later."
 		case !ok && isEntry(r.Event):
 			return next(a)

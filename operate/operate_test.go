@@ -196,14 +196,15 @@ func TestInterruptedConfirmation(t *testing.T) {
 	}
 	ctx, interrupt := context.WithCancel(t.Context())
 	asked, typed := io.Pipe()
-	defer typed.Close()
+	late := time.AfterFunc(10*time.Second, func() { typed.Close() })
 	tool := operate.Tool{
 		Open:  func(context.Context) (authn.Config, func() error, error) { return r.tool, nil, nil },
 		Stdin: asked, Stdout: io.Discard, Stderr: prompted(interrupt),
 	}
-	if code := tool.Run(ctx, []string{"erase", "ada"}); code != 3 {
-		t.Errorf("exit code %d", code)
+	if code := tool.Run(ctx, []string{"erase", "ada"}); code != 3 || !late.Stop() {
+		t.Errorf("exit code %d, or it has waited for an answer", code)
 	}
+	typed.Close()
 	if info, err := r.svc.Account(t.Context(), "ada"); err != nil || info.User != "ada" {
 		t.Errorf("%+v, %v", info, err)
 	}

@@ -250,7 +250,7 @@ func samples(kind authn.MessageKind) (list []authn.Message) {
 
 func (w *Composer) try(t *template, m authn.Message) error {
 	sample := *w
-	if sample.links = nil; m.Link != "" {
+	if m.Link != "" {
 		sample.links = map[authn.Purpose]string{m.Purpose: "https://id.example.com/open"}
 	}
 	d, err := sample.data(m, sampleTime)

@@ -23,7 +23,7 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 		id, secret = formDecoded(id), formDecoded(secret)
 	}
 	if p.store.AuthorizeClientIDSecret(r.Context(), id, secret) != nil {
-		if basic || r.Header.Get("Authorization") != "" {
+		if r.Header.Get("Authorization") != "" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="token"`) // section 5.2
 		}
 		refuseToken(w, http.StatusUnauthorized, oidc.ErrInvalidClient().WithDescription("The client is not known, or its secret is wrong."))
